@@ -1,0 +1,45 @@
+# The commands of the course; `make` lists them. Works with the old make of macOS.
+PYTHON ?= python3
+VENV ?= .venv
+PY = "$(VENV)/bin/python"
+LESSON = $(firstword $(sort $(wildcard notebooks/[0-9]*.ipynb)))
+
+.PHONY: help lab test lessons bench clean venv
+
+help:    ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
+
+# Without a display, Jupyter prints the lesson's address instead of opening a browser.
+lab: venv ## open the first lesson in JupyterLab (PORT=8888, ARGS="more jupyter options")
+	@test -n "$(LESSON)" || { echo "make: no lesson in notebooks/: is this clone complete?" >&2; exit 1; }
+	@set --; \
+	if [ "$$(id -u)" = 0 ]; then set -- --allow-root; fi; \
+	if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then set -- "$$@" --no-browser; fi; \
+	exec $(PY) -m jupyterlab "$$@" $(if $(PORT),--port=$(PORT)) --LabApp.default_url="/lab/tree/$(LESSON)" \
+	    --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(ARGS)
+
+test: venv ## check the code and run every test and every lesson (ARGS="pytest options")
+	$(PY) -m ruff check
+	$(PY) -m pytest $(ARGS)
+
+lessons: venv ## rebuild the notebooks from notebooks/text (NAME=01_patches; FROM=notebook for the way back)
+	$(PY) tools/lessons.py $(NAME) $(if $(FROM),--from-$(FROM))
+
+bench: venv ## measure speed and memory
+	$(PY) tools/bench.py $(ARGS)
+
+clean:   ## remove the environment .venv and all caches
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+# Installs only what changed: the two records in the environment are written last, after an install went through.
+# The second names the clone, since clones may share one environment.
+venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo "make: the course needs Python 3.10 or newer; try: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@{ test -x $(PY) && cmp -s requirements.txt "$(VENV)/requirements.txt"; } || \
+	    { set -ex; $(PYTHON) -m venv "$(VENV)"; $(PY) -m pip install -r requirements.txt; \
+	      cp requirements.txt "$(VENV)/requirements.txt"; }
+	@{ echo "# $(CURDIR)"; cat pyproject.toml; } | cmp -s - "$(VENV)/mixer_lib.toml" || \
+	    { set -ex; $(PY) -m pip install --no-deps --no-build-isolation -e .; \
+	      { echo "# $(CURDIR)"; cat pyproject.toml; } > "$(VENV)/mixer_lib.toml"; }

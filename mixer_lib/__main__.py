@@ -1,0 +1,142 @@
+"""The command line: python -m mixer_lib train | evaluate | predict | info."""
+
+import argparse
+import json
+import shlex
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+
+from .checkpoints import load_checkpoint, write_atomically
+from .configs import MODELS, count_macs, count_parameters, get_config, layer_table
+from .data import load_dataset, load_image
+from .model import MlpMixer
+from .training import Recipe, evaluate, fit, predict
+
+MODEL_OPTIONS = {
+    "patch_size": (int, "side of a patch in pixels"),
+    "num_blocks": (int, "number of Mixer blocks"),
+    "hidden_dim": (int, "channels of a token"),
+    "tokens_mlp_dim": (int, "hidden units of a token-mixing MLP"),
+    "channels_mlp_dim": (int, "hidden units of a channel-mixing MLP"),
+    "dropout": (float, "dropout rate in the MLPs"),
+    "drop_path": (float, "stochastic depth of the last block"),
+}
+
+
+def main(argv=None):
+    """Run one command and return its exit code: 0, 2 for bad input (one line says what), 130 when interrupted."""
+    argv = sys.argv[1:] if argv is None else argv
+    options = _parser().parse_args(argv)
+    try:
+        return options.run(options, argv) or 0
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def train(options, argv):
+    dataset = load_dataset(options.dataset, options.full, options.root)
+    given = vars(options)
+    recipe = Recipe(**{f.name: given[f.name] for f in fields(Recipe)})
+    base = "mnist" if dataset.train_images.shape[1:] == (1, 28, 28) else "cifar10"
+    config = get_config(base, image_size=list(dataset.train_images.shape[2:]), num_classes=len(dataset.classes),
+                        in_channels=dataset.train_images.shape[1],
+                        **{name: given[name] for name in MODEL_OPTIONS if given[name] is not None})
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(recipe.seed)
+    model = MlpMixer(**config).to(device)
+    out = Path(options.out)
+    if (out / "resume.pt").exists() and not options.resume:
+        raise ValueError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
+    if not options.resume:
+        write_atomically(out / "command.txt", (shlex.join(["python", "-m", "mixer_lib", *argv]) + "\n").encode())
+    print(f"{count_parameters(config):,} parameters, {len(dataset.train_images):,} training images on {device}")
+    history = fit(model, dataset, recipe, out=out, resume=options.resume)
+    if history.interrupted:
+        print(f"{out} holds the last whole epoch; add --resume to go on from there", file=sys.stderr)
+        return 130
+    _print_result("test", evaluate(model, dataset))
+    print(f"model, history and command are in {out}")
+
+
+def evaluate_checkpoint(options, argv):
+    model, about = load_checkpoint(options.checkpoint)
+    dataset = load_dataset(options.dataset or about.dataset.name, options.full, options.root)
+    _print_result(f"{dataset.name} test, {len(dataset.test_images):,} images", evaluate(model, dataset))
+
+
+def predict_images(options, argv):
+    model, about = load_checkpoint(options.checkpoint)
+    stem = model.patch_embedding
+    images = torch.stack([load_image(path, stem.image_size, stem.in_channels) for path in options.images])
+    probabilities = predict(model, images, about.dataset).softmax(dim=1)       # [N, K]
+    for path, row in zip(options.images, probabilities, strict=True):
+        top = row.topk(min(3, len(row)))
+        print(f"{path}: " + ", ".join(f"{about.dataset.classes[k]} {p:.1%}" for p, k in zip(*top, strict=True)))
+
+
+def info(options, argv):
+    if options.name not in MODELS and Path(options.name).is_file():
+        model, about = load_checkpoint(options.name)
+        config = model.config
+        print(json.dumps({k: v for k, v in vars(about).items() if k != "dataset"}))
+    else:
+        config = get_config(options.name)
+    print(f"{'layer':<24}{'output':>14}{'parameters':>16}{'MACs':>18}")
+    for layer, shape, parameters, macs in layer_table(config):
+        print(f"{layer:<24}{'x'.join(map(str, shape)):>14}{parameters:>16,}{macs:>18,}")
+    print(f"{'total':<38}{count_parameters(config):>16,}{count_macs(config):>18,}")
+
+
+def _print_result(name, result):
+    print(f"{name}: accuracy {result['accuracy']:.2%}, loss {result['loss']:.4f}")
+
+
+def _flag(name):
+    return "--" + name.replace("_", "-")
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m mixer_lib", description="Train and use small MLP-Mixers.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name, run, help, data=True):
+        sub = commands.add_parser(name, help=help, description=help,
+                                  formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        sub.set_defaults(run=run)
+        if data:
+            sub.add_argument("--full", action="store_true", help="the full data set rather than the bundled sample")
+            sub.add_argument("--root", default=None, help="folder of the full data sets")
+        return sub
+
+    sub = command("train", train, "train a model")
+    sub.add_argument("--dataset", default="mnist",
+                     help="mnist, cifar10, cifar100, fashion_mnist, an .npz file, or a folder of class folders")
+    sub.add_argument("--out", required=True, help="folder for the checkpoint, the history and the command")
+    sub.add_argument("--resume", action="store_true", help="go on with the run in --out, given the same options")
+    model = sub.add_argument_group("model (default: the course's model for such images)")
+    for name, (kind, help) in MODEL_OPTIONS.items():
+        model.add_argument(_flag(name), type=kind, help=help)
+    recipe = sub.add_argument_group("recipe")
+    for f in fields(Recipe):
+        kind = {"action": "store_true"} if f.type is bool else {"type": f.type}
+        recipe.add_argument(_flag(f.name), default=f.default, help=f.metadata["help"], **kind)
+
+    sub = command("evaluate", evaluate_checkpoint, "measure a checkpoint on test images")
+    sub.add_argument("checkpoint")
+    sub.add_argument("--dataset", default=None, help="as for train; by default what the model was trained on")
+
+    sub = command("predict", predict_images, "name the classes of image files", data=False)
+    sub.add_argument("images", nargs="+", metavar="IMAGE")
+    sub.add_argument("--checkpoint", required=True)
+
+    sub = command("info", info, "list a model's layers: shapes, parameters, multiply-accumulates", data=False)
+    sub.add_argument("name", help=f"one of {', '.join(MODELS)}, or a checkpoint")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Save and load: trained models as safetensors with their configuration inside, and the state of a run.
+
+Every file is written whole beside its place and then moved there, so a kill leaves the old file or the new one.
+"""
+
+import json
+import os
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from .model import MlpMixer
+
+
+def save_checkpoint(path, model, dataset, **about):
+    """Write `model` to a .safetensors file, and with it what is needed to use it again: the arguments of
+    `MlpMixer`, and the name, classes, mean and std of `dataset`. about: more facts to keep (must be JSON)."""
+    about = {"model": model.config, **about,
+             "dataset": {name: getattr(dataset, name) for name in ("name", "classes", "mean", "std")}}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_atomically(path, save(tensors, metadata={"mixer_lib": json.dumps(about)}))
+
+
+def load_checkpoint(path):
+    """Read a file of `save_checkpoint`: (model in evaluation mode, about).
+
+    about: a namespace with `dataset` (itself with name, classes, mean, std) and what else was kept.
+    Raises FileNotFoundError, or ValueError for a file that is cut off, not a checkpoint of this package, or whose
+    weights do not fit its configuration."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no checkpoint at {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = (file.metadata() or {}).get("mixer_lib")
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no iteration)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error}): copy or train it again") from None
+    if about is None:
+        raise ValueError(f"{path} holds no mixer_lib configuration: expected a file written by save_checkpoint")
+    about = json.loads(about)
+    model = MlpMixer(**about.pop("model"))
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"the weights in {path} do not fit its configuration: {error}") from None
+    return model.eval(), SimpleNamespace(**about | {"dataset": SimpleNamespace(**about["dataset"])})
+
+
+def save_history(path, history):
+    """Write a `History` as JSON: {"steps": [...], "epochs": [...], "interrupted": false}."""
+    write_atomically(path, json.dumps(asdict(history), indent=1).encode())
+
+
+def save_state(path, state):
+    """Write the state of an unfinished run: a dict of tensors and plain values."""
+    temporary = _temporary(path)
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def load_state(path):
+    """Read a file of `save_state`. Raises FileNotFoundError where there is none, ValueError if it is damaged."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"nothing to resume: {path} does not exist. Start the run without resuming")
+    try:
+        return torch.load(path, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged ({error}): start the run again") from None
+
+
+def write_atomically(path, data):
+    """Write bytes to `path`, making its folder; never leaves half a file there. Raises OSError, naming the path."""
+    temporary = _temporary(path)
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
+
+
+def _temporary(path):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(path.name + ".part")

@@ -1,0 +1,249 @@
+"""Train a Mixer and measure it: plain loops over batches that live in memory.
+
+`fit` trains by a `Recipe` and returns a `History`; `evaluate` and `predict` read a trained model.
+The same seed on the same machine gives the same weights, also when a run was stopped and resumed.
+"""
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch.nn.functional import cross_entropy
+from tqdm.auto import tqdm
+
+from .checkpoints import load_state, save_checkpoint, save_history, save_state
+from .data import batches, split
+
+
+def option(default, help):
+    """A field of `Recipe`; its help is also the command line's."""
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass
+class Recipe:
+    """How to train. The defaults suit the course's small models on a few thousand images."""
+
+    epochs: int = option(10, "passes over the training images")
+    batch_size: int = option(128, "images a step")
+    lr: float = option(1e-3, "highest learning rate, reached after the warm-up")
+    warmup_epochs: float = option(1.0, "the learning rate climbs linearly, then falls along a cosine to zero")
+    weight_decay: float = option(0.05, "AdamW's, on weight matrices only")
+    label_smoothing: float = option(0.1, "share of the target spread over all classes")
+    clip_norm: float = option(1.0, "gradients with a larger norm are scaled down to it")
+    crop_padding: int = option(0, "augmentation: pixels of padding for random crops")
+    flip: bool = option(False, "augmentation: random left-right flips")
+    val_fraction: float = option(0.1, "share of the training images held out to watch progress (0: none)")
+    precision: str = option("auto", '"float32", "bf16" (autocast), or "auto": bf16 where the device is fast at it')
+    seed: int = option(0, "of the hold-out, the order of the images, augmentation and dropout")
+
+    def __post_init__(self):
+        def need(name, ok, expected):
+            if not ok:
+                raise ValueError(f"{name} is {getattr(self, name)!r}: expected {expected}")
+
+        for name in ("epochs", "batch_size"):
+            need(name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, "a whole number from 1")
+        for name in ("lr", "clip_norm"):
+            need(name, 0 < getattr(self, name) < math.inf, "a positive number")
+        for name in ("warmup_epochs", "weight_decay", "crop_padding"):
+            need(name, 0 <= getattr(self, name) < math.inf, "zero or a positive number")
+        for name in ("label_smoothing", "val_fraction"):
+            need(name, 0 <= getattr(self, name) < 1, "a share from 0 up to, not including, 1")
+        need("precision", self.precision in ("auto", "float32", "bf16"), "'auto', 'float32' or 'bf16'")
+
+
+@dataclass
+class History:
+    """What a run did so far: `steps` has a row {step, loss, lr} an update, `epochs` a row a pass over the data
+    {epoch, train_loss, val_loss, val_accuracy, seconds}; the val_ entries are missing without a hold-out."""
+
+    steps: list = field(default_factory=list)
+    epochs: list = field(default_factory=list)
+    interrupted: bool = False
+
+
+def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
+    """Train `model` in place on dataset's training images and return the `History`.
+
+    callbacks: functions called as f(history) after every step. out: a folder that then holds, after every epoch,
+    model.safetensors, history.json and resume.pt; with resume=True the run in that folder is continued from its
+    last whole epoch. Interrupting (Ctrl-C, the notebook's stop button) ends training early; the model and the
+    history keep what they have. Raises FloatingPointError, before the weights are touched, when the loss is no
+    longer finite, and ValueError when the model does not fit the data.
+    """
+    recipe = recipe or Recipe()
+    check_fit(model, dataset)
+    device = next(model.parameters()).device
+    images, labels, val = _hold_out(dataset, recipe, device)
+    optimizer = make_optimizer(model, recipe)
+    steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
+    total = recipe.epochs * steps_per_epoch
+    warmup = round(recipe.warmup_epochs * steps_per_epoch)
+    history = History()
+    if resume:
+        history = _restore(Path(out), model, optimizer, recipe)
+    elif out:
+        _save(Path(out), model, dataset, optimizer, recipe, history)
+    first_epoch = len(history.epochs)
+
+    with tqdm(total=total, initial=first_epoch * steps_per_epoch, unit="step") as bar, torch.random.fork_rng():
+        try:
+            for epoch in range(first_epoch, recipe.epochs):
+                # One seed an epoch makes each epoch's randomness its own: resuming needs no generator state.
+                torch.manual_seed(recipe.seed + 1_000_003 * (epoch + 1))       # dropout and drop path
+                generator = torch.Generator().manual_seed(recipe.seed + 1_000_003 * (epoch + 1))
+                start = time.perf_counter()
+                model.train()
+                for x, y in batches(images, labels, recipe.batch_size, dataset.mean, dataset.std, shuffle=True,
+                                    crop_padding=recipe.crop_padding, flip=recipe.flip, generator=generator):
+                    step = len(history.steps)
+                    lr = learning_rate(step, total, warmup, recipe.lr)
+                    loss = train_step(model, x, y, optimizer, lr, recipe)
+                    history.steps.append({"step": step, "loss": loss, "lr": lr})
+                    bar.update()
+                    for callback in callbacks:
+                        callback(history)
+                row = {"epoch": epoch + 1,
+                       "train_loss": _mean(s["loss"] for s in history.steps[-steps_per_epoch:])}
+                if val:
+                    row |= {f"val_{k}": v for k, v in measure(predict(model, val[0], dataset), val[1]).items()}
+                history.epochs.append(row | {"seconds": time.perf_counter() - start})
+                bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k != "epoch"} | {"epoch": epoch + 1})
+                if out:
+                    _save(Path(out), model, dataset, optimizer, recipe, history)
+                for callback in callbacks:
+                    callback(history)
+        except KeyboardInterrupt:
+            history.interrupted = True
+            bar.write(f"Interrupted after {len(history.steps)} of {total} steps: model and history are kept.")
+    model.eval()
+    return history
+
+
+def train_step(model, x, y, optimizer, lr, recipe):
+    """One update of the weights on a batch x [B, in_channels, H, W], y [B]; returns the loss as a float."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    with autocast(x.device, recipe.precision):
+        loss = cross_entropy(model(x), y, label_smoothing=recipe.label_smoothing)
+    value = loss.item()
+    if not math.isfinite(value):
+        raise FloatingPointError(f"the loss became {value} at a learning rate of {lr:.2g}: the weights have "
+                                 f"diverged. Start again with a lower lr, a longer warm-up or a smaller clip_norm")
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+    optimizer.step()
+    return value
+
+
+def learning_rate(step, total_steps, warmup_steps, peak):
+    """The learning rate of update `step` (from 0): up linearly to `peak`, then down along half a cosine to 0."""
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+    return peak * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def make_optimizer(model, recipe):
+    """AdamW. Weight decay acts on the matrices only: shrinking biases and norms does not regularize."""
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    vectors = [p for p in model.parameters() if p.ndim < 2]
+    return torch.optim.AdamW([{"params": matrices, "weight_decay": recipe.weight_decay},
+                              {"params": vectors, "weight_decay": 0.0}], lr=recipe.lr, fused=True)
+
+
+@torch.no_grad()
+def predict(model, images, dataset, batch_size=500):
+    """The logits [N, K], float32, for uint8 images [N, in_channels, H, W] of `dataset` (its mean and std are used).
+
+    The model is put in evaluation mode for the call and left in the mode it had."""
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    images = images.to(device)
+    logits = [model(x) for x, _ in batches(images, torch.zeros(len(images), dtype=torch.long), batch_size,
+                                           dataset.mean, dataset.std)]
+    model.train(was_training)
+    return torch.cat(logits).float()
+
+
+def measure(logits, labels):
+    """{"loss", "accuracy"} of logits [N, K] against labels [N]: mean cross-entropy in nats, share of hits."""
+    labels = labels.to(logits.device)
+    return {"loss": cross_entropy(logits, labels).item(),
+            "accuracy": (logits.argmax(1) == labels).float().mean().item()}
+
+
+def evaluate(model, dataset):
+    """{"loss", "accuracy"} on dataset's test images. Raises ValueError when the model does not fit the data."""
+    check_fit(model, dataset)
+    return measure(predict(model, dataset.test_images, dataset), dataset.test_labels)
+
+
+def check_fit(model, dataset):
+    """Raise ValueError if the model's image size, channels or number of classes are not the dataset's."""
+    channels, height, width = dataset.train_images.shape[1:]
+    stem, classes = model.patch_embedding, model.config["num_classes"]
+    if (stem.in_channels, *stem.image_size) != (channels, height, width):
+        raise ValueError(f"the model reads {stem.in_channels} channels of {stem.image_size[0]}x{stem.image_size[1]} "
+                         f"pixels, {dataset.name} has {channels} of {height}x{width}")
+    if classes != len(dataset.classes):
+        raise ValueError(f"the model tells {classes} classes apart, {dataset.name} has {len(dataset.classes)}")
+
+
+def autocast(device, precision):
+    """The context in which the forward pass runs: bf16 autocast, or nothing for float32."""
+    if precision == "auto":
+        precision = "bf16" if fast_bf16(device) else "float32"
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def fast_bf16(device):
+    """Whether bf16 is faster than float32: a GPU that has it, or a CPU with matrix units for it (Intel AMX).
+
+    On other CPUs bf16 is emulated, ten times and more slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()      # older torch cannot say: float32
+    return device.type == "cpu" and bool(capabilities.get("amx_bf16"))
+
+
+def _hold_out(dataset, recipe, device):
+    """Training images and labels on `device`, and the held-out pair, or None where val_fraction is 0."""
+    images, labels = dataset.train_images.to(device), dataset.train_labels.to(device)
+    if recipe.val_fraction == 0:
+        return images, labels, None
+    train, held = split(dataset.train_labels, recipe.val_fraction, torch.Generator().manual_seed(recipe.seed))
+    return images[train], labels[train], (images[held], labels[held])
+
+
+def _save(out, model, dataset, optimizer, recipe, history):
+    # resume.pt is whole by itself, so a kill between these writes loses nothing.
+    save_state(out / "resume.pt", {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
+                                   "recipe": asdict(recipe), "history": asdict(history)})
+    save_history(out / "history.json", history)
+    save_checkpoint(out / "model.safetensors", model, dataset,
+                    recipe=asdict(recipe), epochs_done=len(history.epochs))
+
+
+def _restore(out, model, optimizer, recipe):
+    state = load_state(out / "resume.pt")
+    for name, value in state["recipe"].items():
+        if getattr(recipe, name) != value:
+            raise ValueError(f"{name} is {getattr(recipe, name)!r}, but the run in {out} was started with {value!r}: "
+                             f"resume with the same recipe, or start a new run in another folder")
+    try:
+        model.load_state_dict(state["model"])
+    except RuntimeError as error:
+        raise ValueError(f"the run in {out} trains a model of another shape: {error}") from None
+    optimizer.load_state_dict(state["optimizer"])
+    return History(**state["history"])
+
+
+def _mean(values):
+    values = list(values)
+    return sum(values) / len(values)

@@ -1,0 +1,100 @@
+"""Controls around the pictures of plots.py. No logic of their own: each picture is a pure function of the values."""
+
+import html
+import time
+
+import ipywidgets
+from IPython.display import display
+
+from . import plots
+from .configs import cost_by_part
+
+
+def live_picture(draw, controls, width):
+    """A widget that shows draw(**values) and draws it again when a control moves.
+
+    draw: returns a PIL image or a matplotlib figure. controls: {argument of draw: widget with a value}. width: of the
+    picture, in pixels. An exception in draw is shown in place of being lost in the callback."""
+    picture = ipywidgets.Image(format="png", layout={"width": f"{width}px", "max_width": "100%"})
+    problem = ipywidgets.HTML()
+
+    def update(change=None):
+        try:
+            picture.value = plots.to_png(draw(**{name: control.value for name, control in controls.items()}))
+            problem.value = ""
+        except Exception as error:
+            problem.value = f"<b>This picture could not be drawn.</b> {html.escape(f'{type(error).__name__}: {error}')}"
+
+    for control in controls.values():
+        control.observe(update, "value")
+    update()
+    return ipywidgets.VBox([*controls.values(), picture, problem])
+
+
+def patch_explorer(image):
+    """Choose a patch size, a patch (a row of the table) and a number in that row; see where all three lie.
+
+    image: uint8 [C, H, W], square."""
+    channels, side = image.shape[:2]
+    sizes = [p for p in range(2, side) if side % p == 0]
+    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
+    size = ipywidgets.SelectionSlider(options=sizes, value=sizes[len(sizes) // 2], description="patch size P",
+                                      style=style, layout=layout)
+    patch = ipywidgets.IntSlider(description="patch (row s)", style=style, layout=layout)
+    number = ipywidgets.IntSlider(description="number (d)", style=style, layout=layout)
+
+    def fit_ranges(change=None):
+        patch.max = (side // size.value) ** 2 - 1
+        number.max = channels * size.value ** 2 - 1
+
+    size.observe(fit_ranges, "value")       # before the picture's own observer, which needs values in range
+    fit_ranges()
+    patch.value, number.value = patch.max // 3, number.max // 2
+    return live_picture(lambda patch_size, patch, number: plots.patch_explorer(image, patch_size, patch, number),
+                        {"patch_size": size, "patch": patch, "number": number}, width=920)
+
+
+def cost_explorer(image_size=224):
+    """Choose a Mixer's sizes; see where its parameters and its multiply-accumulates lie.
+
+    image_size: side of the images in pixels, 3 channels, 1000 classes."""
+    style, layout = {"description_width": "140px"}, {"width": "520px", "max_width": "100%"}
+
+    def slider(options, value, description):
+        return ipywidgets.SelectionSlider(options=options, value=value, description=description, style=style,
+                                          layout=layout)
+
+    return live_picture(
+        lambda **sizes: plots.cost_split(cost_by_part(
+            {"image_size": image_size, "in_channels": 3, "num_classes": 1000, **sizes})),
+        {"patch_size": slider([p for p in (7, 8, 14, 16, 28, 32, 56) if image_size % p == 0], 16, "patch_size P"),
+         "num_blocks": slider([1, 2, 4, 8, 12, 24, 32], 12, "num_blocks L"),
+         "hidden_dim": slider([64, 128, 256, 512, 768, 1024, 1280], 768, "hidden_dim C"),
+         "tokens_mlp_dim": slider([32, 64, 128, 256, 384, 512, 640, 3072], 384, "tokens_mlp_dim"),
+         "channels_mlp_dim": slider([64, 256, 512, 1024, 2048, 3072, 4096, 5120], 3072, "channels_mlp_dim")},
+        width=740)
+
+
+def prediction_browser(images, labels, probabilities, classes):
+    """Page through images [N, C, H, W] with a trained model's probabilities [N, K] for each."""
+    index = ipywidgets.IntSlider(max=len(images) - 1, description="image", layout={"width": "520px"})
+    return live_picture(lambda i: plots.prediction(images[i], probabilities[i], classes, int(labels[i])),
+                        {"i": index}, width=600)
+
+
+class LiveTraining:
+    """A callback for `fit` that keeps its curves before your eyes: fit(..., callbacks=[LiveTraining()]).
+
+    seconds: the shortest time between two pictures; drawing one costs about a tenth of a second."""
+
+    def __init__(self, seconds=1.5):
+        self.seconds = seconds
+        self.drawn, self.epochs = 0.0, 0
+        self.picture = ipywidgets.Image(format="png", layout={"width": "830px", "max_width": "100%"})
+        display(self.picture)
+
+    def __call__(self, history):
+        epoch_ended = len(history.epochs) > self.epochs
+        if epoch_ended or time.monotonic() - self.drawn > self.seconds:
+            self.picture.value = plots.to_png(plots.training_curves(history))
+            self.drawn, self.epochs = time.monotonic(), len(history.epochs)

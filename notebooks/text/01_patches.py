@@ -1,0 +1,474 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 1 · Patches: an image becomes a table
+#
+# *After this lesson you can turn any image into the table of patches that a Mixer reads, turn it back, and tell by
+# eye when the cutting went wrong.*
+#
+# **About 25 minutes, with the exercises 50.** You need: Python, and to have met a PyTorch tensor once. Nothing else.
+#
+# Next: [6 · The classifier](06_classifier.ipynb)
+
+# %% [markdown]
+# ## In this lesson you will
+#
+# - cut an image into patches in three ways (by hand, with a loop, with `reshape` and `permute`) and see them agree;
+# - predict the shape of the table, `[S, D]`, for any image;
+# - find any pixel of an image in its table, and put a table back together into an image;
+# - recognize two wrong ways of cutting that still give the right shape.
+#
+# Run the cells from the top with <kbd>Shift</kbd>+<kbd>Enter</kbd>. Change things and run again: nothing can break.
+
+# %%
+import torch
+
+from mixer_lib import plots
+from mixer_lib.data import load_dataset
+
+# %% [markdown]
+# ## The question
+#
+# A Mixer has no idea what an image is. It reads a **table**: a fixed number of rows, each a list of numbers. So before
+# anything is learned, someone has to decide which pixels go into which row. The paper's answer is short: cut the image
+# into equal squares, called **patches**, and give each patch a row. Here is an image from CIFAR-10 with the cuts drawn
+# in.
+
+# %%
+cifar = load_dataset("cifar10")     # real images, a sample that comes with the course
+horse = cifar.train_images[3510]    # uint8 [3, 32, 32]: colors, rows, columns
+plots.show(
+    plots.patch_grid(horse, patch_size=8),
+    alt="A horse, 32 by 32 pixels, cut by white lines into 4 rows of 4 squares. The "
+        "squares are numbered from 0, top left, along the first row to 3, then from 4"
+        " at the left of the second row, to 15, bottom right.")
+
+# %% [markdown]
+# The squares are counted as you read: along a row, then down. This is **raster order**. Sixteen squares will become
+# sixteen rows. The rest of this lesson is about doing this without a single pixel going astray.
+#
+# ## The smallest example
+#
+# Take an image so small that you can see every number: 4 × 4 pixels, one channel, each pixel's value its own number.
+
+# %%
+tiny = torch.arange(16).reshape(4, 4)          # [H, W]
+tiny
+
+# %% [markdown]
+# Cut it into patches of 2 × 2 pixels and write each patch as one row: its first line of pixels, then its second.
+#
+# **Predict, then run.** The table has four rows. Which four numbers stand in row 1? Write your guess into the cell, then
+# run both.
+
+# %%
+my_prediction = None        # for example [4, 5, 6, 7]
+
+# %%
+from mixer_lib.exercises import reveal
+
+row_1 = tiny[0:2, 2:4].flatten()               # [4]: patch 1 is the top right square
+reveal(my_prediction, row_1.tolist())
+
+# %% [markdown]
+# Rows 0 and 1 of the image, columns 2 and 3: the numbers 2, 3 and, one line below, 6, 7. They are not neighbors in
+# memory, where 0, 1, 2, … lie in a line. That is the whole difficulty of cutting patches, and you have just met it.
+#
+# All four by hand:
+
+# %%
+by_hand = torch.stack([
+    tiny[0:2, 0:2].flatten(),                  # patch 0, top left
+    tiny[0:2, 2:4].flatten(),                  # patch 1, top right
+    tiny[2:4, 0:2].flatten(),                  # patch 2, bottom left
+    tiny[2:4, 2:4].flatten(),                  # patch 3, bottom right
+])                                             # [S, D] = [4, 4]
+by_hand
+
+# %% [markdown]
+# Three letters to keep; the whole course uses them:
+#
+# | letter | name | here |
+# |---|---|---|
+# | $P$ | side of a patch, in pixels | 2 |
+# | $S$ | number of patches; the paper also calls them *tokens* | 4 |
+# | $D$ | numbers in one patch | 4 |
+#
+# ## With a loop
+#
+# Nobody writes sixteen slices by hand. The top left corner of each patch steps through the image in steps of $P$:
+
+# %%
+def patches_by_loop(image, P):
+    """image: [H, W] -> table [S, P * P]"""
+    H, W = image.shape
+    rows = []
+    for top in range(0, H, P):
+        for left in range(0, W, P):
+            patch = image[top:top + P, left:left + P]     # [P, P]
+            rows.append(patch.flatten())                  # [P * P]
+    return torch.stack(rows)                              # [S, P * P]
+
+assert torch.equal(patches_by_loop(tiny, 2), by_hand)
+
+# %% [markdown]
+# The `assert` says nothing, which is good news: the loop gives the same table. Every step of this course is checked
+# against the one before in this way.
+#
+# ## Without a loop
+#
+# The loop is right but slow: a large image has hundreds of patches, and a batch hundreds of images. We want two tensor
+# operations, whatever the size. The idea: give the cuts axes of their own.
+#
+# `tiny` has 4 rows. Read them as 2 *rows of patches* with 2 *rows of pixels* in each; the same for the columns. Call the
+# four axes $i$ (patch row), $u$ (pixel row in the patch), $j$ (patch column), $v$ (pixel column in the patch):
+
+# %%
+x = tiny.reshape(2, 2, 2, 2)      # [H/P, P, W/P, P]: i, u, j, v
+x.shape
+
+# %% [markdown]
+# `reshape` moved nothing. It only gave names to positions: `x[i, u, j, v]` is the pixel in line `u` and column `v` of
+# the patch in row `i` and column `j` of the grid. In that order the pixel row `u` stands before the patch column `j`.
+# We want both patch axes first, then both pixel axes:
+
+# %%
+x = x.permute(0, 2, 1, 3)         # [H/P, W/P, P, P]: i, j, u, v
+x[0, 1]                           # patch 1, as a square
+
+# %%
+table = x.reshape(4, 4)           # [S, D]: merge i with j, and u with v
+assert torch.equal(table, by_hand)
+
+# %% [markdown]
+# Split, permute, merge. It is worth saying aloud once: **split** each side into *which patch* and *where in the patch*,
+# **permute** all *which* before all *where*, **merge**.
+#
+# ## Two wrong ways with the right shape
+#
+# A table of the right shape is no proof of anything. Here are the two mistakes that people make, on the horse. Both give
+# 16 rows of numbers, and no error.
+
+# %%
+gray = horse.float().mean(dim=0)        # [32, 32], one channel is enough here
+right = gray.reshape(4, 8, 4, 8).permute(0, 2, 1, 3).reshape(16, 64)            # [S, D]
+no_permute = gray.reshape(16, 64)                                               # [S, D]
+wrong_permute = gray.reshape(4, 8, 4, 8).permute(2, 0, 1, 3).reshape(16, 64)    # [S, D]
+print(right.shape, no_permute.shape, wrong_permute.shape)
+
+# %% [markdown]
+# **Predict, then look.** If you draw each of the 16 rows as a square of 8 × 8 pixels and lay the squares out in raster
+# order, what do you see for each of the three tables?
+
+# %%
+def lay_out(table):
+    """Draw each row as a square, the squares in raster order: [16, 64] -> [32, 32]"""
+    return table.reshape(4, 4, 8, 8).permute(0, 2, 1, 3).reshape(32, 32)
+
+pictures = torch.stack([lay_out(t) for t in (right, no_permute, wrong_permute)])
+pictures = pictures[:, None] / 255      # [3, 1, 32, 32]
+titles = ["split, permute, merge", "reshape alone", "patch axes swapped"]
+plots.show(
+    plots.image_row(pictures, titles, columns=3),
+    alt="Three gray pictures. Left, split, permute and merge: the horse, whole. "
+        "Middle, reshape alone: the image is cut into strips two pixels high, each "
+        "folded into a square; no horse to be seen. Right, patch axes swapped: every "
+        "square shows a proper piece of the horse, but the grid is mirrored along its"
+        " diagonal.")
+
+# %% [markdown]
+# - **Reshape alone** takes 64 numbers at a time as they lie in memory: two whole lines of the image, folded into a
+#   square. Each row of the table mixes the left and the right edge of the picture.
+# - **Patch axes swapped** gives perfect patches, counted down the columns instead of along the rows. A Mixer trained on
+#   such tables works just as well (it has no idea what an image is, remember), as long as *every* image is cut the same
+#   way. Weights trained with one order are useless with the other.
+#
+# Neither raises an error, and training would run. So look at your tables.
+#
+# ## Colors and batches
+#
+# A real image has $C_{in}$ channels, and we cut a whole batch at once: `[B, C_in, H, W]`. The recipe is the same with two
+# more axes. The batch stays in front. Where does the channel go? It says *where in the patch* a number stands, so it
+# goes with the pixels. We put it before them, the order in which PyTorch's convolutions keep their weights:
+
+# %%
+def my_patchify(images, P):
+    """images: [B, C_in, H, W] -> tables [B, S, D]"""
+    B, C_in, H, W = images.shape
+    x = images.reshape(B, C_in, H // P, P, W // P, P)       # split
+    x = x.permute(0, 2, 4, 1, 3, 5)                         # [B, H/P, W/P, C_in, P, P]
+    return x.reshape(B, (H // P) * (W // P), C_in * P * P)  # merge: [B, S, D]
+
+tables = my_patchify(cifar.train_images[:100], 8)
+tables.shape
+
+# %% [markdown]
+# One hundred images, $S = 4 \cdot 4 = 16$ patches each, and $D = 3 \cdot 8 \cdot 8 = 192$ numbers a patch. Check it
+# against the loop, one channel at a time:
+
+# %%
+for channel in range(3):
+    by_loop = patches_by_loop(horse[channel], 8)                        # [16, 64]
+    all_at_once = my_patchify(horse[None], 8)[0]                        # [16, 192]
+    assert torch.equal(all_at_once[:, 64 * channel:64 * (channel + 1)], by_loop)
+print("the loop and split-permute-merge agree on all three channels")
+
+# %% [markdown]
+# ## Two more roads to the same table
+#
+# You will meet both in other people's code, so here they are, shown equal.
+#
+# `unfold` *as a view* asks for a new axis of windows along each side. No number is copied: the result looks at the same
+# memory with other **strides**, the number of steps in memory from one entry to the next along each axis.
+
+# %%
+windows = horse.unfold(1, 8, 8).unfold(2, 8, 8)             # [C_in, H/P, W/P, P, P]
+print("same memory:", windows.data_ptr() == horse.data_ptr())
+print("strides:", windows.stride())
+by_view = windows.permute(1, 2, 0, 3, 4).reshape(16, 192)   # [S, D]
+assert torch.equal(by_view, my_patchify(horse[None], 8)[0])
+
+# %% [markdown]
+# Read the strides `(1024, 256, 8, 32, 1)` from the right: one pixel to the right is 1 step; one pixel down is 32, a line
+# of the image; the next patch is 8 to the right; the next row of patches 8 · 32 = 256 down; the next channel
+# 32 · 32 = 1024. The cuts are nothing but arithmetic.
+#
+# `nn.functional.unfold` is made for convolutions. It gives the table lying on its side, `[B, D, S]`, and only for floats:
+
+# %%
+floats = horse[None].float()                                            # [1, 3, 32, 32]
+columns = torch.nn.functional.unfold(floats, kernel_size=8, stride=8)   # [1, 192, 16]
+by_unfold = columns.transpose(1, 2)                                     # [1, 16, 192]
+assert torch.equal(by_unfold, my_patchify(horse[None], 8).float())
+
+# %% [markdown]
+# ## The library's version
+#
+# From here on the course imports what you have built. `mixer_lib.patchify` is the function above, with a check that the
+# patches tile the image, and images and patches that need not be square. It is fifteen lines: open
+# [`mixer_lib/model.py`](../mixer_lib/model.py) and read it.
+
+# %%
+from mixer_lib import patchify, unpatchify
+
+assert torch.equal(patchify(horse[None], 8), my_patchify(horse[None], 8))
+assert torch.equal(unpatchify(patchify(horse[None], 8), 8, 32), horse[None])
+print("nothing lost: cut and put together again, every pixel is back")
+
+# %% [markdown]
+# And what if the patches do not tile the image?
+
+# %%
+try:
+    patchify(horse[None], 5)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# ## Move it
+#
+# Choose a patch size, then a patch, then a number in its row. The orange frame marks the same patch in the image, on its
+# own, and as a row of the table. The blue frame marks one number in all three. Things to try:
+#
+# 1. Move *number* slowly through a row. When does the blue frame jump to another color channel?
+# 2. Make the patches as small as they go. What happens to the shape of the table? And as large as they go?
+# 3. Put the blue frame on the horse's ear. Which three numbers of that row hold its red, green and blue?
+
+# %%
+from mixer_lib import widgets
+
+widgets.patch_explorer(horse)
+
+# %% [markdown]
+# The same picture, standing still, for readers without a running kernel:
+
+# %%
+plots.show(
+    plots.patch_explorer(horse, patch_size=8, patch=5, number=70),
+    alt="Three panels. Left, the horse in a grid of 4 by 4 patches; patch 5, on the "
+        "horse's back, is framed in orange, one pixel in its first line in blue. "
+        "Middle, patch 5 enlarged to 8 by 8 pixels, the blue pixel in row 0, column "
+        "6. Right, the table of 16 rows and 192 columns, row 5 framed in orange, its "
+        "number 70 in blue. Below: table[5, 70] = 135, green, row 0, column 6 of the "
+        "patch, row 8, column 14 of the image.")
+
+
+# %% [markdown]
+# Notice what the patch size trades. The table always holds the same 3072 numbers, since $S \cdot D = C_{in} H W$. Small
+# patches make many short rows, large ones few long rows. A Mixer compares rows with each other, and the more rows, the
+# finer, and the costlier. [Lesson 6](06_classifier.ipynb) counts how much.
+#
+# ## Exercises
+#
+# Write your code in place of the `...`, run the cell, then run the check below it. A check tells you what is wrong.
+#
+# ### 1.1 The shape of the table · easy · 3 minutes
+#
+# Write a function that tells the shape of the table, as a pair $(S, D)$, for a square image.
+
+# %% tags=["exercise-1"]
+def table_shape(image_size, patch_size, in_channels):
+    """The table's shape (S, D) for a square image of image_size x image_size pixels."""
+    ...  # your code here
+
+
+# %%
+from mixer_lib import exercises
+
+exercises.check_table_shape(table_shape)
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# How many patches fit along one side? The grid has that many rows *and* that many columns. For D, recall that a patch
+# holds the pixels of every channel.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/01_patches.ipynb](solutions/01_patches.ipynb), exercise 1.1.
+#
+# </details>
+#
+# ### 1.2 Find a pixel · medium · 8 minutes
+#
+# A pixel stands in channel `channel`, row `row`, column `column` of a square image. In which row `s` of the table is
+# it, and which number `d` of that row? Only arithmetic: `//` and `%` are your friends.
+
+# %% tags=["exercise-2"]
+def find_pixel(channel, row, column, image_size, patch_size):
+    """Where a pixel stands in the table, as a pair (s, d)."""
+    P = patch_size
+    ...  # your code here
+
+
+# %%
+exercises.check_find_pixel(find_pixel)
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `row // P` is the row of the grid, `row % P` the line inside the patch. The table's row counts patches: all of a grid
+# row before the next. The number inside the row counts (channel, line, column): a channel is worth $P \cdot P$ numbers, a
+# line is worth $P$, a column is worth 1.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/01_patches.ipynb](solutions/01_patches.ipynb), exercise 1.2.
+#
+# </details>
+#
+# ### 1.3 Another order inside the patch · medium · 8 minutes
+#
+# The paper's own code (in JAX) keeps the three colors of a pixel side by side: inside a patch its order is (row, column,
+# channel). Write `patchify` with that order. This is what one needs to load the released weights.
+
+# %% tags=["exercise-3"]
+def patchify_channels_last(images, P):
+    """images: [B, C, H, W] -> [B, S, P*P*C], a patch as (row, column, channel)."""
+    B, C, H, W = images.shape
+    ...  # your code here
+
+
+# %%
+exercises.check_patchify_channels_last(patchify_channels_last)
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Split exactly as before. Only the order in `permute` changes: the channel axis now comes last of all.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/01_patches.ipynb](solutions/01_patches.ipynb), exercise 1.3.
+#
+# </details>
+#
+# ### 1.4 Put it back together · hard · 10 minutes
+#
+# Write the inverse of `patchify` (the lesson's, with vectors in the order channel, row, column) for images of any size.
+
+# %% tags=["exercise-4"]
+def my_unpatchify(patches, P, H, W):
+    """patches: [B, S, D], as patchify cuts them -> images [B, C, H, W]."""
+    B, S, D = patches.shape
+    C = D // (P * P)
+    ...  # your code here
+
+
+# %%
+exercises.check_unpatchify(my_unpatchify)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Run the film backwards. `patchify` ended by merging `[B, H/P, W/P, C, P, P]` into `[B, S, D]`, so begin by splitting
+# `[B, S, D]` into those six axes. Then bring them into the order `[B, C, H/P, P, W/P, P]`, and merge.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/01_patches.ipynb](solutions/01_patches.ipynb), exercise 1.4.
+#
+# </details>
+
+# %% [markdown]
+# ## Recap
+#
+# - You cut an image into patches by hand, with a loop, and by **split, permute, merge**; all three agree, and so do two
+#   kinds of `unfold`.
+# - The table is `[S, D]` with $S = (H/P)(W/P)$ patches and $D = C_{in} P^2$ numbers a patch.
+# - Patches are in raster order; inside a patch the order is (channel, row, column). With that you can find any pixel, and
+#   nothing is lost: the table can be put back together.
+# - A wrong `reshape` or `permute` keeps the shape and destroys the picture. Look at what you cut.
+#
+# ## Quiz
+#
+# **1.** A gray 28 × 28 digit is cut with $P = 7$. What is the shape of its table?
+#
+# <details><summary>Answer</summary>
+#
+# `[16, 49]`: 4 × 4 patches of 7 × 7 pixels, one channel.
+#
+# </details>
+#
+# **2.** You halve $P$. What happens to $S$, to $D$, and to the number of entries in the table?
+#
+# <details><summary>Answer</summary>
+#
+# $S$ grows four times, $D$ shrinks to a quarter, the number of entries stays: it is the number of pixel values.
+#
+# </details>
+#
+# **3.** Two tables of an image have the same rows, in different order. Do they hold the same information? Does a trained
+# Mixer give the same answer for both?
+#
+# <details><summary>Answer</summary>
+#
+# The same information, since you can sort the rows back if you know the order. But a trained Mixer has learned weights
+# for *row 0*, *row 1*, and so on; on reordered rows it answers something else. Lesson 11 plays with this.
+#
+# </details>
+#
+# ## To read
+#
+# - [The paper](https://arxiv.org/abs/2105.01601), section 2, first paragraph: the two sentences that this lesson unrolls.
+# - [`mixer_lib/model.py`](../mixer_lib/model.py): `patchify` and `unpatchify`.
+#
+# Next: [6 · The classifier](06_classifier.ipynb) puts a network behind the table and counts what it costs. (Lessons 2 to
+# 5, which build the layers in between, are being written.)

@@ -1,0 +1,77 @@
+# %% [markdown]
+# # Solutions to lesson 1, patches
+#
+# Back to [the lesson](../01_patches.ipynb). Try each exercise before you look: a wrong answer teaches more than a right
+# one that you read.
+
+# %%
+from mixer_lib import exercises
+
+# %% [markdown]
+# ## 1.1 The shape of the table
+
+# %% tags=["exercise-1"]
+def table_shape(image_size, patch_size, in_channels):
+    """The table's shape (S, D) for a square image of image_size x image_size pixels."""
+    # SOLUTION
+    patches_per_side = image_size // patch_size
+    S = patches_per_side ** 2
+    D = in_channels * patch_size ** 2
+    return S, D
+    # END SOLUTION
+
+# %%
+exercises.check_table_shape(table_shape)
+
+# %% [markdown]
+# ## 1.2 Find a pixel
+#
+# Each number is a place in a mixed-radix count, like hours, minutes and seconds: the outer index times the size of
+# everything inside it, plus the inner index.
+
+# %% tags=["exercise-2"]
+def find_pixel(channel, row, column, image_size, patch_size):
+    """Where a pixel stands in the table, as a pair (s, d)."""
+    P = patch_size
+    # SOLUTION
+    patches_per_row = image_size // P
+    s = (row // P) * patches_per_row + column // P
+    d = channel * P * P + (row % P) * P + column % P
+    return s, d
+    # END SOLUTION
+
+# %%
+exercises.check_find_pixel(find_pixel)
+
+# %% [markdown]
+# ## 1.3 Another order inside the patch
+
+# %% tags=["exercise-3"]
+def patchify_channels_last(images, P):
+    """images: [B, C, H, W] -> [B, S, P*P*C], a patch as (row, column, channel)."""
+    B, C, H, W = images.shape
+    # SOLUTION
+    x = images.reshape(B, C, H // P, P, W // P, P)         # [B, C, H/P, P, W/P, P]
+    x = x.permute(0, 2, 4, 3, 5, 1)                        # [B, H/P, W/P, P, P, C]
+    return x.reshape(B, (H // P) * (W // P), P * P * C)    # [B, S, D]
+    # END SOLUTION
+
+# %%
+exercises.check_patchify_channels_last(patchify_channels_last)
+
+# %% [markdown]
+# ## 1.4 Put it back together
+
+# %% tags=["exercise-4"]
+def my_unpatchify(patches, P, H, W):
+    """patches: [B, S, D], as patchify cuts them -> images [B, C, H, W]."""
+    B, S, D = patches.shape
+    C = D // (P * P)
+    # SOLUTION
+    x = patches.reshape(B, H // P, W // P, C, P, P)        # [B, H/P, W/P, C, P, P]
+    x = x.permute(0, 3, 1, 4, 2, 5)                        # [B, C, H/P, P, W/P, P]
+    return x.reshape(B, C, H, W)
+    # END SOLUTION
+
+# %%
+exercises.check_unpatchify(my_unpatchify)

@@ -1,0 +1,59 @@
+# %% [markdown]
+# # Solutions to lesson 6, the classifier
+#
+# Back to [the lesson](../06_classifier.ipynb).
+
+# %%
+from mixer_lib import exercises
+
+# %% [markdown]
+# ## 6.1 The end of the network
+
+# %% tags=["exercise-1"]
+def classify(tokens, norm, head):
+    """tokens: [B, S, C] -> logits [B, K]."""
+    # SOLUTION
+    x = norm(tokens)            # [B, S, C]
+    x = x.mean(dim=1)           # [B, C]
+    return head(x)              # [B, K]
+    # END SOLUTION
+
+# %%
+exercises.check_classify(classify)
+
+# %% [markdown]
+# ## 6.2 Count any Mixer
+
+# %% tags=["exercise-2"]
+def my_count(image_size, patch_size, in_channels, num_classes, num_blocks,
+             hidden_dim, tokens_mlp_dim, channels_mlp_dim):
+    """The number of parameters of MlpMixer with these arguments."""
+    C, D_S, D_C = hidden_dim, tokens_mlp_dim, channels_mlp_dim
+    # SOLUTION
+    S = (image_size // patch_size) ** 2
+    D = in_channels * patch_size ** 2
+    stem = D * C + C
+    token_mlp = (S * D_S + D_S) + (D_S * S + S)
+    channel_mlp = (C * D_C + D_C) + (D_C * C + C)
+    block = token_mlp + channel_mlp + 2 * (2 * C)
+    return stem + num_blocks * block + 2 * C + (C + 1) * num_classes
+    # END SOLUTION
+
+# %%
+exercises.check_count_parameters(my_count)
+
+# %% [markdown]
+# ## 6.3 A Mixer on a budget
+#
+# Patches of 4 × 4 give exactly 64 tokens. Work grows with tokens, so smaller patches would eat the budget.
+
+# %% tags=["exercise-3"]
+def my_design():
+    """The arguments of an MlpMixer for CIFAR-10, as a dict."""
+    # SOLUTION
+    return dict(image_size=32, patch_size=4, in_channels=3, num_classes=10,
+                num_blocks=6, hidden_dim=64, tokens_mlp_dim=32, channels_mlp_dim=256)
+    # END SOLUTION
+
+# %%
+exercises.check_design(my_design)

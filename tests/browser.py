@@ -1,0 +1,260 @@
+"""Drives a notebook in a real JupyterLab, in a browser without a window, as a learner would.
+
+The browser tests use it (the fixture `open_notebook` in conftest.py). By hand it takes pictures of a notebook:
+
+    python tests/browser.py notebooks/01_patches.ipynb --out shots [--dark]
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    # Draw every cell, not only those in view, and end the page at the last.
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none", "scrollPastEnd": False},
+    "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
+}
+PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+PROMPTS = f"[...document.querySelectorAll('{PANEL} .jp-CodeCell .jp-InputPrompt')].map(p => p.textContent.trim())"
+
+
+def missing():
+    """What keeps the browser tests from running, in words; None if nothing does."""
+    try:
+        import playwright.sync_api  # noqa: F401
+    except ImportError:
+        return "install playwright (pip install playwright) to run the browser tests"
+    return None if CHROMIUM else "install Chromium (Debian: apt install chromium) to run the browser tests"
+
+
+class Lab(NamedTuple):
+    """A running JupyterLab."""
+
+    address: str
+    token: str
+
+    def ask(self, path, method="GET"):
+        """Call the server's own interface; raises OSError while it is not up."""
+        request = urllib.request.Request(f"{self.address}/api/{path}", method=method)
+        request.add_header("Authorization", f"token {self.token}")
+        no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        return no_proxy.open(request, timeout=20).read()
+
+
+def copy_without_outputs(folder, target):
+    """Copy the notebooks as a learner gets them before a first run; old counts would look like finished cells."""
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    for path in target.rglob("*.ipynb"):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                cell.update(execution_count=None, outputs=[])
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def jupyter_lab(notebooks=NOTEBOOKS, dark=False):
+    """Run JupyterLab on a copy of the course's `notebooks`; yields a Lab. Nothing in the tree changes."""
+    with tempfile.TemporaryDirectory(prefix="mixer-lab-") as folder:
+        home = Path(folder)
+        copy_without_outputs(notebooks, home / "course/notebooks")
+        if (notebooks.parent / "figures").exists():  # the lessons show some of them
+            shutil.copytree(notebooks.parent / "figures", home / "course/figures")
+        theme = {"@jupyterlab/apputils-extension/themes": {"theme": "JupyterLab Dark"}} if dark else {}
+        for name, value in {**SETTINGS, **theme}.items():
+            path = home / f"settings/{name}.jupyterlab-settings"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(value))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex())
+        private = {name: str(home / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+        private["JUPYTER_TOKEN"] = lab.token
+        private |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "ws")}
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+        command += [f"--port={port}", "--ServerApp.port_retries=0"]
+        command += [f"--ServerApp.root_dir={home / 'course'}", "--LabApp.extension_manager=readonly"]
+        with open(home / "log", "w+") as log:
+            server = subprocess.Popen(command, env=os.environ | private, stdout=log, stderr=log, cwd=home)
+            try:
+                wait_for_server(lab, server, log)
+                yield lab
+            finally:
+                server.terminate()  # it ends its kernels itself
+                try:
+                    server.wait(20)
+                except subprocess.TimeoutExpired:
+                    server.kill()
+
+
+def wait_for_server(lab, server, log):
+    end = time.time() + 60
+    while time.time() < end and server.poll() is None:
+        with contextlib.suppress(OSError):
+            lab.ask("status")
+            return
+        time.sleep(0.1)
+    log.seek(0)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read()[-2000:]}")
+
+
+@contextlib.contextmanager
+def open_page(lab, name, height=1400):
+    """Open notebooks/`name` of a running `lab` in a browser of its own; yields a NotebookPage."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            yield NotebookPage(browser.new_page(viewport={"width": 1200, "height": height}), lab, name)
+        finally:
+            browser.close()
+            for session in json.loads(lab.ask("sessions")):  # free the memory of the notebook's kernel
+                lab.ask(f"sessions/{session['id']}", method="DELETE")
+
+
+class NotebookPage:
+    """One open notebook. `page` is playwright's own object, for all that has no method here.
+
+    A `cell` below is what widget_cells() gives: a cell whose output holds widgets.
+    """
+
+    def __init__(self, page, lab, name):
+        self.page, self.problems = page, []
+        page.on("request", lambda request: self._watch_request(request.url, lab.address))
+        page.on("websocket", lambda socket: socket.on("framereceived", self._watch_message))
+        page.goto(f"{lab.address}/lab/tree/notebooks/{name}?token={lab.token}")
+        page.wait_for_selector(f"{PANEL} .jp-Notebook .jp-Cell")
+        # Lab drops a 'Run All' that comes before its status bar says Idle.
+        page.wait_for_selector("#jp-main-statusbar :text('| Idle')", timeout=60_000)
+
+    def _watch_request(self, url, address):
+        if not url.startswith((address, address.replace("http", "ws", 1), "data:", "blob:")):
+            self.problems.append(f"the page asked for {url}, outside this machine")
+
+    def _watch_message(self, payload):
+        """Kernel messages show what the page may hide: an error in a widget's callback."""
+        data = payload if isinstance(payload, bytes) else payload.encode()
+        start = data.find(b'{"traceback"')
+        if start >= 0:
+            error, _ = json.JSONDecoder().raw_decode(data[start:].decode("utf-8", "replace"))
+            self.problems.append(f"error in the kernel: {error['ename']}: {error['evalue']}")
+
+    def run_all(self, timeout=300):
+        """Run all cells as the menu does, wait for the last, and check()."""
+        for _ in range(5):
+            self.page.click("li.lm-MenuBar-item:has-text('Run')")
+            self.page.click(".lm-Menu-item[data-command='runmenu:run-all']")
+            with contextlib.suppress(Exception):  # dropped without a word: choose it again
+                self.page.wait_for_function(f"{PROMPTS}.some(p => /\\[[*\\d]/.test(p))", timeout=3000)
+                break
+        end = time.time() + timeout
+        while not self.problems and not self.page.evaluate(f"{PROMPTS}.every(p => /\\[\\d+\\]/.test(p))"):
+            if time.time() > end:
+                self.problems.append(f"not done after {timeout} s: {self.page.evaluate(PROMPTS)}")
+            self.page.wait_for_timeout(100)
+        self.page.wait_for_timeout(300)  # the last outputs are on their way
+        self.check()
+
+    def check(self):
+        """Raise AssertionError with all that went wrong so far: in cells, in callbacks, in widgets, in requests."""
+        found = list(self.problems)
+        for output in self.page.locator(f"{PANEL} .jp-OutputArea-output").all():
+            if "jupyter.error" in (output.get_attribute("data-mime-type") or ""):
+                found.append("error in a cell: " + output.inner_text()[-300:])
+        for output in self.page.locator(f"{PANEL} [data-mime-type='application/vnd.jupyter.stderr']").all():
+            if "Traceback" in output.inner_text():
+                found.append("traceback in a cell: " + output.inner_text()[-300:])
+        broken = ".jupyter-widgets-error-widget, .jp-OutputArea-output:has-text('Error displaying widget')"
+        broken += ", .jp-OutputArea-output:text('Loading widget...')"
+        for widget in self.page.locator(PANEL).locator(broken).all():
+            found.append("a widget is not shown: " + widget.inner_text()[:200])
+        assert not found, "\n".join(found)
+
+    def widget_cells(self):
+        """The cells that hold widgets, from top to bottom."""
+        return self.page.locator(f"{PANEL} .jp-CodeCell:has(.jp-OutputArea .jupyter-widgets)").all()
+
+    def image(self, cell, number=0):
+        """The bytes of the cell's image widget, as the browser has them."""
+        read = "img => fetch(img.src).then(r => r.arrayBuffer()).then(b => [...new Uint8Array(b)])"
+        return bytes(cell.locator("img.widget-image").nth(number).evaluate(read))
+
+    def move_slider(self, cell, number=0, key="ArrowRight"):
+        """Press a key on one of the cell's sliders; returns what its read-out says then."""
+        slider = cell.locator(".widget-slider").nth(number)
+        readout = slider.locator(".widget-readout")
+        before = readout.inner_text()
+        slider.locator(".noUi-handle").first.focus()
+        self.page.keyboard.press(key)
+        end = time.time() + 10
+        while readout.inner_text() == before:
+            assert time.time() < end, f"the slider stays at {before} on {key}"
+            self.page.wait_for_timeout(20)
+        return readout.inner_text()
+
+    def changed_image(self, cell, before, number=0, timeout=10):
+        """Wait until the cell's image widget differs from the bytes `before`; returns its new bytes."""
+        end = time.time() + timeout
+        while True:
+            with contextlib.suppress(Exception):  # the browser may drop the old picture while it is read
+                now = self.image(cell, number)
+                if now != before:
+                    return now
+            self.check()
+            assert time.time() < end, f"the picture stays as it was for {timeout} s"
+            self.page.wait_for_timeout(20)
+
+    def screenshots(self, folder, name):
+        """Pictures of the whole notebook, from top to bottom; returns their paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        panel = self.page.locator(PANEL)
+        scroll = "(panel, y) => { const e = panel.querySelector('.jp-WindowedPanel-outer'); e.scrollTop = y;"
+        scroll += " return [e.scrollTop + e.clientHeight >= e.scrollHeight - 1, e.clientHeight]; }"
+        paths, top, last = [], 0, False
+        while not last:
+            last, height = panel.evaluate(scroll, top)
+            self.page.wait_for_timeout(300)
+            paths.append(folder / f"{name}-{len(paths) + 1}.png")
+            panel.screenshot(path=paths[-1])
+            top += height
+        return paths
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Run a notebook in JupyterLab and take pictures of all of it.")
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("shots"))
+    parser.add_argument("--dark", action="store_true", help="in JupyterLab's dark theme")
+    options = parser.parse_args()
+    if missing():
+        parser.error(missing())
+    if not options.notebook.resolve().is_relative_to(NOTEBOOKS):
+        parser.error(f"{options.notebook} is not in {NOTEBOOKS}")
+    name = options.notebook.resolve().relative_to(NOTEBOOKS)
+    with jupyter_lab(dark=options.dark) as lab, open_page(lab, name, height=2000) as notebook:
+        try:
+            notebook.run_all()
+        finally:
+            stem = "-".join(name.with_suffix("").parts) + ("-dark" if options.dark else "")
+            print(*notebook.screenshots(options.out, stem), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,467 @@
+"""mixer_lib.data: what each function gives, and what it says when it cannot."""
+
+import hashlib
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mixer_lib.data import (
+    Dataset,
+    batches,
+    load_dataset,
+    load_image,
+    normalize,
+    random_crop,
+    random_flip,
+    split,
+)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def random_images(*shape):
+    return torch.randint(256, shape, generator=seeded(), dtype=torch.uint8)
+
+
+def save_png(path, height=4, width=5, color=None):
+    """Write a PNG of random pixels, gray unless `color` (red, green, blue) is given."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    gray = Image.fromarray(random_images(height, width).numpy())
+    (Image.new("RGB", (width, height), color) if color else gray).save(path)
+
+
+def save_npz(path, **changes):
+    """Write a well-formed .npz of 6 + 3 gray 4x5 images, with `changes`; None leaves an array out."""
+    arrays = dict(train_images=random_images(6, 4, 5).numpy(), train_labels=np.array([0, 1, 2, 0, 1, 2]),
+                  test_images=random_images(3, 4, 5).numpy(), test_labels=np.array([0, 1, 2]))
+    np.savez(path, **{key: value for key, value in (arrays | changes).items() if value is not None})
+    return path
+
+
+# ---- the bundled samples -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, shape, per_class, first_class, digest", [
+    ("mnist", (1, 28, 28), (1000, 200), "0", "10d1aad895c2134c79dbba0b93c157bb"),
+    ("cifar10", (3, 32, 32), (500, 100), "airplane", "8a7cee43f98a8b79bb0555a6c2aeabc2"),
+])
+def test_samples(name, shape, per_class, first_class, digest):
+    sample = load_dataset(name)
+    for part, count in zip(("train", "test"), per_class):
+        images, labels = getattr(sample, f"{part}_images"), getattr(sample, f"{part}_labels")
+        assert images.dtype == torch.uint8 and images.shape == (10 * count, *shape)
+        assert labels.dtype == torch.int64 and labels.bincount().tolist() == [count] * 10
+    assert sample.classes[0] == first_class and len(sample.classes) == 10
+    pixels = sample.train_images.numpy().tobytes() + sample.test_images.numpy().tobytes()
+    assert hashlib.md5(pixels).hexdigest() == digest
+    test = {image.tobytes() for image in sample.test_images.numpy()}
+    assert not any(image.tobytes() in test for image in sample.train_images.numpy())
+    mean = sample.train_images.double().mean((0, 2, 3)) / 255
+    std = sample.train_images.double().std((0, 2, 3)) / 255
+    torch.testing.assert_close(torch.tensor(sample.mean).double(), mean, rtol=0, atol=0.003)
+    torch.testing.assert_close(torch.tensor(sample.std).double(), std, rtol=0, atol=0.003)
+
+
+def test_sample_labels_name_what_the_images_show():
+    """Images of a class have its mean image nearest by far more often than chance; a wrong order would not."""
+    for name, at_least in (("mnist", 0.75), ("cifar10", 0.2)):
+        sample = load_dataset(name)
+        train = sample.train_images.flatten(1).float()
+        means = torch.stack([train[sample.train_labels == label].mean(0) for label in range(10)])
+        nearest = torch.cdist(sample.test_images.flatten(1).float(), means).argmin(1)
+        assert (nearest == sample.test_labels).float().mean() > at_least
+
+
+def test_import_is_cheap():
+    code = "import sys, mixer_lib.data; sys.exit('torchvision' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
+
+
+# ---- names -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, message", [
+    ("mist", "did you mean 'mnist'"),
+    ("CIFAR-10", "did you mean 'cifar10'"),
+    ("zebras", "unknown data set 'zebras': Give one of mnist, "),
+    ("cifar100", "no bundled sample: pass full=True"),
+    ("fashion_mnist", "no bundled sample: pass full=True"),
+])
+def test_names(name, message):
+    with pytest.raises(ValueError, match=message):
+        load_dataset(name)
+
+
+def test_root_without_full():
+    with pytest.raises(ValueError, match="pass full=True"):
+        load_dataset("mnist", root="somewhere")
+
+
+def test_missing_path(tmp_path):
+    for path in (tmp_path / "nothing", f"{tmp_path}/nothing", tmp_path / "nothing.npz"):
+        with pytest.raises(FileNotFoundError, match="nothing"):
+            load_dataset(path)
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(ValueError, match=r"neither a .npz file nor a folder"):
+        load_dataset(tmp_path / "notes.txt")
+
+
+def test_home_folder(tmp_path, no_network, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # Windows
+    save_npz(tmp_path / "own.npz")
+    assert load_dataset("~/own.npz").name == "own"
+    write_mnist(tmp_path / "data" / "MNIST" / "raw")
+    assert len(load_dataset("mnist", full=True, root="~/data").test_images) == 10
+
+
+# ---- full data, through torchvision ----------------------------------------------------------------------------
+
+
+def write_idx(path, array):
+    """Write a uint8 array in MNIST's own file format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape) + array.tobytes())
+
+
+def write_mnist(raw):
+    for part, count in (("train", 20), ("t10k", 10)):
+        write_idx(raw / f"{part}-images-idx3-ubyte", random_images(count, 28, 28).numpy())
+        write_idx(raw / f"{part}-labels-idx1-ubyte", np.arange(count, dtype=np.uint8) % 10)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Make torchvision's downloads fail at once."""
+    def fail(*args, **kwargs):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", fail)
+    monkeypatch.setattr("torchvision.datasets.cifar.download_and_extract_archive", fail)
+
+
+@pytest.mark.parametrize("name, folder", [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")])
+def test_full_mnist(tmp_path, no_network, name, folder):
+    write_mnist(tmp_path / folder / "raw")
+    data = load_dataset(name, full=True, root=str(tmp_path))
+    assert data.train_images.shape == (20, 1, 28, 28) and data.test_images.shape == (10, 1, 28, 28)
+    assert torch.equal(data.train_images[:, 0], random_images(20, 28, 28))
+    assert data.test_labels.tolist() == list(range(10))
+    assert data.classes[:2] == {"mnist": ["0", "1"], "fashion_mnist": ["T-shirt/top", "Trouser"]}[name]
+
+
+def test_full_cifar10(tmp_path, monkeypatch):
+    """A fake of torchvision's class, as the real one checks the MD5 of the real files."""
+    pixels = random_images(20, 32, 32, 3).numpy()
+
+    class CIFAR10:
+        filename, base_folder, classes = "cifar-10-python.tar.gz", "cifar-10-batches-py", ["airplane", "car"]
+
+        def __init__(self, root, train, download):
+            self.data, self.targets = (pixels, [0, 1] * 10) if train else (pixels[:4], [0, 1, 1, 0])
+
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", CIFAR10)
+    data = load_dataset("cifar10", full=True, root=tmp_path)
+    assert data.train_images.shape == (20, 3, 32, 32)
+    assert data.train_images[7, 2, 5, 6] == pixels[7, 5, 6, 2]
+    assert data.test_labels.tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("name, by_hand", [
+    ("mnist", "put train-images-idx3-ubyte.gz, .*, t10k-labels-idx1-ubyte.gz into .*/MNIST/raw by hand"),
+    ("cifar100", "put cifar-100-python.tar.gz into .* by hand"),
+])
+def test_failed_download(tmp_path, no_network, name, by_hand):
+    with pytest.raises(OSError, match=f"could not be downloaded.*{by_hand}.*no route to host") as caught:
+        load_dataset(name, full=True, root=tmp_path)
+    assert ("load_dataset('mnist') without full=True" in str(caught.value)) == (name == "mnist")
+
+
+@pytest.mark.parametrize("size", [0, 10, 5000])
+def test_damaged_full_mnist(tmp_path, no_network, size):
+    write_mnist(tmp_path / "MNIST" / "raw")
+    file = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    file.write_bytes(file.read_bytes()[:size])
+    with pytest.raises(OSError, match=f"a file is damaged: delete .*{file.name}"):
+        load_dataset("mnist", full=True, root=tmp_path)
+
+
+def test_root_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    for root in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OSError, match=f"cannot make the data folder {root} .*pass another root"):
+            load_dataset("mnist", full=True, root=root)
+
+
+# ---- .npz ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape, axes", [
+    ((6, 4, 5), None), ((6, 4, 5, 3), (0, 3, 1, 2)), ((6, 4, 5, 1), (0, 3, 1, 2)), ((6, 3, 4, 5), (0, 1, 2, 3)),
+])
+def test_npz_layouts(tmp_path, shape, axes):
+    images = random_images(*shape)
+    save_npz(tmp_path / "own.npz", train_images=images.numpy(), test_images=images[:3].numpy())
+    data = load_dataset(str(tmp_path / "own.npz"))
+    expected = images.permute(axes) if axes else images[:, None]
+    assert torch.equal(data.train_images, expected) and torch.equal(data.test_images, expected[:3])
+    assert data.name == "own" and data.classes == ["0", "1", "2"] and data.train_labels.tolist() == [0, 1, 2] * 2
+    torch.testing.assert_close(torch.tensor(data.mean), expected.float().mean((0, 2, 3)) / 255)
+    torch.testing.assert_close(torch.tensor(data.std), expected.float().std((0, 2, 3), correction=0) / 255)
+
+
+def test_npz_classes_and_constant_images(tmp_path):
+    path = save_npz(tmp_path / "own.npz", train_images=np.full((6, 4, 5), 51, np.uint8),
+                    train_labels=np.array([0, 1, 2, 0, 1, 2], np.uint8), classes=np.array(["cat", "dog", "eel"]))
+    data = load_dataset(path)
+    assert data.classes == ["cat", "dog", "eel"] and data.train_labels.dtype == torch.int64
+    assert data.mean == pytest.approx((0.2,)) and data.std == (1.0,)
+    assert normalize(data.train_images, data.mean, data.std).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("changes, message", [
+    (dict(test_labels=None, test_images=None), "has no test_images, test_labels: it needs"),
+    (dict(train_images=np.array([object()] * 6)), "plain arrays without Python objects"),
+    (dict(classes=np.array(["a", "b", "c"], dtype=object)), "plain arrays without Python objects"),
+    (dict(train_images=np.zeros((6, 4, 5))), "train_images are float64, expected uint8"),
+    (dict(train_images=np.zeros((6, 20), np.uint8)), r"train_images: \[6, 20\], expected \[N, H, W\]"),
+    (dict(train_images=np.zeros((6, 5, 4, 5), np.uint8)), r"\[6, 5, 4, 5\], expected .* C 1 or 3"),
+    (dict(train_images=np.zeros((0, 4, 5), np.uint8)), "train_images is empty"),
+    (dict(train_images=np.zeros((6, 4, 6), np.uint8)), r"training images are .* \[1, 4, 6\] but test images"),
+    (dict(train_labels=np.zeros(6)), "train_labels are float64, expected integers"),
+    (dict(train_labels=np.zeros(5, int)), r"train_labels must be int64 \[6\]"),
+    (dict(train_labels=np.zeros((6, 1), int)), r"train_labels must be int64 \[6\]"),
+    (dict(test_labels=np.array([0, 1, -1])), "test_labels run from -1 to 1, expected 0 to 2"),
+    (dict(classes=np.array(["cat", "dog"])), "train_labels run from 0 to 2, expected 0 to 1"),
+])
+def test_bad_npz(tmp_path, changes, message):
+    path = save_npz(tmp_path / "own.npz", **changes)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_dataset(path)
+    assert "own" in str(caught.value)
+
+
+@pytest.mark.parametrize("keep", [0, 100, -100])
+def test_damaged_npz(tmp_path, keep):
+    path = save_npz(tmp_path / "own.npz")
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=r"cannot read .*own.npz"):
+        load_dataset(path)
+
+
+def test_dataset_checks_mean_and_std():
+    images, labels = random_images(2, 3, 4, 4), torch.tensor([0, 1])
+    with pytest.raises(ValueError, match="need 3 values each"):
+        Dataset("own", images, labels, images, labels, ["a", "b"], mean=(0.5,), std=(0.5,))
+
+
+# ---- folders ---------------------------------------------------------------------------------------------------
+
+
+def test_folder_with_train_and_test(tmp_path):
+    save_png(tmp_path / "train" / "red" / "1.png", color=(200, 0, 0))
+    save_png(tmp_path / "train" / "red" / "2.PNG", color=(200, 0, 0))
+    save_png(tmp_path / "train" / "blue" / "1.png", color=(0, 0, 200))
+    save_png(tmp_path / "train" / "blue" / "2.png")  # gray, becomes RGB with the others
+    save_png(tmp_path / "test" / "red" / "1.png", color=(201, 0, 0))
+    (tmp_path / "train" / "notes.txt").touch()
+    (tmp_path / "train" / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "train" / "red" / "notes.txt").touch()
+    data = load_dataset(tmp_path)
+    assert data.classes == ["blue", "red"]
+    assert data.train_images.shape == (4, 3, 4, 5) and data.train_labels.tolist() == [0, 0, 1, 1]
+    assert data.train_images[:, :, 1, 1].tolist()[2:] == [[200, 0, 0], [200, 0, 0]]
+    assert data.test_images[:, :, 0, 0].tolist() == [[201, 0, 0]] and data.test_labels.tolist() == [1]
+
+
+def test_folder_without_test(tmp_path):
+    for value in range(12):
+        save_png(tmp_path / "a" / f"{value:02}.png", color=(value, 0, 0))
+        save_png(tmp_path / "b" / f"{value:02}.png", color=(value, 1, 0))
+    data = load_dataset(str(tmp_path) + "/")
+    assert data.train_labels.bincount().tolist() == [10, 10] and data.test_labels.bincount().tolist() == [2, 2]
+    everything = torch.cat([data.train_images, data.test_images])[:, :2, 0, 0]
+    assert sorted(everything.tolist()) == sorted([value, label] for value in range(12) for label in (0, 1))
+    assert torch.equal(data.test_images[:, 1, 0, 0], data.test_labels)
+    assert torch.equal(load_dataset(tmp_path).test_images, data.test_images)
+
+
+def test_gray_folder_stays_gray(tmp_path):
+    for index in range(2):
+        save_png(tmp_path / "a" / f"{index}.png")
+    data = load_dataset(tmp_path)
+    assert data.train_images.shape == (1, 1, 4, 5) and torch.equal(data.train_images[0, 0], random_images(4, 5))
+
+
+def test_bad_folders(tmp_path):
+    def expect(error, message):
+        with pytest.raises(error, match=message):
+            load_dataset(tmp_path)
+
+    expect(FileNotFoundError, f"no images in {tmp_path}: expected a folder for each class")
+    (tmp_path / "a").mkdir()
+    expect(FileNotFoundError, f"no images .* in the class folder {tmp_path / 'a'}")
+    save_png(tmp_path / "a" / "1.png")
+    expect(ValueError, "class 0 has only 1 image")
+    save_png(tmp_path / "a" / "2.png", height=6, width=7)
+    expect(ValueError, f"{tmp_path}/a/1.png is 5x4 pixels but {tmp_path}/a/2.png is 7x6: bring all to one size")
+    (tmp_path / "a" / "2.png").write_text("not an image")
+    expect(OSError, f"cannot read {tmp_path}/a/2.png as an image")
+    save_png(tmp_path / "train" / "a" / "1.png")
+    expect(FileNotFoundError, "has only one of train/ and test/")
+    save_png(tmp_path / "test" / "b" / "1.png")
+    expect(ValueError, "test/ has classes that train/ lacks: b")
+
+
+@pytest.mark.parametrize("keep", [0, 20, 60, -100])
+def test_truncated_png(tmp_path, keep):
+    path = tmp_path / "a" / "1.png"
+    save_png(path, height=20, width=20)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(OSError, match=f"cannot read {path} as an image"):
+        load_dataset(tmp_path)
+
+
+def test_16_bit_png(tmp_path):
+    (tmp_path / "a").mkdir()
+    Image.fromarray(np.full((4, 5), 40_000, np.uint16)).save(tmp_path / "a" / "1.png")
+    with pytest.raises(ValueError, match=r"1.png has pixels of mode I.*expected 8 bits"):
+        load_dataset(tmp_path)
+
+
+def test_load_image(tmp_path):
+    path = tmp_path / "red.png"
+    save_png(path, height=6, width=4, color=(200, 100, 0))
+    image = load_image(path, (8, 10), 3)
+    assert image.shape == (3, 8, 10) and image.dtype == torch.uint8 and image[:, 3, 3].tolist() == [200, 100, 0]
+    assert load_image(path, 7, 1).shape == (1, 7, 7)
+    assert load_image(path, 7, 1).unique().item() == round(0.299 * 200 + 0.587 * 100)  # PIL's gray
+
+    rotated = Image.Exif()
+    rotated[0x0112] = 6  # as a phone writes it: turn by 90 degrees to show
+    image = Image.fromarray(np.repeat(np.array([[0], [250]], np.uint8), 4, axis=1))  # dark above, bright below
+    image.save(tmp_path / "photo.png", exif=rotated)
+    assert load_image(tmp_path / "photo.png", (4, 2), 1)[0, 0].tolist() == [250, 0]  # bright left, dark right
+
+    save_png(tmp_path / "gray.png")
+    assert torch.equal(load_image(str(tmp_path / "gray.png"), (4, 5), 1)[0], random_images(4, 5))
+    with pytest.raises(ValueError, match="in_channels=2"):
+        load_image(path, 7, 2)
+    with pytest.raises(FileNotFoundError, match=r"no image file .*none.png"):
+        load_image(tmp_path / "none.png", 7, 3)
+    path.write_bytes(b"PNG?")
+    with pytest.raises(OSError, match=re.escape(f"cannot read {path} as an image")):
+        load_image(path, 7, 3)
+
+
+# ---- batches and augmentation ----------------------------------------------------------------------------------
+
+
+def test_normalize():
+    images, mean, std = random_images(2, 3, 4, 4), (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
+    result = normalize(images, mean, std)
+    assert result.dtype == torch.float32 and result.shape == images.shape
+    for channel in range(3):
+        expected = (images[:, channel] / 255 - mean[channel]) / std[channel]
+        torch.testing.assert_close(result[:, channel], expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(16, 3, 8, 6), (5, 1, 4, 4)])
+def test_random_crop_is_what_a_loop_would_do(shape):
+    images, padding = random_images(*shape), 2
+    result = random_crop(images, padding, seeded(7))
+    tops, lefts = torch.randint(2 * padding + 1, (2, len(images)), generator=seeded(7))
+    for image, top, left, cropped in zip(images, tops, lefts, result):
+        padded = np.pad(image.numpy(), ((0, 0), (padding, padding), (padding, padding)))
+        assert np.array_equal(cropped, padded[:, top:top + shape[2], left:left + shape[3]])
+    assert result.dtype == torch.uint8
+
+
+def test_random_crop_reaches_every_offset_equally():
+    image = torch.zeros(9000, 1, 5, 5, dtype=torch.uint8)
+    image[:, :, 2, 2] = 1  # where this pixel goes shows the offset
+    places = random_crop(image, 1, seeded()).flatten(1).sum(0).view(5, 5)
+    assert places[1:4, 1:4].min() > 850 and places.sum() == 9000
+
+
+def test_random_crop_edges():
+    images = random_images(3, 1, 4, 4)
+    assert torch.equal(random_crop(images, 0), images)
+    with pytest.raises(ValueError, match="padding=-1"):
+        random_crop(images, -1)
+
+
+def test_random_flip():
+    images = random_images(1000, 3, 4, 5)
+    result = random_flip(images, seeded())
+    same = (result == images).flatten(1).all(1)
+    mirrored = (result == images.flip(-1)).flatten(1).all(1)
+    assert (same ^ mirrored).all() and 430 < mirrored.sum() < 570
+    assert torch.equal(random_flip(images, p=0), images) and torch.equal(random_flip(images, p=1), images.flip(-1))
+
+
+def test_batches_in_order():
+    images, labels = random_images(10, 3, 4, 4), torch.arange(10)
+    mean, std = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
+    got = list(batches(images, labels, 4, mean, std))
+    assert [len(x) for x, _ in got] == [4, 4, 2]
+    assert torch.equal(torch.cat([x for x, _ in got]), normalize(images, mean, std))
+    assert torch.equal(torch.cat([y for _, y in got]), labels)
+    assert [len(x) for x, _ in batches(images, labels, 4, mean, std, drop_last=True)] == [4, 4]
+    assert [len(x) for x, _ in batches(images, labels, 5, mean, std, drop_last=True)] == [5, 5]
+    with pytest.raises(ValueError, match="batch_size=0"):
+        next(batches(images, labels, 0, mean, std))
+
+
+def test_batches_shuffle_and_augment():
+    # Image i is all gray value i, so that it still tells its label after a flip and a crop.
+    labels = torch.arange(1, 101)
+    images = labels.to(torch.uint8).view(-1, 1, 1, 1).repeat(1, 1, 8, 8)
+
+    def epoch(seed, **options):
+        got = list(batches(images, labels, 32, (0.0,), (1 / 255,), generator=seeded(seed), **options))
+        return torch.cat([x for x, _ in got]), torch.cat([y for _, y in got])
+
+    everything = dict(shuffle=True, crop_padding=2, flip=True)
+    (x, y), (x_again, y_again), (_, y_other) = epoch(0, **everything), epoch(0, **everything), epoch(1, **everything)
+    assert torch.equal(x, x_again) and torch.equal(y, y_again)
+    assert torch.equal(y.sort().values, labels) and not torch.equal(y, labels) and not torch.equal(y, y_other)
+    torch.testing.assert_close(x.amax((1, 2, 3)), y.float())  # the labels went along with the images
+    assert (x == 0).any()  # cropped
+    assert not (epoch(0, shuffle=True)[0] < 0.5).any()
+
+    ramp = torch.arange(8, dtype=torch.uint8).repeat(100, 1, 8, 1)
+    left = torch.cat([x for x, _ in batches(ramp, labels, 32, (0.0,), (1 / 255,), flip=True)])[:, 0, 0, 0]
+    assert 0 < (left == 0).sum() < 100  # flipped
+
+
+@pytest.mark.parametrize("fraction, held", [(0.1, [10, 3, 1]), (0.5, [50, 15, 1]), (0.99, [99, 29, 1])])
+def test_split(fraction, held):
+    labels = torch.tensor([0] * 100 + [1] * 30 + [2] * 2)[torch.randperm(132, generator=seeded())]
+    train, holdout = split(labels, fraction, seeded())
+    assert labels[holdout].bincount().tolist() == held
+    assert torch.cat([train, holdout]).sort().values.tolist() == list(range(132))
+    assert torch.equal(train, train.sort().values) and torch.equal(holdout, holdout.sort().values)
+    assert torch.equal(holdout, split(labels, fraction, seeded())[1])
+    assert fraction == 0.99 or not torch.equal(holdout, split(labels, fraction, seeded(1))[1])
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5])
+def test_split_needs_a_share(fraction):
+    with pytest.raises(ValueError, match=f"fraction={fraction}"):
+        split(torch.tensor([0, 0, 1, 1]), fraction, seeded())
+
+
+def test_split_needs_two_images():
+    with pytest.raises(ValueError, match="class 1 has only 1 image"):
+        split(torch.tensor([0, 0, 1]), 0.5, seeded())
