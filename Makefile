@@ -4,7 +4,7 @@ VENV ?= .venv
 PY = "$(VENV)/bin/python"
 LESSON = $(firstword $(sort $(wildcard notebooks/[0-9]*.ipynb)))
 
-.PHONY: help lab test lessons bench clean venv
+.PHONY: help lab test lessons figures bench clean venv
 
 help:    ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ test: venv ## check the code and run every test and every lesson (ARGS="pytest o
 
 lessons: venv ## rebuild the notebooks from notebooks/text (NAME=01_patches; FROM=notebook for the way back)
 	$(PY) tools/lessons.py $(NAME) $(if $(FROM),--from-$(FROM))
+
+figures: venv ## draw the pictures in figures/ anew
+	$(PY) figures/draw.py
 
 bench: venv ## measure speed and memory
 	$(PY) tools/bench.py $(ARGS)

@@ -47,11 +47,16 @@ def patch_explorer(image):
         patch.max = (side // size.value) ** 2 - 1
         number.max = channels * size.value ** 2 - 1
 
-    size.observe(fit_ranges, "value")       # before the picture's own observer, which needs values in range
+    size.observe(fit_ranges, "value")
     fit_ranges()
     patch.value, number.value = patch.max // 3, number.max // 2
-    return live_picture(lambda patch_size, patch, number: plots.patch_explorer(image, patch_size, patch, number),
-                        {"patch_size": size, "patch": patch, "number": number}, width=920)
+
+    def draw(patch_size, patch, number):
+        # While the ranges are being fitted to a new patch size, a slider may still stand beyond its end.
+        S, D = (side // patch_size) ** 2, channels * patch_size ** 2
+        return plots.patch_explorer(image, patch_size, min(patch, S - 1), min(number, D - 1))
+
+    return live_picture(draw, {"patch_size": size, "patch": patch, "number": number}, width=920)
 
 
 def cost_explorer(image_size=224):
@@ -89,7 +94,7 @@ class LiveTraining:
 
     def __init__(self, seconds=1.5):
         self.seconds = seconds
-        self.drawn, self.epochs = 0.0, 0
+        self.drawn, self.epochs = -float("inf"), 0
         self.picture = ipywidgets.Image(format="png", layout={"width": "830px", "max_width": "100%"})
         display(self.picture)
 

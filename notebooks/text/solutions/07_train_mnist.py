@@ -1,0 +1,58 @@
+# %% [markdown]
+# # Solutions to lesson 7, training on MNIST
+#
+# Back to [the lesson](../07_train_mnist.ipynb).
+
+# %%
+import torch
+from torch.nn.functional import cross_entropy
+
+from mixer_lib import exercises
+
+# %% [markdown]
+# ## 7.1 Accuracy
+
+# %% tags=["exercise-1"]
+def accuracy(logits, labels):
+    """logits: [N, K], labels: [N] -> the share of hits, from 0 to 1."""
+    # SOLUTION
+    predictions = logits.argmax(dim=1)                      # [N]
+    return (predictions == labels).float().mean().item()
+    # END SOLUTION
+
+# %%
+exercises.check_accuracy(accuracy)
+
+# %% [markdown]
+# ## 7.2 The training step
+#
+# `zero_grad` may stand anywhere before `backward`, also at the very end of the step.
+
+# %% tags=["exercise-2"]
+def train_step(model, x, y, optimizer):
+    """One update of the weights on a batch; returns the loss as a float."""
+    # SOLUTION
+    loss = cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+    # END SOLUTION
+
+# %%
+exercises.check_train_step(train_step)
+
+# %% [markdown]
+# ## 7.3 The confusion matrix without a loop
+
+# %% tags=["exercise-3"]
+def confusion_matrix(labels, predictions, num_classes):
+    """labels, predictions: [N] -> counts [K, K], a row a true class."""
+    # SOLUTION
+    pairs = labels * num_classes + predictions              # [N], each from 0 to K * K - 1
+    counts = torch.bincount(pairs, minlength=num_classes ** 2)
+    return counts.reshape(num_classes, num_classes)         # [K, K]
+    # END SOLUTION
+
+# %%
+exercises.check_confusion_matrix(confusion_matrix)

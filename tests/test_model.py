@@ -1,0 +1,211 @@
+"""The model against timm's, its counts against the paper's, and each part against what it promises."""
+
+import re
+
+import pytest
+import timm.models.mlp_mixer
+import torch
+
+from mixer_lib import MlpMixer, count_macs, count_parameters, create_model, patchify, unpatchify
+from mixer_lib.configs import MODELS, cost_by_part, get_config, layer_table
+from mixer_lib.model import DropPath, MixerBlock, PatchEmbedding, TokenMixing
+
+SMALL = dict(image_size=(8, 12), patch_size=(2, 4), in_channels=3, num_classes=5, num_blocks=3, hidden_dim=6,
+             tokens_mlp_dim=7, channels_mlp_dim=10)
+# No head; with a head of K = 1000 classes; GMACs: Table 1 of the paper, exact counts and the official tests' constants.
+PAPER = {"S/32": (18_591_624, 19_104_624, 1.00), "S/16": (18_015_264, 18_528_264, 3.78),
+         "B/32": (59_524_428, 60_293_428, 3.24), "B/16": (59_111_472, 59_880_472, 12.60),
+         "L/32": (205_914_264, 206_939_264, 11.25), "L/16": (207_171_168, 208_196_168, 44.55),
+         "H/14": (431_069_952, 432_350_952, 120.99)}
+
+
+def small_model(**overrides):
+    torch.manual_seed(0)
+    model = MlpMixer(**SMALL | overrides).double()
+    for p in model.parameters():
+        torch.nn.init.normal_(p, std=0.3)      # no zeros or ones left that would hide a mistake
+    return model
+
+
+# Patches
+
+@pytest.mark.parametrize("patch_size", [2, 4, (4, 2), (8, 3)])
+def test_patchify_is_slicing_and_unpatchify_undoes_it(patch_size):
+    images = torch.arange(2 * 3 * 8 * 12).reshape(2, 3, 8, 12)
+    P_h, P_w = patch_size if isinstance(patch_size, tuple) else (patch_size, patch_size)
+    rows = [images[:, :, top:top + P_h, left:left + P_w].flatten(1)
+            for top in range(0, 8, P_h) for left in range(0, 12, P_w)]
+    table = patchify(images, patch_size)
+    assert torch.equal(table, torch.stack(rows, dim=1))
+    assert torch.equal(unpatchify(table, patch_size, (8, 12)), images)
+
+
+@pytest.mark.parametrize("patch_size, words", [(5, "5x5 pixels do not tile an image of 8x12"), (0, "patch_size is 0"),
+                                               (-2, "patch_size is -2"), (2.0, "patch_size is 2.0"),
+                                               ((2, 2, 2), "expected a positive whole number or a pair")])
+def test_patchify_refuses(patch_size, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        patchify(torch.zeros(1, 3, 8, 12), patch_size)
+
+
+@pytest.mark.parametrize("shape, size", [((1, 6, 12), (8, 8)), ((1, 16, 5), (8, 8)), ((1, 16, 12), (4, 16, 1))])
+def test_unpatchify_refuses(shape, size):
+    with pytest.raises(ValueError, match=r"does not fill|image_size is"):
+        unpatchify(torch.zeros(shape), 2, size)
+
+
+def test_patch_embedding_is_a_strided_convolution():
+    embed = PatchEmbedding((8, 12), (2, 4), 3, 6).double()
+    images = torch.randn(2, 3, 8, 12, dtype=torch.double)
+    kernel = embed.linear.weight.view(6, 3, 2, 4)
+    expected = torch.nn.functional.conv2d(images, kernel, embed.linear.bias, stride=(2, 4)).flatten(2).mT
+    torch.testing.assert_close(embed(images), expected)
+
+
+# The whole
+
+@pytest.mark.parametrize("gelu", ["none", "tanh"])
+@pytest.mark.parametrize("size, patch, channels, blocks, dim, classes",
+                         [(16, 4, 3, 2, 12, 7), (28, 7, 1, 3, 16, 10), (24, 8, 3, 4, 20, 0)])
+def test_outputs_and_gradients_are_timms(size, patch, channels, blocks, dim, classes, gelu):
+    theirs = timm.models.mlp_mixer.MlpMixer(
+        num_classes=classes, img_size=size, in_chans=channels, patch_size=patch, num_blocks=blocks, embed_dim=dim,
+        mlp_ratio=(0.5, 4.0), act_layer=lambda: torch.nn.GELU(approximate=gelu)).double()
+    torch.manual_seed(0)
+    ours = MlpMixer(size, patch, channels, classes, blocks, dim, dim // 2, dim * 4, gelu=gelu).double()
+    for p, q in zip(theirs.parameters(), ours.parameters(), strict=True):      # both in the order of the forward pass
+        torch.nn.init.normal_(p, std=0.3)
+        q.data.copy_(p.data.reshape(q.shape))                                   # the stem: [C, 3, P, P] -> [C, 3PP]
+    images = torch.randn(2, channels, size, size, dtype=torch.double)
+    outputs = [model(images) for model in (theirs, ours)]
+    torch.testing.assert_close(*outputs, rtol=0, atol=1e-10)
+    weights = torch.randn_like(outputs[0])
+    grads = [torch.autograd.grad((y * weights).sum(), model.parameters())
+             for y, model in zip(outputs, (theirs, ours), strict=True)]
+    for p, q in zip(*grads, strict=True):
+        torch.testing.assert_close(p.reshape(q.shape), q, rtol=1e-10, atol=1e-10)
+
+
+def test_no_head_gives_pooled_features():
+    whole, bare = small_model(), small_model(num_classes=0)
+    bare.load_state_dict({k: v for k, v in whole.state_dict().items() if not k.startswith("head")})
+    images = torch.randn(2, 3, 8, 12, dtype=torch.double)
+    assert bare(images).shape == (2, 6)
+    torch.testing.assert_close(whole.head(bare(images)), whole(images))
+
+
+def test_parameters_are_registered_in_the_order_of_the_forward_pass():
+    used = []
+    model = small_model()
+    for name, module in model.named_modules():
+        if list(module.parameters(recurse=False)):
+            module.register_forward_hook(lambda *_, name=name: used.append(name))
+    model(torch.randn(1, 3, 8, 12, dtype=torch.double))
+    assert list(dict.fromkeys(name.rpartition(".")[0] for name, _ in model.named_parameters())) == used
+
+
+def test_initialization_is_the_papers():
+    torch.manual_seed(0)
+    model = create_model("cifar10")
+    assert not model.head.weight.any() and not model.head.bias.any()
+    fc1 = model.blocks[0].channel_mixing.fc1
+    assert not fc1.bias.any()
+    assert fc1.weight.std().item() == pytest.approx(128 ** -0.5, rel=0.02)      # variance 1 / fan_in
+    assert fc1.weight.abs().max() <= 2 * 128 ** -0.5 / 0.8796                    # cut off at two deviations
+    assert all(m.eps == 1e-6 for m in model.modules() if isinstance(m, torch.nn.LayerNorm))
+
+
+def test_token_mixing_mixes_tokens_and_not_channels():
+    mixing = TokenMixing(4, 8).double()
+    jacobian = torch.autograd.functional.jacobian(mixing, torch.randn(1, 4, 3, dtype=torch.double))[0, :, :, 0]
+    for out_channel in range(3):
+        for in_channel in range(3):
+            across = jacobian[:, out_channel, :, in_channel]
+            assert across.abs().min() > 0 if out_channel == in_channel else not across.any()
+
+
+def test_dropout_and_drop_path_act_in_training_only():
+    model = small_model(dropout=0.5, drop_path=0.5)
+    images = torch.randn(4, 3, 8, 12, dtype=torch.double)
+    assert not torch.equal(model(images), model(images))
+    model.eval()
+    assert torch.equal(model(images), model(images))
+    torch.testing.assert_close(model(images), small_model().eval()(images))
+
+
+def test_drop_path_keeps_or_drops_whole_images_and_the_mean():
+    torch.manual_seed(0)
+    y = DropPath(0.25)(torch.ones(4000, 3, 2))
+    assert set(y.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
+    assert torch.equal(y.amin(dim=(1, 2)), y.amax(dim=(1, 2)))
+    assert y.mean().item() == pytest.approx(1, abs=0.05)
+
+
+def test_drop_path_grows_linearly():
+    rates = [block.drop_path.rate for block in small_model(drop_path=0.1).blocks]
+    assert rates == pytest.approx([0, 0.05, 0.1])
+    assert MixerBlock(4, 6, 7, 10).drop_path.rate == 0
+
+
+@pytest.mark.parametrize("option, value", [
+    ("image_size", 0), ("image_size", (8, -12)), ("image_size", "32"), ("patch_size", 3), ("patch_size", 0),
+    ("in_channels", 0), ("num_classes", -1), ("num_blocks", 0), ("hidden_dim", -6), ("hidden_dim", 6.0),
+    ("tokens_mlp_dim", 0), ("channels_mlp_dim", 0), ("dropout", 1.0), ("dropout", -0.1), ("drop_path", 1.5),
+    ("gelu", "exact")])
+def test_impossible_sizes_are_refused(option, value):
+    with pytest.raises(ValueError, match=option):
+        MlpMixer(**SMALL | {option: value})
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 12), (1, 1, 8, 12), (1, 3, 12, 8), (1, 3, 8, 12, 1)])
+def test_images_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=r"takes images of shape \[B, 3, 8, 12\], got"):
+        MlpMixer(**SMALL)(torch.zeros(shape))
+
+
+# Names and counts
+
+@pytest.mark.parametrize("name", MODELS)
+def test_counts_are_the_built_models(name):
+    with torch.device("meta"):
+        model = create_model(name)
+    assert count_parameters(MODELS[name]) == sum(p.numel() for p in model.parameters())
+    rows = layer_table(MODELS[name])
+    assert sum(row[2] for row in rows) == count_parameters(MODELS[name])
+    assert sum(row[3] for row in rows) == count_macs(MODELS[name])
+    for what, total in cost_by_part(MODELS[name]).items():
+        assert sum(total.values()) == {"parameters": count_parameters, "MACs": count_macs}[what](MODELS[name])
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_counts_are_the_papers(name):
+    bare, whole, gmacs = PAPER[name]
+    assert count_parameters(get_config(name, num_classes=0)) == bare
+    assert count_parameters(MODELS[name]) == whole
+    assert round(count_macs(MODELS[name]) / 1e9, 2) == gmacs
+
+
+def test_rectangular_counts_and_macs_are_what_runs():
+    model = small_model()
+    macs = 0
+
+    def count(layer, inputs, output):
+        nonlocal macs
+        macs += output.numel() * layer.in_features
+
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.register_forward_hook(count)
+    model(torch.zeros(1, 3, 8, 12, dtype=torch.double))
+    assert count_macs(SMALL) == macs
+    assert count_parameters(SMALL) == sum(p.numel() for p in model.parameters())
+
+
+def test_unknown_names_suggest_the_nearest():
+    with pytest.raises(ValueError, match=r"no model is named 'B/61': did you mean 'B/16'\?"):
+        create_model("B/61")
+    with pytest.raises(ValueError, match=r"choose from S/32, .*cifar10"):
+        create_model("resnet")
+    with pytest.raises(ValueError, match=r"no option 'hiden_dim': did you mean 'hidden_dim'\?"):
+        create_model("mnist", hiden_dim=3)
+    assert create_model("mnist", num_blocks=1, dropout=0.1).config["num_blocks"] == 1

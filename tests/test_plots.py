@@ -1,0 +1,153 @@
+"""Pictures and widgets: what they show for given values, and that a control moves the picture."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mixer_lib import plots, widgets
+from mixer_lib.configs import MODELS, cost_by_part
+from mixer_lib.training import History
+
+COLOR = torch.randint(0, 256, (3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def decode(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def history(epochs=2):
+    steps = [{"step": i, "loss": 2.3 - 0.01 * i, "lr": 0.1} for i in range(30 * epochs)]
+    return History(steps, [{"epoch": i + 1, "val_accuracy": 0.5 + 0.1 * i} for i in range(epochs)])
+
+
+@pytest.mark.parametrize("image, pixel", [
+    (COLOR, COLOR[:, 2, 3].tolist()),
+    (COLOR[:1], [COLOR[0, 2, 3].item()] * 3),
+    (COLOR[0], [COLOR[0, 2, 3].item()] * 3),
+    (COLOR[0] / 255, [COLOR[0, 2, 3].item()] * 3),
+])
+def test_as_pixels(image, pixel):
+    pixels = plots.as_pixels(image)
+    assert pixels.shape == (8, 8, 3) and pixels.dtype == np.uint8
+    assert pixels[2, 3].tolist() == pixel
+
+
+def test_show_gives_an_image_with_alternative_text(capsys, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "display", shown.append)
+    plots.show(Image.new("RGB", (3, 2), "red"), alt='a "red" card')
+    assert 'alt="a &quot;red&quot; card"' in shown[0].data
+    assert 'src="data:image/png;base64,' in shown[0].data
+
+
+@pytest.mark.parametrize("draw", [
+    lambda: plots.image_row(torch.stack([COLOR, COLOR]), ["a", "b"], columns=2),
+    lambda: plots.patch_grid(COLOR, 4),
+    lambda: plots.lines({"x": ([1, 2], {"a": [3, 4], "b": [5, 6]})}, ylabel="y", log=True),
+    lambda: plots.cost_split(cost_by_part(MODELS["B/16"])),
+    lambda: plots.training_curves(history()),
+    lambda: plots.training_curves(History(steps=[{"step": 0, "loss": 2.3, "lr": 0.1}])),
+    lambda: plots.confusion(np.eye(3, dtype=int), ["a", "b", "c"]),
+    lambda: plots.prediction(COLOR, [0.2, 0.8], ["a", "b"], truth=0),
+], ids=["image_row", "patch_grid", "lines", "cost_split", "training_curves", "first step", "confusion", "prediction"])
+def test_figures_draw_and_name_their_axes(draw):
+    figure = draw()
+    assert decode(plots.to_png(figure)).std() > 1                       # something is on it
+    for axis in figure.axes:
+        if axis.axison:
+            assert axis.get_xlabel() or axis.get_ylabel() or axis.get_title()
+
+
+def test_cost_split_bars_are_the_shares():
+    figure = plots.cost_split({"work": {"a": 30, "b": 70}})
+    assert [bar.get_width() for bar in figure.axes[0].patches] == [30, 70]
+    assert "100" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_confusion_writes_the_counts():
+    figure = plots.confusion([[5, 1], [0, 7]], ["a", "b"])
+    assert {(t.get_position(), t.get_text()) for t in figure.axes[0].texts} == {((0, 0), "5"), ((1, 0), "1"),
+                                                                              ((1, 1), "7")}
+
+
+def test_prediction_tells_truth_from_favorite():
+    figure = plots.prediction(COLOR, [0.2, 0.7, 0.1], ["cat", "dog", "ox"], truth=0)
+    bars = figure.axes[1]
+    assert bars.get_title() == "read as dog, is cat"
+    assert [bar.get_height() for bar in bars.patches] == pytest.approx([20, 70, 10])
+
+
+@pytest.mark.parametrize("patch, number", [(0, 0), (3, 47), (1, 20)])
+def test_patch_explorer_frames_the_pixel(patch, number):
+    """The blue frame in the left panel lies around the pixel that the number is."""
+    picture = np.asarray(plots.patch_explorer(COLOR, 4, patch, number)).astype(int)
+    blue = np.abs(picture[34 - 3:34 + 259, 10 - 3:10 + 259] - [0x00, 0x72, 0xB2]).sum(-1) == 0
+    rows, columns = np.nonzero(blue)
+    y, x = divmod(number % 16, 4)
+    row, column = 4 * (patch // 2) + y, 4 * (patch % 2) + x
+    assert ((rows.min() + rows.max()) / 2 - 3) // 32 == row
+    assert ((columns.min() + columns.max()) / 2 - 3) // 32 == column
+
+
+# Widgets
+
+def test_patch_explorer_widget_shows_what_its_sliders_say():
+    box = widgets.patch_explorer(COLOR)
+    size, patch, number, picture, problem = box.children
+    for values in [(2, 15, 11), (4, 3, 47), (2, 0, 0)]:
+        size.value, patch.value, number.value = values
+        assert picture.value == plots.to_png(plots.patch_explorer(COLOR, *values))
+    size.value, patch.value, number.value = 2, 15, 11
+    problems = []
+    problem.observe(lambda change: problems.append(change.new), "value")
+    size.value = 4                                                      # 4 patches of 48 numbers: 15 is out of range
+    assert (patch.max, number.max, patch.value) == (3, 47, 3)
+    assert picture.value == plots.to_png(plots.patch_explorer(COLOR, 4, 3, 11))
+    assert problems == []                                               # none flashes up on the way
+
+
+def test_cost_explorer_redraws_for_every_control():
+    *controls, picture, problem = widgets.cost_explorer().children
+    for control in controls:
+        before = picture.value
+        control.index = 0
+        assert picture.value != before and not problem.value, control.description
+
+
+def test_prediction_browser_pages():
+    images, probabilities = torch.stack([COLOR, COLOR.flip(2)]), torch.tensor([[0.9, 0.1], [0.3, 0.7]])
+    box = widgets.prediction_browser(images, torch.tensor([0, 0]), probabilities, ["a", "b"])
+    index, picture, problem = box.children
+    before = picture.value
+    index.value = 1
+    assert picture.value != before and index.max == 1 and not problem.value
+
+
+def test_an_error_in_a_callback_is_shown_in_place():
+    import ipywidgets
+    slider = ipywidgets.IntSlider(min=0, max=3, value=1)
+    box = widgets.live_picture(lambda n: Image.new("RGB", (2 // n, 2)), {"n": slider}, width=10)
+    picture, problem = box.children[-2:]
+    good = picture.value
+    slider.value = 0
+    assert "ZeroDivisionError" in problem.value and picture.value == good
+    slider.value = 2
+    assert problem.value == "" and picture.value != good
+
+
+def test_live_training_draws_at_the_first_step_and_after_every_epoch():
+    live = widgets.LiveTraining(seconds=1000)
+    run = history(0)
+    pictures = []
+    for step in range(20):
+        run.steps.append({"step": step, "loss": 2.0, "lr": 0.1})
+        live(run)
+        if step % 10 == 9:
+            run.epochs.append({"epoch": step // 10 + 1, "val_accuracy": 0.9})
+            live(run)
+        pictures.append(live.picture.value)
+    assert pictures[0] and len(set(pictures)) == 3
+    assert pictures[-1] == plots.to_png(plots.training_curves(run))
