@@ -11,7 +11,7 @@ import torch
 
 from .checkpoints import load_checkpoint, write_atomically
 from .configs import MODELS, count_macs, count_parameters, get_config, layer_table
-from .data import load_dataset, load_image
+from .data import load_dataset, load_image, split
 from .model import MlpMixer
 from .training import Recipe, evaluate, fit, predict
 
@@ -29,18 +29,24 @@ MODEL_OPTIONS = {
 def main(argv=None):
     """Run one command and return its exit code: 0, 2 for bad input (one line says what), 130 when interrupted."""
     argv = sys.argv[1:] if argv is None else argv
-    options = _parser().parse_args(argv)
+    options = _parser().parse_args(argv or ["--help"])
     try:
         return options.run(options, argv) or 0
     except (ValueError, OSError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:       # outside of `fit`, which has its own way to end
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 def train(options, argv):
     dataset = load_dataset(options.dataset, options.full, options.root)
+    dataset.name = options.dataset      # kept in the checkpoint, so that `evaluate` finds a path again
     given = vars(options)
     recipe = Recipe(**{f.name: given[f.name] for f in fields(Recipe)})
+    if recipe.val_fraction:
+        split(dataset.train_labels, recipe.val_fraction)    # fails, if it must, before anything is written
     base = "mnist" if dataset.train_images.shape[1:] == (1, 28, 28) else "cifar10"
     config = get_config(base, image_size=list(dataset.train_images.shape[2:]), num_classes=len(dataset.classes),
                         in_channels=dataset.train_images.shape[1],
@@ -49,12 +55,16 @@ def train(options, argv):
     torch.manual_seed(recipe.seed)
     model = MlpMixer(**config).to(device)
     out = Path(options.out)
-    if (out / "resume.pt").exists() and not options.resume:
+    holds_run = any((out / name).exists() for name in ("resume.pt", "model.safetensors"))
+    if holds_run and not options.resume:
         raise ValueError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
-    if not options.resume:
-        write_atomically(out / "command.txt", (shlex.join(["python", "-m", "mixer_lib", *argv]) + "\n").encode())
+    # A run that was killed before its first save has left only its command. To resume it is to start it.
+    start = not options.resume or (not holds_run and any(out.glob("command.txt*")))
+    if start:
+        command = ["python", "-m", "mixer_lib", *[word for word in argv if word != "--resume"]]
+        write_atomically(out / "command.txt", (shlex.join(command) + "\n").encode())
     print(f"{count_parameters(config):,} parameters, {len(dataset.train_images):,} training images on {device}")
-    history = fit(model, dataset, recipe, out=out, resume=options.resume)
+    history = fit(model, dataset, recipe, out=out, resume=not start)
     if history.interrupted:
         print(f"{out} holds the last whole epoch; add --resume to go on from there", file=sys.stderr)
         return 130
@@ -64,7 +74,12 @@ def train(options, argv):
 
 def evaluate_checkpoint(options, argv):
     model, about = load_checkpoint(options.checkpoint)
-    dataset = load_dataset(options.dataset or about.dataset.name, options.full, options.root)
+    try:
+        dataset = load_dataset(options.dataset or about.dataset.name, options.full, options.root)
+    except (ValueError, OSError) as error:
+        if options.dataset:
+            raise
+        raise ValueError(f"the model's own data set cannot be loaded: {error}. Name one with --dataset") from error
     _print_result(f"{dataset.name} test, {len(dataset.test_images):,} images", evaluate(model, dataset))
 
 
@@ -79,7 +94,7 @@ def predict_images(options, argv):
 
 
 def info(options, argv):
-    if options.name not in MODELS and Path(options.name).is_file():
+    if options.name not in MODELS and (Path(options.name).is_file() or options.name.endswith(".safetensors")):
         model, about = load_checkpoint(options.name)
         config = model.config
         print(json.dumps({k: v for k, v in vars(about).items() if k != "dataset"}))
@@ -100,12 +115,13 @@ def _flag(name):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m mixer_lib", description="Train and use small MLP-Mixers.")
+    # No abbreviated options: a command that is kept should still mean the same when there are more of them.
+    parser = argparse.ArgumentParser(prog="python -m mixer_lib", description="Train and use small MLP-Mixers.",
+                                     allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name, run, help, data=True):
-        sub = commands.add_parser(name, help=help, description=help,
-                                  formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        sub = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
         sub.set_defaults(run=run)
         if data:
             sub.add_argument("--full", action="store_true", help="the full data set rather than the bundled sample")
@@ -114,7 +130,7 @@ def _parser():
 
     sub = command("train", train, "train a model")
     sub.add_argument("--dataset", default="mnist",
-                     help="mnist, cifar10, cifar100, fashion_mnist, an .npz file, or a folder of class folders")
+                     help="mnist (default), cifar10, cifar100, fashion_mnist, a .npz file or a folder of class folders")
     sub.add_argument("--out", required=True, help="folder for the checkpoint, the history and the command")
     sub.add_argument("--resume", action="store_true", help="go on with the run in --out, given the same options")
     model = sub.add_argument_group("model (default: the course's model for such images)")
@@ -123,7 +139,8 @@ def _parser():
     recipe = sub.add_argument_group("recipe")
     for f in fields(Recipe):
         kind = {"action": "store_true"} if f.type is bool else {"type": f.type}
-        recipe.add_argument(_flag(f.name), default=f.default, help=f.metadata["help"], **kind)
+        recipe.add_argument(_flag(f.name), default=f.default, **kind,
+                            help=f"{f.metadata['help']} (default: {f.default})")
 
     sub = command("evaluate", evaluate_checkpoint, "measure a checkpoint on test images")
     sub.add_argument("checkpoint")

@@ -3,11 +3,12 @@
 Every file is written whole beside its place and then moved there, so a kill leaves the old file or the new one.
 """
 
+import io
 import json
 import os
-import pickle
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import shorten
 from types import SimpleNamespace
 
 import torch
@@ -16,12 +17,14 @@ from safetensors.torch import save
 
 from .model import MlpMixer
 
+DATASET_FACTS = ("name", "classes", "mean", "std")    # what it takes to use a model without the images
+
 
 def save_checkpoint(path, model, dataset, **about):
     """Write `model` to a .safetensors file, and with it what is needed to use it again: the arguments of
     `MlpMixer`, and the name, classes, mean and std of `dataset`. about: more facts to keep (must be JSON)."""
     about = {"model": model.config, **about,
-             "dataset": {name: getattr(dataset, name) for name in ("name", "classes", "mean", "std")}}
+             "dataset": {name: getattr(dataset, name) for name in DATASET_FACTS}}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     write_atomically(path, save(tensors, metadata={"mixer_lib": json.dumps(about)}))
 
@@ -37,18 +40,22 @@ def load_checkpoint(path):
     try:
         with safe_open(path, framework="pt") as file:
             about = (file.metadata() or {}).get("mixer_lib")
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no iteration)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iteration)
     except SafetensorError as error:
         raise ValueError(f"{path} is not a whole safetensors file ({error}): copy or train it again") from None
     if about is None:
         raise ValueError(f"{path} holds no mixer_lib configuration: expected a file written by save_checkpoint")
-    about = json.loads(about)
-    model = MlpMixer(**about.pop("model"))
+    try:
+        about = json.loads(about)
+        model = MlpMixer(**about.pop("model"))
+        dataset = SimpleNamespace(**{name: about["dataset"][name] for name in DATASET_FACTS})
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise ValueError(f"the configuration in {path} makes no model ({error!r}): copy or train it again") from None
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        raise ValueError(f"the weights in {path} do not fit its configuration: {error}") from None
-    return model.eval(), SimpleNamespace(**about | {"dataset": SimpleNamespace(**about["dataset"])})
+        raise ValueError(f"the weights in {path} do not fit its configuration: {shorten(str(error), 300)}") from None
+    return model.eval(), SimpleNamespace(**about | {"dataset": dataset})
 
 
 def save_history(path, history):
@@ -58,29 +65,34 @@ def save_history(path, history):
 
 def save_state(path, state):
     """Write the state of an unfinished run: a dict of tensors and plain values."""
-    temporary = _temporary(path)
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomically(path, buffer.getbuffer())
 
 
 def load_state(path):
-    """Read a file of `save_state`. Raises FileNotFoundError where there is none, ValueError if it is damaged."""
+    """Read a file of `save_state`, which runs no code that may hide in it. Raises FileNotFoundError where there is
+    none, ValueError if it is damaged or holds more than tensors and plain values."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"nothing to resume: {path} does not exist. Start the run without resuming")
     try:
         return torch.load(path, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is damaged ({error}): start the run again") from None
+    except Exception as error:      # damaged bytes raise many kinds, some with advice to load them unsafely
+        raise ValueError(f"{path} is damaged or not the state of a run ({type(error).__name__}): start again "
+                         f"in another folder") from error
 
 
 def write_atomically(path, data):
     """Write bytes to `path`, making its folder; never leaves half a file there. Raises OSError, naming the path."""
-    temporary = _temporary(path)
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
-
-
-def _temporary(path):
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(path.name + ".part")
+    temporary = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(data)
+            os.replace(temporary, path)
+        except BaseException:       # also Ctrl-C; only a kill leaves the .part, which the next write replaces
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error}") from error

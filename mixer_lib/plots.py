@@ -10,28 +10,33 @@ import io
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFont
+
+from .card import SHARP, Card
+from .model import patchify
 
 BLUE, ORANGE, GREEN, PINK, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
 
 
 def show(picture, alt):
-    """Display a matplotlib figure or a PIL image with alternative text for those who do not see it."""
+    """Display a matplotlib figure or a picture of a `Card`, with alternative text for those who do not see it."""
     if isinstance(picture, Figure):
         plt.close(picture)
-    data = base64.b64encode(to_png(picture)).decode()
-    display(HTML(f'<img alt="{html.escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{data}">'))
+    data = to_png(picture, sharp=SHARP)
+    width = int.from_bytes(data[16:20], "big") // SHARP         # where a PNG file keeps its width
+    display(HTML(f'<img alt="{html.escape(alt)}" style="width: {width}px; max-width: 100%" '
+                 f'src="data:image/png;base64,{base64.b64encode(data).decode()}">'))
 
 
-def to_png(picture):
-    """The bytes of a PNG file of a matplotlib figure or a PIL image."""
+def to_png(picture, sharp=1):
+    """The bytes of a PNG file of a matplotlib figure, at `sharp` pixels a unit, or of a PIL image as it is."""
     file = io.BytesIO()
     if isinstance(picture, Figure):
-        picture.savefig(file, format="png", dpi=90, facecolor="white", bbox_inches="tight")
+        picture.savefig(file, format="png", dpi=80 * sharp, facecolor="white", bbox_inches="tight")
     else:
-        picture.save(file, format="png", compress_level=1)      # fast: a widget waits for it
+        picture.save(file, format="png", compress_level=1)      # quick: a widget waits for it
     return file.getvalue()
 
 
@@ -88,37 +93,40 @@ def patch_explorer(image, patch_size, patch, number):
     channel, y, x = np.unravel_index(number, (channels, P, P))
     top, left = patch // per_row * P, patch % per_row * P
     pixels = as_pixels(image)
-    table = np.asarray(image).reshape(channels, height // P, P, per_row, P)
-    table = table.transpose(1, 3, 0, 2, 4).reshape(S, D)                        # [S, D]
+    table = patchify(torch.as_tensor(image)[None], P)[0].numpy()                # [S, D]
+    card, side, table_width = Card(920, 330), 256, 340
 
-    canvas = Image.new("RGB", (920, 330), "white")
-    draw, font, side = ImageDraw.Draw(canvas), ImageFont.load_default(15), 256
+    def grid(x0, step, cells):
+        for i in range(cells + 1):
+            card.line(x0 + i * step, 34, x0 + i * step, 34 + side, "#BBBBBB")
+            card.line(x0, 34 + i * step, x0 + side, 34 + i * step, "#BBBBBB")
 
-    def panel(array, corner, size, title, boxes, lines):
-        """One array [h, w, 3] blown up, with grid lines and with boxes (x, y, w, h, color) around some of its cells."""
-        h, w = array.shape[:2]
-        canvas.paste(Image.fromarray(array).resize(size, Image.Resampling.NEAREST), corner)
-        across, down = size[0] / w, size[1] / h
-        for i in range(0, w + 1, lines or w):
-            draw.line([corner[0] + i * across, corner[1], corner[0] + i * across, corner[1] + size[1]], "#BBBBBB")
-        for i in range(0, h + 1, lines or h):
-            draw.line([corner[0], corner[1] + i * down, corner[0] + size[0], corner[1] + i * down], "#BBBBBB")
-        for bx, by, bw, bh, color in boxes:
-            draw.rectangle([corner[0] + bx * across - 2, corner[1] + by * down - 2,
-                            corner[0] + (bx + bw) * across + 2, corner[1] + (by + bh) * down + 2],
-                           outline=color, width=3)
-        draw.text((corner[0], corner[1] - 24), title, "black", font)
+    def mark(x0, across, down, column, row, columns, rows, color):
+        card.box(x0 + column * across, 34 + row * down, columns * across, rows * down, outline=color)
 
-    panel(pixels, (10, 34), (side, side), f"image, {height} x {width} pixels",
-          [(left, top, P, P, ORANGE), (left + x, top + y, 1, 1, BLUE)], P)
-    panel(pixels[top:top + P, left:left + P], (290, 34), (side, side), f"patch {patch}, {P} x {P} pixels",
-          [(0, 0, P, P, ORANGE), (x, y, 1, 1, BLUE)], 1 if P <= 16 else 0)
-    panel(as_pixels(table), (570, 34), (340, side), f"table, [S, D] = [{S}, {D}]",
-          [(0, patch, D, 1, ORANGE), (number, patch, 1, 1, BLUE)], 0)
+    unit = side / width                         # of a pixel in the left panel
+    card.text(10, 10, f"image, {height} x {width} pixels")
+    card.pixels(pixels, 10, 34, side, side)
+    grid(10, P * unit, per_row)
+    mark(10, unit, unit, left, top, P, P, ORANGE)
+    mark(10, unit, unit, left + x, top + y, 1, 1, BLUE)
+
+    unit = side / P
+    card.text(290, 10, f"patch {patch}, {P} x {P} pixels")
+    card.pixels(pixels[top:top + P, left:left + P], 290, 34, side, side)
+    grid(290, unit, P)
+    mark(290, unit, unit, 0, 0, P, P, ORANGE)
+    mark(290, unit, unit, x, y, 1, 1, BLUE)
+
+    card.text(570, 10, f"table, [S, D] = [{S}, {D}]")
+    card.pixels(as_pixels(table), 570, 34, table_width, side)
+    mark(570, table_width / D, side / S, 0, patch, D, 1, ORANGE)
+    mark(570, table_width / D, side / S, number, patch, 1, 1, BLUE)
+
     color = f"{('red', 'green', 'blue')[channel]}, " if channels == 3 else ""
-    draw.text((10, 302), f"table[{patch}, {number}] = {table[patch, number]}: {color}row {y}, column {x} of the patch; "
-                         f"row {top + y}, column {left + x} of the image", "black", font)
-    return canvas
+    card.text(10, 302, f"table[{patch}, {number}] = {table[patch, number]}: {color}row {y}, column {x} of the patch; "
+                       f"row {top + y}, column {left + x} of the image")
+    return card.image
 
 
 def lines(panels, ylabel, log=False):
@@ -141,25 +149,25 @@ def lines(panels, ylabel, log=False):
 
 
 def cost_split(costs):
-    """Figure of where a model's costs lie. costs: {what is counted: {part: count}}, a bar each, parts as shares."""
-    figure = Figure(figsize=(8.2, 0.7 + 0.62 * len(costs)), layout="constrained")
-    axis = figure.subplots()
-    parts = list(next(iter(costs.values())))
-    for i, counts in enumerate(costs.values()):
-        left, total = 0.0, sum(counts.values())
-        for part, color in zip(parts, (GRAY, ORANGE, BLUE, PINK), strict=False):
-            share = 100 * counts[part] / total
-            axis.barh(i, share, left=left, color=color, edgecolor="white", label=part if i == 0 else None)
-            if share > 6:
-                axis.text(left + share / 2, i, f"{share:.0f}%", ha="center", va="center", color="white", fontsize=9)
-            left += share
-        axis.text(101, i, f"{total:,}", va="center", fontsize=9)
-    axis.set_yticks(range(len(costs)), list(costs))
-    axis.set(xlim=(0, 118), xticks=range(0, 101, 25), xlabel="share (%), and the total beside it")
-    axis.invert_yaxis()
-    axis.spines[["top", "right", "left"]].set_visible(False)
-    figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=9)
-    return figure
+    """Picture of where a model's costs lie. costs: {what is counted: {part: count}}, a bar each, parts as shares."""
+    card, left, width = Card(740, 50 + 44 * len(costs)), 95, 480
+    colors = dict(zip(next(iter(costs.values())), (GRAY, ORANGE, BLUE, PINK)))
+    x = left
+    for part, color in colors.items():
+        card.box(x, 12, 12, 12, fill=color)
+        card.text(x + 18, 18, part, anchor="lm")
+        x += 150
+    for i, (what, counts) in enumerate(costs.items()):
+        x, y, total = left, 40 + 44 * i, sum(counts.values())
+        card.text(left - 10, y + 16, what, anchor="rm")
+        for part, color in colors.items():
+            share = counts[part] / total
+            card.box(x, y, share * width, 32, fill=color)
+            if share > 0.05:
+                card.text(x + share * width / 2, y + 16, f"{share:.0%}", color="white", anchor="mm")
+            x += share * width
+        card.text(left + width + 10, y + 16, f"{total:,} in all", anchor="lm")
+    return card.image
 
 
 def training_curves(history):
@@ -204,15 +212,17 @@ def confusion(matrix, classes):
 
 
 def prediction(image, probabilities, classes, truth):
-    """Picture of one image [C, H, W] and a bar for each class's probability [K]; the true class is marked."""
-    figure = Figure(figsize=(6.6, 2.4), layout="constrained")
-    picture, bars = figure.subplots(1, 2, width_ratios=(1, 2))
-    picture.imshow(as_pixels(image), interpolation="nearest")
-    picture.axis("off")
-    percent = 100 * np.asarray(probabilities)
-    colors = [GREEN if k == truth else ORANGE if k == percent.argmax() else "#BBBBBB" for k in range(len(classes))]
-    bars.bar(range(len(classes)), percent, color=colors)
-    bars.set(ylim=(0, 105), ylabel="probability (%)", title=f"read as {classes[percent.argmax()]}, is {classes[truth]}")
-    bars.set_xticks(range(len(classes)), classes)
-    bars.spines[["top", "right"]].set_visible(False)
-    return figure
+    """Picture of one image [C, H, W] and a bar for each class's probability [K]: the true class green, a wrong
+    favorite orange."""
+    card, left, width = Card(600, 50 + 20 * len(classes)), 340, 200
+    best = int(np.argmax(np.asarray(probabilities)))
+    card.text(10, 10, f"read as {classes[best]}, is {classes[truth]}", size=16)
+    card.pixels(as_pixels(image), 10, 40, 190, 190)
+    card.text(left + width + 50, 10, "probability", anchor="ra")
+    for k, name in enumerate(classes):
+        y, share = 40 + 20 * k, float(probabilities[k])
+        color = GREEN if k == truth else ORANGE if k == best else GRAY
+        card.text(left - 10, y + 8, name, anchor="rm")
+        card.box(left, y, max(share * width, 1), 16, fill=color)
+        card.text(left + width + 50, y + 8, f"{share:.1%}", anchor="rm")
+    return card.image

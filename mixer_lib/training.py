@@ -48,8 +48,11 @@ class Recipe:
             need(name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, "a whole number from 1")
         for name in ("lr", "clip_norm"):
             need(name, 0 < getattr(self, name) < math.inf, "a positive number")
-        for name in ("warmup_epochs", "weight_decay", "crop_padding"):
+        for name in ("warmup_epochs", "weight_decay"):
             need(name, 0 <= getattr(self, name) < math.inf, "zero or a positive number")
+        for name in ("crop_padding", "seed"):
+            need(name, isinstance(getattr(self, name), int) and 0 <= getattr(self, name) < 2**63,
+                 "a whole number from 0")
         for name in ("label_smoothing", "val_fraction"):
             need(name, 0 <= getattr(self, name) < 1, "a share from 0 up to, not including, 1")
         need("precision", self.precision in ("auto", "float32", "bf16"), "'auto', 'float32' or 'bf16'")
@@ -68,13 +71,16 @@ class History:
 def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
     """Train `model` in place on dataset's training images and return the `History`.
 
-    callbacks: functions called as f(history) after every step. out: a folder that then holds, after every epoch,
-    model.safetensors, history.json and resume.pt; with resume=True the run in that folder is continued from its
-    last whole epoch. Interrupting (Ctrl-C, the notebook's stop button) ends training early; the model and the
-    history keep what they have. Raises FloatingPointError, before the weights are touched, when the loss is no
-    longer finite, and ValueError when the model does not fit the data.
+    callbacks: functions called as f(history) after every step and every epoch. out: a folder that then holds, from
+    the start and after every epoch, model.safetensors, history.json and resume.pt; with resume=True the run in that
+    folder is continued from its last whole epoch. Interrupting (Ctrl-C, the notebook's stop button) ends training
+    early; the model and the history keep what they have. Raises FloatingPointError, before the weights are touched,
+    when the loss or its gradient is no longer finite, ValueError when the model does not fit the data or the run to
+    resume, and FileNotFoundError when there is nothing to resume.
     """
     recipe = recipe or Recipe()
+    if resume and not out:
+        raise ValueError("resume=True needs out, the folder of the run to go on with")
     check_fit(model, dataset)
     device = next(model.parameters()).device
     images, labels, val = _hold_out(dataset, recipe, device)
@@ -84,17 +90,16 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
     warmup = round(recipe.warmup_epochs * steps_per_epoch)
     history = History()
     if resume:
-        history = _restore(Path(out), model, optimizer, recipe)
-    elif out:
+        history = _restore(Path(out), model, dataset, optimizer, recipe)
+    if out:     # when resuming too: a kill may have come after resume.pt and before the other files
         _save(Path(out), model, dataset, optimizer, recipe, history)
     first_epoch = len(history.epochs)
 
     with tqdm(total=total, initial=first_epoch * steps_per_epoch, unit="step") as bar, torch.random.fork_rng():
         try:
             for epoch in range(first_epoch, recipe.epochs):
-                # One seed an epoch makes each epoch's randomness its own: resuming needs no generator state.
-                torch.manual_seed(recipe.seed + 1_000_003 * (epoch + 1))       # dropout and drop path
-                generator = torch.Generator().manual_seed(recipe.seed + 1_000_003 * (epoch + 1))
+                generator = epoch_generator(recipe.seed, epoch)
+                torch.manual_seed(generator.initial_seed())         # dropout and drop path draw from torch's own
                 start = time.perf_counter()
                 model.train()
                 for x, y in batches(images, labels, recipe.batch_size, dataset.mean, dataset.std, shuffle=True,
@@ -111,7 +116,8 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
                 if val:
                     row |= {f"val_{k}": v for k, v in measure(predict(model, val[0], dataset), val[1]).items()}
                 history.epochs.append(row | {"seconds": time.perf_counter() - start})
-                bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k != "epoch"} | {"epoch": epoch + 1})
+                held_out = f", held out {row['val_accuracy']:.1%}" if val else ""
+                bar.set_postfix_str(f"epoch {epoch + 1}/{recipe.epochs}: loss {row['train_loss']:.3f}{held_out}")
                 if out:
                     _save(Path(out), model, dataset, optimizer, recipe, history)
                 for callback in callbacks:
@@ -119,8 +125,16 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
         except KeyboardInterrupt:
             history.interrupted = True
             bar.write(f"Interrupted after {len(history.steps)} of {total} steps: model and history are kept.")
-    model.eval()
+        finally:
+            model.eval()
     return history
+
+
+def epoch_generator(seed, epoch):
+    """The random numbers of one epoch (from 0): the order of the images and their augmentation.
+
+    A generator an epoch, not one for the run, so that a resumed run draws the same without having saved any state."""
+    return torch.Generator().manual_seed(seed + 1_000_003 * (epoch + 1))
 
 
 def train_step(model, x, y, optimizer, lr, recipe):
@@ -129,13 +143,14 @@ def train_step(model, x, y, optimizer, lr, recipe):
         group["lr"] = lr
     with autocast(x.device, recipe.precision):
         loss = cross_entropy(model(x), y, label_smoothing=recipe.label_smoothing)
-    value = loss.item()
-    if not math.isfinite(value):
-        raise FloatingPointError(f"the loss became {value} at a learning rate of {lr:.2g}: the weights have "
-                                 f"diverged. Start again with a lower lr, a longer warm-up or a smaller clip_norm")
     optimizer.zero_grad()
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm).item()
+    value = loss.item()
+    if not math.isfinite(value) or not math.isfinite(norm):     # a large loss is finite when its gradient no longer is
+        raise FloatingPointError(f"the loss became {value:.3g} with a gradient of norm {norm:.3g} at a learning rate "
+                                 f"of {lr:.2g}: the weights have diverged. Start again with a lower lr, a longer "
+                                 f"warm-up or a smaller clip_norm")
     optimizer.step()
     return value
 
@@ -207,7 +222,7 @@ def fast_bf16(device):
 
     On other CPUs bf16 is emulated, ten times and more slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()      # older torch cannot say: float32
     return device.type == "cpu" and bool(capabilities.get("amx_bf16"))
 
@@ -224,24 +239,32 @@ def _hold_out(dataset, recipe, device):
 def _save(out, model, dataset, optimizer, recipe, history):
     # resume.pt is whole by itself, so a kill between these writes loses nothing.
     save_state(out / "resume.pt", {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
-                                   "recipe": asdict(recipe), "history": asdict(history)})
+                                   "settings": _settings(model, dataset, recipe), "history": asdict(history)})
     save_history(out / "history.json", history)
     save_checkpoint(out / "model.safetensors", model, dataset,
                     recipe=asdict(recipe), epochs_done=len(history.epochs))
 
 
-def _restore(out, model, optimizer, recipe):
-    state = load_state(out / "resume.pt")
-    for name, value in state["recipe"].items():
-        if getattr(recipe, name) != value:
-            raise ValueError(f"{name} is {getattr(recipe, name)!r}, but the run in {out} was started with {value!r}: "
-                             f"resume with the same recipe, or start a new run in another folder")
+def _settings(model, dataset, recipe):
+    """What must stay the same when a run is resumed; of the data what tells one set from another."""
+    means = ", ".join(f"{mean:.4f}" for mean in dataset.mean)
+    return asdict(recipe) | model.config | {"dataset": f"{len(dataset.train_images)} images of mean {means}"}
+
+
+def _restore(out, model, dataset, optimizer, recipe):
+    state, settings = load_state(out / "resume.pt"), _settings(model, dataset, recipe)
     try:
-        model.load_state_dict(state["model"])
-    except RuntimeError as error:
-        raise ValueError(f"the run in {out} trains a model of another shape: {error}") from None
-    optimizer.load_state_dict(state["optimizer"])
-    return History(**state["history"])
+        changed = [name for name, value in settings.items() if state["settings"][name] != value]
+        if not changed:
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            return History(**state["history"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{out / 'resume.pt'} is damaged or not the state of a run ({type(error).__name__}): start "
+                         f"again in another folder") from error
+    raise ValueError(f"{changed[0]} is {settings[changed[0]]!r}, but the run in {out} was started with "
+                     f"{state['settings'][changed[0]]!r}: resume with the same options, or start a new run in "
+                     f"another folder")
 
 
 def _mean(values):

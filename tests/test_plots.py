@@ -5,10 +5,10 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageColor
 
 from mixer_lib import plots, widgets
-from mixer_lib.configs import MODELS, cost_by_part
+from mixer_lib.card import SHARP, Card
 from mixer_lib.training import History
 
 COLOR = torch.randint(0, 256, (3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -41,18 +41,18 @@ def test_show_gives_an_image_with_alternative_text(capsys, monkeypatch):
     plots.show(Image.new("RGB", (3, 2), "red"), alt='a "red" card')
     assert 'alt="a &quot;red&quot; card"' in shown[0].data
     assert 'src="data:image/png;base64,' in shown[0].data
+    plots.show(Card(30, 20).image, alt="nothing")
+    assert "width: 30px" in shown[1].data
 
 
 @pytest.mark.parametrize("draw", [
     lambda: plots.image_row(torch.stack([COLOR, COLOR]), ["a", "b"], columns=2),
     lambda: plots.patch_grid(COLOR, 4),
     lambda: plots.lines({"x": ([1, 2], {"a": [3, 4], "b": [5, 6]})}, ylabel="y", log=True),
-    lambda: plots.cost_split(cost_by_part(MODELS["B/16"])),
     lambda: plots.training_curves(history()),
     lambda: plots.training_curves(History(steps=[{"step": 0, "loss": 2.3, "lr": 0.1}])),
     lambda: plots.confusion(np.eye(3, dtype=int), ["a", "b", "c"]),
-    lambda: plots.prediction(COLOR, [0.2, 0.8], ["a", "b"], truth=0),
-], ids=["image_row", "patch_grid", "lines", "cost_split", "training_curves", "first step", "confusion", "prediction"])
+], ids=["image_row", "patch_grid", "lines", "training_curves", "first step", "confusion"])
 def test_figures_draw_and_name_their_axes(draw):
     figure = draw()
     assert decode(plots.to_png(figure)).std() > 1                       # something is on it
@@ -61,10 +61,32 @@ def test_figures_draw_and_name_their_axes(draw):
             assert axis.get_xlabel() or axis.get_ylabel() or axis.get_title()
 
 
+def colored(picture, color):
+    """Where a picture has exactly this color: bool [H, W]."""
+    return (np.asarray(picture) == ImageColor.getrgb(color)).all(-1)
+
+
+def test_card_draws_in_units():
+    card = Card(20, 10)
+    card.box(2, 3, 4, 5, fill="#FF0000")
+    card.box(12, 3, 0.1, 5, fill="#00FF00")                             # too thin to be seen
+    card.box(14, 3, 2, 2, outline="#0000FF", stroke=1)
+    card.pixels(np.zeros((1, 1, 3), np.uint8), 18, 0, 1, 1)
+    picture = np.asarray(card.image)
+    assert picture.shape == (10 * SHARP, 20 * SHARP, 3)
+    rows, columns = np.nonzero(colored(picture, "#FF0000"))
+    edges = [rows.min(), rows.max() + 1, columns.min(), columns.max() + 1]
+    assert edges == [3 * SHARP, 8 * SHARP, 2 * SHARP, 6 * SHARP]
+    assert not colored(picture, "#00FF00").any()
+    assert colored(picture, "#0000FF").any() and colored(picture, "#000000").sum() == SHARP ** 2
+
+
 def test_cost_split_bars_are_the_shares():
-    figure = plots.cost_split({"work": {"a": 30, "b": 70}})
-    assert [bar.get_width() for bar in figure.axes[0].patches] == [30, 70]
-    assert "100" in [text.get_text() for text in figure.axes[0].texts]
+    picture = plots.cost_split({"work": {"a": 30, "b": 70}, "more": {"a": 0, "b": 5}})
+    bar = 40 * SHARP + 2
+    gray, orange = (colored(picture, color)[bar].sum() for color in (plots.GRAY, plots.ORANGE))
+    assert gray == pytest.approx(0.3 * 480 * SHARP, abs=2)
+    assert orange == pytest.approx(0.7 * 480 * SHARP, abs=2 * 40)       # less the letters on it
 
 
 def test_confusion_writes_the_counts():
@@ -74,22 +96,22 @@ def test_confusion_writes_the_counts():
 
 
 def test_prediction_tells_truth_from_favorite():
-    figure = plots.prediction(COLOR, [0.2, 0.7, 0.1], ["cat", "dog", "ox"], truth=0)
-    bars = figure.axes[1]
-    assert bars.get_title() == "read as dog, is cat"
-    assert [bar.get_height() for bar in bars.patches] == pytest.approx([20, 70, 10])
+    picture = plots.prediction(COLOR, [0.2, 0.7, 0.1], ["cat", "dog", "ox"], truth=0)
+    lengths = [colored(picture, color)[(48 + 20 * k) * SHARP].sum()
+               for k, color in enumerate((plots.GREEN, plots.ORANGE, plots.GRAY))]
+    assert lengths == [0.2 * 200 * SHARP, 0.7 * 200 * SHARP, 0.1 * 200 * SHARP]
+    assert plots.prediction(COLOR, [0.2, 0.7, 0.1], ["cat", "dog", "ox"], truth=1) != picture
 
 
 @pytest.mark.parametrize("patch, number", [(0, 0), (3, 47), (1, 20)])
 def test_patch_explorer_frames_the_pixel(patch, number):
     """The blue frame in the left panel lies around the pixel that the number is."""
-    picture = np.asarray(plots.patch_explorer(COLOR, 4, patch, number)).astype(int)
-    blue = np.abs(picture[34 - 3:34 + 259, 10 - 3:10 + 259] - [0x00, 0x72, 0xB2]).sum(-1) == 0
-    rows, columns = np.nonzero(blue)
+    blue = colored(plots.patch_explorer(COLOR, 4, patch, number), plots.BLUE)[:, :280 * SHARP]
+    rows, columns = (axis / SHARP for axis in np.nonzero(blue))
     y, x = divmod(number % 16, 4)
     row, column = 4 * (patch // 2) + y, 4 * (patch % 2) + x
-    assert ((rows.min() + rows.max()) / 2 - 3) // 32 == row
-    assert ((columns.min() + columns.max()) / 2 - 3) // 32 == column
+    assert ((rows.min() + rows.max()) / 2 - 34) // 32 == row
+    assert ((columns.min() + columns.max()) / 2 - 10) // 32 == column
 
 
 # Widgets

@@ -314,8 +314,8 @@ first = worst[0]
 plots.show(
     plots.prediction(mnist.test_images[first], probabilities[first], mnist.classes,
                      truth=mnist.test_labels[first].item()),
-    alt="Left, a misread digit. Right, a bar for each of the ten classes: the tallest, orange, "
-        "is the wrong class, the true class is green and much lower.")
+    alt="Left, a misread digit. Right, a bar for each of the ten classes: the longest, orange, "
+        "is the wrong class; the bar of the true class is green and much shorter.")
 
 # %% [markdown]
 # ## Keep it

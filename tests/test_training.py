@@ -1,0 +1,449 @@
+"""mixer_lib.training: that it trains, the same way each time, and keeps what it has when it is stopped."""
+
+import copy
+import json
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from mixer_lib import MlpMixer, training
+from mixer_lib.checkpoints import load_checkpoint
+from mixer_lib.data import Dataset, batches, split
+from mixer_lib.training import (
+    History,
+    Recipe,
+    evaluate,
+    fast_bf16,
+    fit,
+    learning_rate,
+    make_optimizer,
+    measure,
+    predict,
+    train_step,
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """For models this small a second thread is only waited for: on a busy machine a hundred times longer."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def toy(per_class=20, channels=1, size=8, num_classes=3):
+    """Noise with a bright stripe of rows, whose place is the class: easy to learn."""
+    images = torch.randint(100, (num_classes, per_class, channels, size, size),
+                           generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    for label in range(num_classes):
+        images[label, :, :, 2 * label:2 * label + 2] += 150
+    labels = torch.arange(num_classes).repeat_interleave(per_class)
+    images = images.flatten(0, 1)
+    return Dataset("toy", images, labels, images[::4], labels[::4], [str(k) for k in range(num_classes)],
+                   (0.3,) * channels, (0.25,) * channels)
+
+
+def small_mixer(seed=0, **changes):
+    torch.manual_seed(seed)
+    return MlpMixer(**dict(image_size=8, patch_size=4, in_channels=1, num_classes=3, num_blocks=2, hidden_dim=16,
+                           tokens_mlp_dim=8, channels_mlp_dim=32) | changes)
+
+
+def quick(**changes):
+    """A recipe of 3 steps an epoch on toy(), of which 54 images train and 6 are held out."""
+    return Recipe(**dict(epochs=3, batch_size=18, lr=0.01) | changes)
+
+
+RANDOM = dict(crop_padding=1, flip=True)                # all the randomness that a run can have:
+RANDOM_MODEL = dict(dropout=0.1, drop_path=0.2)         # in the data and in the model
+
+
+def weights(model):
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def without_seconds(history):
+    return history.steps, [{k: v for k, v in row.items() if k != "seconds"} for row in history.epochs]
+
+
+# ---- fit -------------------------------------------------------------------------------------------------------
+
+
+def test_fit_learns():
+    model, data = small_mixer(), toy()
+    history = fit(model, data, quick(epochs=10))
+    assert isinstance(history, History) and not history.interrupted and not model.training
+    assert [row["step"] for row in history.steps] == list(range(30))
+    assert [row["epoch"] for row in history.epochs] == list(range(1, 11))
+    assert set(history.steps[0]) == {"step", "loss", "lr"}
+    assert set(history.epochs[0]) == {"epoch", "train_loss", "val_loss", "val_accuracy", "seconds"}
+    assert history.epochs[-1]["train_loss"] < 0.5 < 1 < history.epochs[0]["train_loss"]
+    assert history.epochs[3]["train_loss"] == pytest.approx(sum(row["loss"] for row in history.steps[9:12]) / 3)
+    assert history.epochs[-1]["val_accuracy"] == 1 and evaluate(model, data)["accuracy"] > 0.95
+    assert all(row["seconds"] > 0 for row in history.epochs)
+
+
+def test_fit_is_the_plain_loop():
+    """The same numbers from torch's own parts, written out: nothing is left out, nothing is added."""
+    data, model = toy(), small_mixer()
+    recipe = quick(epochs=2, warmup_epochs=0.5, weight_decay=0.3, label_smoothing=0.2, clip_norm=0.1)
+    plain = copy.deepcopy(model)
+    train, _ = split(data.train_labels, 0.1, torch.Generator().manual_seed(0))
+    optimizer = torch.optim.AdamW([{"params": [p for p in plain.parameters() if p.ndim == 2], "weight_decay": 0.3},
+                                   {"params": [p for p in plain.parameters() if p.ndim == 1], "weight_decay": 0}],
+                                  fused=True)
+    losses, rates = [], [0.005, 0.01, 0.01, 0.01 * 0.8535533905932737, 0.005, 0.01 * 0.14644660940672627]
+    for epoch in range(2):
+        order = torch.Generator().manual_seed(1_000_003 * (epoch + 1))
+        for x, y in batches(data.train_images[train], data.train_labels[train], 18, data.mean, data.std,
+                            shuffle=True, generator=order):
+            for group in optimizer.param_groups:
+                group["lr"] = rates[len(losses)]
+            loss = cross_entropy(plain(x), y, label_smoothing=0.2)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.1)
+            optimizer.step()
+            losses.append(loss.item())
+
+    history = fit(model, data, recipe)
+    assert [row["lr"] for row in history.steps] == pytest.approx(rates)
+    assert [row["loss"] for row in history.steps] == pytest.approx(losses, rel=1e-4)
+    for name, tensor in plain.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+def test_same_seed_same_weights():
+    def trained(seed, before):
+        model = small_mixer(**RANDOM_MODEL)
+        model.train(before == 1)
+        torch.manual_seed(before)           # what happened before must not matter ...
+        state = torch.get_rng_state()
+        history = fit(model, toy(), quick(seed=seed, **RANDOM))
+        assert torch.equal(torch.get_rng_state(), state)    # ... and what happens after neither
+        return weights(model), without_seconds(history)
+
+    (first, history), (again, history_again), (other, _) = trained(3, 1), trained(3, 2), trained(4, 1)
+    assert same(first, again) and history == history_again
+    assert not any(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_each_epoch_and_seed_has_its_own_dropout():
+    def drawn(seed):
+        numbers = set()         # the seeds of the generator that dropout draws from
+        fit(small_mixer(), toy(), quick(seed=seed), callbacks=[lambda history: numbers.add(torch.initial_seed())])
+        return numbers
+
+    assert len(drawn(0)) == 3 and len(drawn(0) | drawn(1)) == 6
+
+
+@pytest.mark.parametrize("augmentation", [{}, dict(crop_padding=1), dict(flip=True)])
+def test_each_epoch_is_shuffled_and_augmented_anew(augmentation):
+    data, epochs = toy(), []
+    model = small_mixer()
+    model.register_forward_pre_hook(lambda module, args: epochs.append(args[0]))
+    fit(model, data, quick(epochs=2, batch_size=60, val_fraction=0, **augmentation))
+    assert len(epochs) == 2 and not torch.equal(*epochs)
+    first, second = ({tuple(image.flatten().tolist()) for image in epoch} for epoch in epochs)
+    assert len(first) == 60 and (first == second) == (not augmentation)     # else more differs than the order
+
+
+@pytest.mark.parametrize("fraction", [0, 0.25])
+def test_held_out_images_are_not_trained_on(fraction):
+    images = torch.arange(60, dtype=torch.uint8).view(60, 1, 1, 1).repeat(1, 1, 8, 8)     # each shows its number
+    labels = torch.arange(60) % 3
+    data = Dataset("numbers", images, labels, images, labels, ["a", "b", "c"], (0.0,), (1 / 255,))
+    model, seen = small_mixer(), {True: [], False: []}
+    model.register_forward_pre_hook(
+        lambda module, args: seen[module.training].extend(args[0][:, 0, 0, 0].round().int().tolist()))
+    history = fit(model, data, quick(epochs=2, val_fraction=fraction))
+    first, second = seen[True][:len(seen[True]) // 2], seen[True][len(seen[True]) // 2:]
+    held_out = set(range(60)) - set(first)
+    assert sorted(first) == sorted(second) and len(set(first)) == len(first) == 60 * (1 - fraction)
+    assert sorted(seen[False]) == sorted([*held_out] * 2)
+    if fraction:
+        held_out = torch.tensor(sorted(held_out))
+        assert labels[held_out].bincount().tolist() == [5, 5, 5]
+        last = measure(predict(model, images[held_out], data), labels[held_out])
+        assert {f"val_{name}": value for name, value in last.items()} == pytest.approx(
+            {name: value for name, value in history.epochs[-1].items() if name.startswith("val")})
+    else:
+        assert set(history.epochs[0]) == {"epoch", "train_loss", "seconds"}
+
+
+def test_held_out_images_depend_on_the_seed():
+    seen = []
+    for seed in (0, 0, 1):
+        model = small_mixer()
+        model.register_forward_pre_hook(lambda module, args: None if module.training else seen.append(args[0]))
+        fit(model, toy(), quick(epochs=1, seed=seed))
+    assert torch.equal(seen[0], seen[1]) and not torch.equal(seen[0], seen[2])
+
+
+def test_callbacks_after_every_step_and_epoch():
+    calls, others = [], []
+    fit(small_mixer(), toy(), quick(epochs=2),
+        callbacks=[lambda h: calls.append((len(h.steps), len(h.epochs))), lambda h: others.append(h)])
+    assert calls == [(1, 0), (2, 0), (3, 0), (3, 1), (4, 1), (5, 1), (6, 1), (6, 2)]
+    assert len(others) == 8
+
+
+def test_recipe_is_checked():
+    for name, values in dict(epochs=[0, -1, 1.5], batch_size=[0, -3, 2.0], lr=[0, -1, float("nan"), float("inf")],
+                             clip_norm=[0, float("nan")], warmup_epochs=[-1, float("inf")], weight_decay=[-0.1],
+                             crop_padding=[-1, 0.5], label_smoothing=[-0.1, 1], val_fraction=[1, -0.1, float("nan")],
+                             precision=["fp16", "", None], seed=[-1, 2**63, 0.5]).items():
+        for value in values:
+            with pytest.raises(ValueError, match=f"^{name} is .*: expected "):
+                Recipe(**{name: value})
+
+
+@pytest.mark.parametrize("changes, message", [
+    (dict(in_channels=3), "the model reads 3 channels of 8x8 pixels, toy has 1 of 8x8"),
+    (dict(image_size=(8, 12)), "the model reads 1 channels of 8x12 pixels, toy has 1 of 8x8"),
+    (dict(num_classes=4), "the model tells 4 classes apart, toy has 3"),
+])
+def test_model_must_fit_the_data(tmp_path, changes, message):
+    model = small_mixer(**changes)
+    with pytest.raises(ValueError, match=message):
+        evaluate(model, toy())
+    with pytest.raises(ValueError, match=message):
+        fit(model, toy(), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+# ---- the parts of a step ---------------------------------------------------------------------------------------
+
+
+def test_learning_rate():
+    rates = [learning_rate(step, total_steps=12, warmup_steps=4, peak=2.0) for step in range(13)]
+    assert rates[:5] == [0.5, 1.0, 1.5, 2.0, 2.0]
+    assert rates[8] == pytest.approx(1.0) and rates[6] == pytest.approx(1 + 0.5 ** 0.5)
+    assert rates[12] == 0 and rates[4:] == sorted(rates[4:], reverse=True)
+    assert learning_rate(0, 10, 0, 2.0) == 2.0 and learning_rate(9, 10, 10, 2.0) == 2.0
+    assert learning_rate(4, 10, 20, 2.0) == 0.5      # a warm-up longer than the run
+
+
+def test_weight_decay_acts_on_matrices_only():
+    model = small_mixer()
+    for p in model.parameters():
+        p.data.fill_(1.0)
+        p.grad = torch.zeros_like(p)
+    make_optimizer(model, quick(weight_decay=0.5, lr=0.1)).step()
+    for name, p in model.named_parameters():
+        is_matrix = name.endswith("weight") and "norm" not in name
+        assert torch.allclose(p, torch.tensor(0.95 if is_matrix else 1.0)), name
+
+
+def test_train_step():
+    model, data = small_mixer(), toy()
+    torch.nn.init.normal_(model.head.weight)
+    x, y = next(batches(data.train_images, data.train_labels, 60, data.mean, data.std))
+    recipe = quick(label_smoothing=0.3, clip_norm=0.2, weight_decay=0)
+    before, optimizer = weights(model), make_optimizer(model, recipe)
+    log_p = model(x).log_softmax(1)
+    loss = -(0.7 * log_p.gather(1, y[:, None])[:, 0] + 0.3 * log_p.mean(1)).mean()
+    loss.backward()
+    norm = torch.stack([p.grad.norm() for p in model.parameters()]).norm()
+    expected = {name: p.grad * (0.2 / norm) for name, p in model.named_parameters()}
+    assert norm > 0.2
+
+    # The gradients from above are still there: they must not count. Nor those of the first step in the second.
+    assert train_step(model, x, y, optimizer, 1e-8, recipe) == pytest.approx(loss.item())
+    train_step(model, x, y, optimizer, 0.01, recipe)
+    for name, p in model.named_parameters():
+        torch.testing.assert_close(p.grad, expected[name], rtol=1e-3, atol=1e-5)
+        moved = (p.detach() - before[name]).abs().max()
+        assert moved < 0.011, name      # Adam moves by about lr: the one given for this step ...
+        assert moved > 0.005 or name.endswith("token_mixing.fc2.bias")  # ... but for a bias that a norm takes off
+
+
+def test_small_gradients_are_not_scaled():
+    model, data = small_mixer(), toy()
+    x, y = next(batches(data.train_images, data.train_labels, 60, data.mean, data.std))
+    recipe = quick(clip_norm=100.0, label_smoothing=0)
+    gradient = torch.autograd.grad(cross_entropy(model(x), y), model.head.weight)[0]
+    train_step(model, x, y, make_optimizer(model, recipe), 0.01, recipe)
+    torch.testing.assert_close(model.head.weight.grad, gradient)
+
+
+# ---- precision -------------------------------------------------------------------------------------------------
+
+
+def test_fast_bf16(monkeypatch):
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    for capabilities, fast in (({"amx_bf16": True}, True), ({"amx_bf16": False, "avx2": True}, False), ({}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda answer=capabilities: answer, raising=False)
+        assert fast_bf16(cpu) is fast
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert fast_bf16(cpu) is False
+    # Older GPUs emulate it, slowly; torch says that those support it too, unless told not to.
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    assert fast_bf16(cuda) is False
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    assert fast_bf16(cuda) is True
+
+
+@pytest.mark.parametrize("precision, amx, dtype", [
+    ("auto", False, torch.float32), ("auto", True, torch.bfloat16),
+    ("float32", True, torch.float32), ("bf16", False, torch.bfloat16),
+])
+def test_precision(monkeypatch, precision, amx, dtype):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": amx}, raising=False)
+    made, seen = [], {True: set(), False: set()}
+    monkeypatch.setattr(training, "make_optimizer", lambda *args: made.append(make_optimizer(*args)) or made[0])
+    model = small_mixer()
+    model.head.register_forward_hook(lambda module, args, output: seen[model.training].add(output.dtype))
+    history = fit(model, toy(), quick(epochs=2, batch_size=54, precision=precision))
+    assert seen == {True: {dtype}, False: {torch.float32}} and all(0.5 < row["loss"] < 1.5 for row in history.steps)
+    kept = [*model.parameters(), *(p.grad for p in model.parameters()),
+            *(value for state in made[0].state.values() for value in state.values())]
+    assert {tensor.dtype for tensor in kept} == {torch.float32}
+    assert predict(model, toy().test_images, toy()).dtype == torch.float32
+
+
+# ---- when the loss is no longer finite -------------------------------------------------------------------------
+
+
+def break_bias(model):
+    model.head.bias.data[0] = float("nan")
+
+
+def break_loss(model):
+    model.head.bias.data = torch.tensor([3e38, 0, -3e38])       # its gradient stays finite
+
+
+def break_gradient(model):
+    model.head.bias.register_hook(lambda gradient: gradient * float("inf"))      # the loss itself stays finite
+
+
+@pytest.mark.parametrize("break_it", [break_bias, break_loss, break_gradient])
+def test_diverged_run_stops(tmp_path, break_it):
+    model, kept, state = small_mixer(), {}, torch.get_rng_state()
+
+    def watch(history):
+        if len(history.epochs) == 1 and len(history.steps) == 3:
+            kept["epoch 1"] = weights(model)
+        if len(history.steps) == 5:
+            break_it(model)
+            kept["broken"] = weights(model)
+
+    with pytest.raises(FloatingPointError, match=r"loss became .* at a learning rate of .* with a lower lr") as caught:
+        fit(model, toy(), quick(), callbacks=[watch], out=tmp_path)
+    assert "\n" not in str(caught.value)
+    for name, tensor in kept["broken"].items():
+        assert torch.equal(model.state_dict()[name].nan_to_num(7), tensor.nan_to_num(7))
+    assert not model.training and torch.equal(torch.get_rng_state(), state)
+
+    saved, about = load_checkpoint(tmp_path / "model.safetensors")
+    assert same(weights(saved), kept["epoch 1"]) and about.epochs_done == 1
+    assert len(json.loads((tmp_path / "history.json").read_text())["epochs"]) == 1
+
+
+# ---- interrupted and resumed -----------------------------------------------------------------------------------
+
+
+class StopAt:
+    """A callback that presses Ctrl-C when it is called for the n-th time (here 4 times an epoch)."""
+
+    def __init__(self, model, n):
+        self.model, self.left = model, n
+
+    def __call__(self, history):
+        self.left -= 1
+        if self.left == 0:
+            self.weights = weights(self.model)
+            raise KeyboardInterrupt
+
+
+def test_interrupt_keeps_model_and_history():
+    model = small_mixer()
+    stop, state = StopAt(model, 6), torch.get_rng_state()
+    history = fit(model, toy(), quick(), callbacks=[stop])
+    assert history.interrupted and len(history.steps) == 5 and len(history.epochs) == 1
+    assert same(weights(model), stop.weights) and not model.training
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("n", [1, 4, 6, 8, 12])
+def test_interrupted_and_resumed_is_uninterrupted(tmp_path, n):
+    data, recipe = toy(), quick(**RANDOM)
+    whole = small_mixer(**RANDOM_MODEL)
+    expected = without_seconds(fit(whole, data, recipe))
+
+    model = small_mixer(**RANDOM_MODEL)
+    assert fit(model, data, recipe, callbacks=[StopAt(model, n)], out=tmp_path).interrupted
+    resumed = small_mixer(seed=9, **RANDOM_MODEL)       # what it starts from must not matter
+    history = fit(resumed, data, recipe, out=tmp_path, resume=True)
+    assert not history.interrupted and without_seconds(history) == expected
+    assert same(weights(resumed), weights(whole)) and not resumed.training
+    assert same(weights(load_checkpoint(tmp_path / "model.safetensors")[0]), weights(whole))
+    stored = json.loads((tmp_path / "history.json").read_text())
+    assert without_seconds(History(**stored)) == expected and not stored["interrupted"]
+
+
+def test_resume_a_complete_run(tmp_path):
+    """As after a kill between the last resume.pt and the files that follow it: they are written again."""
+    model = small_mixer()
+    fit(model, toy(), quick(epochs=1), out=tmp_path)
+    expected = {name: (tmp_path / name).read_bytes() for name in ("model.safetensors", "history.json")}
+    (tmp_path / "model.safetensors").unlink()
+    (tmp_path / "history.json").write_text("{}")
+    history = fit(small_mixer(seed=1), toy(), quick(epochs=1), out=tmp_path, resume=True)
+    assert len(history.steps) == 3
+    assert {name: (tmp_path / name).read_bytes() for name in expected} == expected
+
+
+def test_resume_only_the_same_run(tmp_path):
+    def refused(message, model=None, data=None, error=ValueError, **changes):
+        with pytest.raises(error, match=message):
+            fit(model or small_mixer(), data or toy(), quick(**changes), out=tmp_path / "run", resume=True)
+
+    refused("nothing to resume", error=FileNotFoundError)
+    assert not (tmp_path / "run").exists()
+    fit(small_mixer(), toy(), quick(), out=tmp_path / "run")
+    files = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    refused(r"epochs is 5, but the run in .* was started with 3", epochs=5)
+    refused("flip is True, but .* was started with False", flip=True)
+    refused("hidden_dim is 8, but .* started with 16", small_mixer(hidden_dim=8))
+    refused("dropout is 0.5, but .* started with 0.0", small_mixer(dropout=0.5))      # would fit the weights
+    refused("dataset is '63 images of mean 0.3000', but .* '60 images", data=toy(per_class=21))
+    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == files
+    with pytest.raises(ValueError, match="resume=True needs out"):
+        fit(small_mixer(), toy(), quick(), resume=True)
+
+
+# ---- predict, measure, evaluate --------------------------------------------------------------------------------
+
+
+def test_predict():
+    model, data = small_mixer(dropout=0.5), toy()
+    torch.nn.init.normal_(model.head.weight)
+    logits = predict(model, data.train_images, data)
+    with torch.no_grad():
+        expected = model.eval()((data.train_images / 255 - 0.3) / 0.25)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+    assert logits.shape == (60, 3) and not logits.requires_grad
+    torch.testing.assert_close(predict(model, data.train_images, data, batch_size=7), logits)
+    assert not model.training
+    predict(model.train(), data.train_images, data)
+    assert model.training
+
+
+def test_measure_and_evaluate():
+    logits = torch.tensor([[2.0, 0.0], [0.0, 2.0], [2.0, 0.0]])
+    result = measure(logits, torch.tensor([0, 1, 1]))
+    right, wrong = torch.log1p(torch.tensor([-2.0, 2.0]).exp()).tolist()
+    assert result == pytest.approx({"loss": (2 * right + wrong) / 3, "accuracy": 2 / 3})
+
+    data = toy()
+    data.test_images, data.test_labels = data.train_images[:20].clone(), torch.full((20,), 2)      # unlike training's
+    model = small_mixer()
+    model.head.bias.data = torch.tensor([0.0, 0.0, 1.0])
+    assert evaluate(model, data)["accuracy"] == 1
