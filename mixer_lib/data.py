@@ -87,9 +87,9 @@ def load_dataset(name, full=False, root=None):
         if full:
             return _load_full(name, Path(root or DEFAULT_ROOT).expanduser())
         if root is not None:
-            raise ValueError(f"root={str(root)!r} is where the full data lies: pass full=True as well")
+            raise ValueError(f"root={str(root)!r} is where the full data lies: pass full=True (--full) as well")
         if not _has_sample(name):
-            raise ValueError(f"{name!r} has no bundled sample: pass full=True to read or download all of it")
+            raise ValueError(f"{name!r} has no bundled sample: pass full=True (--full) to read or download all of it")
         return _load_sample(name)
 
     path = Path(name).expanduser()

@@ -179,18 +179,24 @@ def check_find_pixel(find_pixel):
             n, i, j, u, v = size // P, row // P, column // P, row % P, column % P
             s_hints = {
                 s + 1: "Counting begins at 0.",
+                i: "And the column?",
+                i * n: "And the column?",
+                j: "And the row?",
                 i + j: "Each row of the grid above the pixel counts with all its patches.",
+                i * size + j: "Count patches along a row of the grid, not pixels.",
                 i * P + j: "How many patches does a row of the grid hold? Not P.",
                 j * n + i: "Patches are counted along a row of the grid first, then down.",
             }
+            inside = u * P + v
             d_hints = {
                 d + 1: "Counting begins at 0.",
-                u * P + v: "The channel is missing: all of channel 0 comes first, then all of channel 1.",
-                channel * size * size + u * P + v: "One channel of a patch takes P * P numbers, not the whole image's.",
+                inside: "The channel is missing: all of channel 0 comes first, then all of channel 1.",
                 channel * P * P + row * P + column: "Count from the corner of the patch, not of the image.",
-                channel * P * P + u * size + v: "A line of the patch is shorter than a line of the image.",
                 channel * P * P + v * P + u: "Inside a patch, too, one counts along a line first, then down.",
-                (u * P + v) * 3 + channel: "Inside a patch the order is (channel, row, column).",
+                inside * 3 + channel: "Inside a patch the order is (channel, row, column).",
+                **{channel * worth + inside: "A channel of the patch is worth P * P numbers."
+                   for worth in (1, P, size * size)},
+                **{channel * P * P + u * worth + v: "A line of the patch is worth P numbers." for worth in (1, size)},
             }
             need((got_s, got_d) != (d, s) or s == d, f"{where} gives {got_s, got_d}: these are the two numbers, but "
                                                      "the other way round. The table's row (s) comes first.")
@@ -201,7 +207,7 @@ def check_find_pixel(find_pixel):
 
 @exercise("1.3", "reshape and permute do what you want them to.")
 def check_patchify_channels_last(patchify_channels_last):
-    """patchify_channels_last(images, patch_size): [B, C, H, W] -> [B, S, P*P*C], vectors (row, column, channel)."""
+    """patchify_channels_last(images, patch_size): [B, C_in, H, W] -> [B, S, P*P*C_in], vectors (row, column, channel)."""
     for B, C, H, W, P in ((2, 3, 4, 6, 2), (1, 2, 12, 15, 3)):
         images = torch.arange(B * C * H * W).float().reshape(B, C, H, W)       # floats suit F.unfold, too
         table = [B, H * W // P**2, P * P * C]
@@ -211,6 +217,8 @@ def check_patchify_channels_last(patchify_channels_last):
             "these are patches in the lesson's order, (channel, row, column). Asked for is (row, column, channel): "
             "the color values of a pixel side by side.": patchify(images, P),
             f"after a reshape alone {strips}": images.reshape(table),
+            "reshape cannot move the channel axis. Split where it stands, [B, C_in, H/P, P, W/P, P], then permute.":
+                images.reshape(B, H // P, P, W // P, P, C).swapaxes(2, 3).reshape(table),
             f"the channels come last, but {strips}": images.permute(0, 2, 3, 1).reshape(table),
             "each patch is right, but the patches are counted down the columns: go along the rows first.":
                 split.permute(0, 4, 2, 3, 5, 1).reshape(table),
@@ -225,12 +233,13 @@ def check_patchify_channels_last(patchify_channels_last):
         }
         expected = split.permute(0, 2, 4, 3, 5, 1).reshape(table)
         wrong["the table lies on its side: a row is one patch."] = expected.mT
-        compare(ask(patchify_channels_last, images, P), expected, wrong, "Print the shape after each step.")
+        compare(ask(patchify_channels_last, images, P), expected, wrong,
+                "The shape is right: follow a few numbers through each step.")
 
 
 @exercise("1.4", "what you cut, you can put together again.")
 def check_unpatchify(unpatchify):
-    """unpatchify(patches, patch_size, height, width): [B, S, D] -> [B, C, H, W], the inverse of patchify."""
+    """unpatchify(patches, patch_size, height, width): [B, S, D] -> [B, C_in, H, W], the inverse of patchify."""
     for B, C, H, W, P in ((2, 3, 4, 6, 2), (1, 2, 12, 15, 3)):
         images = torch.arange(B * C * H * W).float().reshape(B, C, H, W)
         patches = patchify(images, P)
@@ -294,19 +303,21 @@ def check_count_parameters(my_count):
                  tokens_mlp_dim=7, channels_mlp_dim=13)
     D, S, C, D_S, D_C, L, K = 32, 9, 5, 7, 13, 3, 11         # such that no two of the mistakes below agree
     token_mlp, channel_mlp = 2 * S * D_S + D_S + S, 2 * C * D_C + D_C + C
-    token_biases, channel_biases = D_S + S, D_C + C
+    token_biases, channel_biases = L * (D_S + S), L * (D_C + C)
+    biases, norms = C + K + token_biases + channel_biases, 2 * C + L * 4 * C
     missing = {
         C: "the biases of the patch embedding",
         K: "the biases of the head",
         C + K: "the biases of the patch embedding and the head",
-        L * token_biases: "the biases of the token MLPs",
-        L * channel_biases: "the biases of the channel MLPs",
-        L * (token_biases + channel_biases): "the biases of the MLPs",
-        C + K + L * (token_biases + channel_biases): "all biases",
+        token_biases: "the biases of the token MLPs",
+        channel_biases: "the biases of the channel MLPs",
+        token_biases + channel_biases: "the biases of the MLPs",
+        biases: "all biases",
         2 * C: "the last LayerNorm",
         L * 4 * C: "the two LayerNorms of each block",
         L * 2 * C: "one of the two LayerNorms of each block, or half of each",
-        2 * C + L * 4 * C: "all the LayerNorms",
+        norms: "all the LayerNorms",
+        biases + norms: "all biases and all the LayerNorms",
         C + L * 2 * C: "the shifts of the LayerNorms",
         (D + 1) * C: "the patch embedding",
         (C + 1) * K: "the head",
@@ -322,18 +333,23 @@ def check_count_parameters(my_count):
         "it counts a token MLP for every channel; all channels share one.": count + L * (C - 1) * token_mlp,
         "it counts a channel MLP for every token; all tokens share one.": count + L * (S - 1) * channel_mlp,
     }
-    for config in (small, MODELS["B/16"]):
-        where = call(my_count, **config)
+    code = getattr(my_count, "__code__", None)
+    stale = [letter for letter in ("D", "S", "C", "D_S", "D_C", "L", "K") if letter in getattr(code, "co_names", ())]
+    for config, where in ((small, "for a small test model"), (MODELS["B/16"], "for B/16")):
         got = ask(my_count, **config)
-        got = whole(got, f"{where} gives {got!r}: a count is a whole number, divide with //.")
+        shown = f"{got:,}" if isinstance(got, (int, float)) else repr(got)
+        got = whole(got, f"{where} it gives {shown}: a count is a whole number, divide with //.")
+        expected, few = count_parameters(config), count - got
+        gives = f"{where} it gives {got:,}, expected {expected:,}"
+        need(got == expected or not stale, f"{gives}. It takes {', '.join(stale)} from an earlier cell: compute that "
+                                           "inside the function.")
         if config is small:
-            few = count - got
-            need(few not in missing, f"{where} is {few} short of {count}: {missing.get(few)}, perhaps?")
+            need(few not in missing, f"{where} it gives {got:,}, {few:,} short of {count:,}: {missing.get(few)}, "
+                                     "perhaps?")
             for message, value in wrong.items():
-                need(got != value, f"{where} gives {got}, expected {count}: {message}")
-        expected = count_parameters(config)
-        need(got == expected, f"{where} gives {got:,}, expected {expected:,}. Go layer by layer, and look for a letter "
-                              "that still has its value from an earlier cell.")
+                need(got != value, f"{gives}: {message}")
+            gives += f" (S = {S}, D = {D}, C = {C}, D_S = {D_S}, D_C = {D_C}, L = {L}, K = {K})"
+        need(got == expected, f"{gives}. Go layer by layer.")
 
 
 @exercise("6.3", "a Mixer within budget.")
@@ -350,8 +366,8 @@ def check_design(design):
     need(takes == [3, 32, 32], f"it takes images of shape {takes}; those of CIFAR-10 are [3, 32, 32].")
     need(config["num_classes"] == 10, f"num_classes is {config['num_classes']}, expected 10.")
     need(stem.num_patches >= 64, f"it has {stem.num_patches} tokens, expected at least 64: cut smaller patches.")
-    need(config["num_blocks"] >= 4, f"num_blocks is {config['num_blocks']}, expected at least 4.")
-    need(config["hidden_dim"] >= 64, f"hidden_dim is {config['hidden_dim']}, expected at least 64.")
+    need(config["num_blocks"] >= 6, f"num_blocks is {config['num_blocks']}, expected at least 6.")
+    need(config["hidden_dim"] >= 96, f"hidden_dim is {config['hidden_dim']}, expected at least 96.")
     parameters, macs = count_parameters(config), count_macs(config)
     need(parameters <= 300_000, f"it has {parameters:,} parameters; the budget is 300,000. Which part has most?")
     need(macs <= 15_000_000, f"it needs {macs:,} MACs an image; the budget is 15 million. What do they grow with?")
@@ -362,19 +378,26 @@ def check_design(design):
 @exercise("7.1", "you can say how good a classifier is.")
 def check_accuracy(accuracy):
     """accuracy(logits, labels): [N, K], [N] -> share of hits, a float from 0 to 1."""
-    square = torch.tensor([[0.0, 5, 1, 2], [9, 1, 0, 2], [1, 2, 0, 6], [2, 6, 4, 7]])    # N = K: no axis stands out
-    cases = [(square, torch.tensor([1, 0, 3, 2]), 3), (torch.eye(3)[[0, 1, 2, 0, 1]], torch.tensor([0, 1, 0, 1, 2]), 2)]
-    for logits, labels, hits in cases:
+    square = torch.tensor([[9.0, 3, 1, 1, 2], [2, 2, 1, 3, 5], [4, 4, 8, 2, 1], [0, 3, 0, 1, 7], [3, 1, 4, 4, 6]])
+    mistakes = {1: "argmax needs dim=1; without it there is one number for the whole batch.",     # of 5 images, N = K
+                2: "This is the share of mistakes.",
+                4: "It looks for the largest logit along the wrong axis: a row is an image, a column is a class."}
+    for logits, labels, hits, likely in ((square, torch.tensor([0, 1, 2, 4, 3]), 3, mistakes),
+                                         (torch.eye(3)[[0, 1, 2, 0]], torch.tensor([0, 1, 0, 1]), 2, {})):
         N = len(labels)
-        got = number(ask(accuracy, logits, labels))
-        gives = f"it gives {got:.3g} where {hits} of {N} images are right."
-        need(got != hits, f"{gives} Return the share of hits, not their number.")
-        need(not math.isclose(got, 100 * hits / N, rel_tol=1e-5), f"{gives} This is in percent; return a share.")
-        need(got != 0, f"{gives} Compare labels with classes, not with logits, and divide with /, not //.")
-        need(logits is not square or got != 0.25, f"{gives} This is the share of mistakes.")
-        need(logits is not square or got != 0.5, f"{gives} It looks for the largest logit along the wrong axis: a row "
-                                                 "is an image, a column is a class.")
-        need(math.isclose(got, hits / N, rel_tol=1e-5), f"{gives} The prediction is the class of the largest logit.")
+        try:
+            got = number(ask(accuracy, logits, labels))
+        except Wrong as wrong:
+            raise Wrong(f"{wrong} Booleans first become numbers, with .float()." if "Bool" in str(wrong) else
+                        str(wrong)) from None
+        hints = {hits: "Return the share of hits, not their number.",
+                 100 * hits / N: "This is in percent; return a share.",
+                 0: "Compare labels with classes, not with logits, and divide with /, not //.",
+                 **{count / N: hint for count, hint in likely.items()}}
+        hint = next((hint for value, hint in hints.items() if math.isclose(got, value, rel_tol=1e-5)),
+                    "The prediction is the class of the largest logit.")
+        need(math.isclose(got, hits / N, rel_tol=1e-5), f"it gives {got:.3g} where {hits} of {N} images are right. "
+                                                        f"{hint}")
 
 
 @exercise("7.2", "this is the step that all training consists of.")

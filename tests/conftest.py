@@ -1,11 +1,16 @@
-"""The browser tests share one JupyterLab; each notebook is opened in a browser of its own."""
+"""What the tests share: one thread, and one JupyterLab in which each notebook is opened in a browser of its own."""
 
 import contextlib
 import os
 
 import pytest
+import torch
 
 import browser
+
+# The tests' models are so small that a second thread is only waited for: on a busy machine a hundred times longer.
+# The lessons run in processes of their own, with as many threads as a learner has.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -27,15 +27,6 @@ RANDOM = "--dropout 0.1 --drop-path 0.2 --crop-padding 1 --flip"
 FILES = {"command.txt", "history.json", "model.safetensors", "resume.pt"}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """For models this small a second thread is only waited for: on a busy machine a hundred times longer."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def save_npz(path, count=30, channels=3, size=8, num_classes=3, **changes):
     """Images whose bright rows tell the class, the first third of them also as test images."""
     images = np.random.default_rng(0).integers(0, 100, (count, size, size, channels), dtype=np.uint8)

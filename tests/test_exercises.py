@@ -106,10 +106,10 @@ RIGHT = {
     "check_patchify_channels_last": {
         "F.unfold": """
             x = F.unfold(images, P, stride=P).transpose(1, 2)
-            return x.reshape(B, -1, C, P * P).transpose(2, 3).flatten(2)""",
+            return x.reshape(B, -1, C_in, P * P).transpose(2, 3).flatten(2)""",
         "unfold": """
             x = images.unfold(2, P, P).unfold(3, P, P)
-            return x.permute(0, 2, 3, 4, 5, 1).reshape(B, -1, P * P * C)""",
+            return x.permute(0, 2, 3, 4, 5, 1).reshape(B, -1, P * P * C_in)""",
         "loop and stack": """
             rows = []
             for top in range(0, H, P):
@@ -117,21 +117,21 @@ RIGHT = {
                     rows.append(images[:, :, top:top + P, left:left + P].permute(0, 2, 3, 1).flatten(1))
             return torch.stack(rows, dim=1)""",
         "permute first": """
-            x = images.permute(0, 2, 3, 1).reshape(B, H // P, P, W // P, P, C)
-            return x.swapaxes(2, 3).reshape(B, -1, P * P * C)""",
-        "from the lesson's": "return patchify(images, P).reshape(B, -1, C, P * P).mT.reshape(B, -1, P * P * C)",
-        "integers": "return patchify(images.permute(0, 1, 2, 3), P).int().unflatten(2, (C, -1)).mT.flatten(2)",
+            x = images.permute(0, 2, 3, 1).reshape(B, H // P, P, W // P, P, C_in)
+            return x.swapaxes(2, 3).reshape(B, -1, P * P * C_in)""",
+        "from the lesson's": "return patchify(images, P).reshape(B, -1, C_in, P * P).mT.reshape(B, -1, P * P * C_in)",
+        "integers": "return patchify(images.permute(0, 1, 2, 3), P).int().unflatten(2, (C_in, -1)).mT.flatten(2)",
     },
     "check_unpatchify": {
         "F.fold": "return F.fold(patches.transpose(1, 2), (H, W), P, stride=P)",
         "loop": """
-            images = torch.zeros(B, C, H, W)
+            images = torch.zeros(B, C_in, H, W)
             for s in range(S):
                 top, left = s // (W // P) * P, s % (W // P) * P
-                images[:, :, top:top + P, left:left + P] = patches[:, s].reshape(B, C, P, P)
+                images[:, :, top:top + P, left:left + P] = patches[:, s].reshape(B, C_in, P, P)
             return images""",
         "concatenated": """
-            squares = patches.reshape(B, S, C, P, P).unbind(1)
+            squares = patches.reshape(B, S, C_in, P, P).unbind(1)
             n = W // P
             return torch.cat([torch.cat(squares[i:i + n], 3) for i in range(0, S, n)], 2)""",
         "integers": "return unpatchify(patches.long(), P, (H, W))",
@@ -228,8 +228,8 @@ RIGHT = {
 
 # ---- wrong answers: (what the message must say, the answer) -----------------------------------------------------
 
-CUT = "x = images.reshape(B, C, H // P, P, W // P, P)\n"
-PASTE = "x = patches.reshape(B, H // P, W // P, C, P, P)\n"
+CUT = "x = images.reshape(B, C_in, H // P, P, W // P, P)\n"
+PASTE = "x = patches.reshape(B, H // P, W // P, C_in, P, P)\n"
 COUNT = """
     S = (image_size // patch_size) ** 2
     D = in_channels * patch_size ** 2
@@ -304,60 +304,60 @@ WRONG = {
     },
     "check_patchify_channels_last": {
         "the lesson's order": ("lesson's order", "return patchify(images, P)"),
-        "reshape alone": ("reshape alone .* strips", "return images.reshape(B, (H // P) * (W // P), P * P * C)"),
+        "reshape alone": ("reshape alone .* strips", "return images.reshape(B, (H // P) * (W // P), P * P * C_in)"),
         "permute, no split": ("channels come last, but .* strips",
-                              "return images.permute(0, 2, 3, 1).reshape(B, -1, P * P * C)"),
-        "down the columns": ("down the columns", CUT + "return x.permute(0, 4, 2, 3, 5, 1).reshape(B, -1, P * P * C)"),
-        "transposed": ("transposed", CUT + "return x.permute(0, 2, 4, 5, 3, 1).reshape(B, -1, P * P * C)"),
-        "channel in the middle": ("last of all", CUT + "return x.permute(0, 2, 4, 3, 1, 5).reshape(B, -1, P * P * C)"),
+                              "return images.permute(0, 2, 3, 1).reshape(B, -1, P * P * C_in)"),
+        "down the columns": ("down the columns", CUT + "return x.permute(0, 4, 2, 3, 5, 1).reshape(B, -1, P * P * C_in)"),
+        "transposed": ("transposed", CUT + "return x.permute(0, 2, 4, 5, 3, 1).reshape(B, -1, P * P * C_in)"),
+        "channel in the middle": ("last of all", CUT + "return x.permute(0, 2, 4, 3, 1, 5).reshape(B, -1, P * P * C_in)"),
         "pixels before patches": ("which patch come before",
-                                  CUT + "return x.permute(0, 3, 5, 2, 4, 1).reshape(B, -1, P * P * C)"),
+                                  CUT + "return x.permute(0, 3, 5, 2, 4, 1).reshape(B, -1, P * P * C_in)"),
         "split the wrong way": ("far apart", """
-            x = images.reshape(B, C, P, H // P, P, W // P)
-            return x.permute(0, 3, 5, 2, 4, 1).reshape(B, -1, P * P * C)"""),
-        "on its side": ("on its side", CUT + "x = x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C)\n"
+            x = images.reshape(B, C_in, P, H // P, P, W // P)
+            return x.permute(0, 3, 5, 2, 4, 1).reshape(B, -1, P * P * C_in)"""),
+        "on its side": ("on its side", CUT + "x = x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C_in)\n"
                                              "return x.transpose(1, 2)"),
         "no merge": (r"shape \[2, 2, 3, 2, 2, 3\]", CUT + "return x.permute(0, 2, 4, 3, 5, 1)"),
-        "batch merged": (r"shape \[12, 12\]", CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(-1, P * P * C)"),
+        "batch merged": (r"shape \[12, 12\]", CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(-1, P * P * C_in)"),
         "view": ("RuntimeError.*view.*`return x.permute",
-                 CUT + "return x.permute(0, 2, 4, 3, 5, 1).view(B, -1, P * P * C)"),
-        "three colors": ("invalid for input", CUT.replace("C", "3") +
+                 CUT + "return x.permute(0, 2, 4, 3, 5, 1).view(B, -1, P * P * C_in)"),
+        "three colors": ("invalid for input", CUT.replace("C_in", "3") +
                          "return x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * 3)"),
-        "the lesson's sizes": ("invalid for input", "return images.reshape(B, C, 4, 8, 4, 8)"),
+        "the lesson's sizes": ("invalid for input", "return images.reshape(B, C_in, 4, 8, 4, 8)"),
         "list": ("expected a torch tensor, got list", """
             return [images[0, :, top:top + P, left:left + P].permute(1, 2, 0).flatten()
                     for top in range(0, H, P) for left in range(0, W, P)]"""),
         "array": ("expected a torch tensor, got ndarray",
-                  CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C).numpy()"),
-        "flipped": (r"at \[0, 0, 0\]", CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C).flip(2)"),
+                  CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C_in).numpy()"),
+        "flipped": (r"at \[0, 0, 0\]", CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C_in).flip(2)"),
         "in place": ("changes a tensor", CUT + """
-out = x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C)
+out = x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C_in)
 images.zero_()
 return out"""),
     },
     "check_unpatchify": {
-        "reshape alone": ("reshape alone", "return patches.reshape(B, C, H, W)"),
-        "transposed": ("transposed", PASTE + "return x.permute(0, 3, 1, 5, 2, 4).reshape(B, C, H, W)"),
+        "reshape alone": ("reshape alone", "return patches.reshape(B, C_in, H, W)"),
+        "transposed": ("transposed", PASTE + "return x.permute(0, 3, 1, 5, 2, 4).reshape(B, C_in, H, W)"),
         "down the columns": ("down the columns", """
-            x = patches.reshape(B, W // P, H // P, C, P, P)
-            return x.permute(0, 3, 2, 4, 1, 5).reshape(B, C, H, W)"""),
+            x = patches.reshape(B, W // P, H // P, C_in, P, P)
+            return x.permute(0, 3, 2, 4, 1, 5).reshape(B, C_in, H, W)"""),
         "channels last": ("order of exercise 1.3", """
-            x = patches.reshape(B, H // P, W // P, P, P, C)
-            return x.permute(0, 5, 1, 3, 2, 4).reshape(B, C, H, W)"""),
-        "same permute again": ("repeats the permute", PASTE + "return x.permute(0, 2, 4, 1, 3, 5).reshape(B, C, H, W)"),
-        "wrong merge": ("side by side", PASTE + "return x.permute(0, 3, 1, 2, 4, 5).reshape(B, C, H, W)"),
+            x = patches.reshape(B, H // P, W // P, P, P, C_in)
+            return x.permute(0, 5, 1, 3, 2, 4).reshape(B, C_in, H, W)"""),
+        "same permute again": ("repeats the permute", PASTE + "return x.permute(0, 2, 4, 1, 3, 5).reshape(B, C_in, H, W)"),
+        "wrong merge": ("side by side", PASTE + "return x.permute(0, 3, 1, 2, 4, 5).reshape(B, C_in, H, W)"),
         "channel first": ("takes the channel too early", """
-            x = patches.reshape(B, C, H // P, W // P, P, P)
-            return x.permute(0, 1, 2, 4, 3, 5).reshape(B, C, H, W)"""),
-        "sides swapped": (r"shape \[2, 3, 6, 4\]", PASTE + "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C, W, H)"),
+            x = patches.reshape(B, C_in, H // P, W // P, P, P)
+            return x.permute(0, 1, 2, 4, 3, 5).reshape(B, C_in, H, W)"""),
+        "sides swapped": (r"shape \[2, 3, 6, 4\]", PASTE + "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, W, H)"),
         "no merge": (r"shape \[2, 3, 2, 2, 3, 2\]", PASTE + "return x.permute(0, 3, 1, 4, 2, 5)"),
         "square": ("invalid for input", """
             n = int(S ** 0.5)
-            x = patches.reshape(B, n, n, C, P, P)
-            return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C, n * P, n * P)"""),
-        "three colors": (r"tensor \[1, 20, 18\]", "C = 3\n" + PASTE +
-                         "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C, H, W)"),
-        "array": ("got ndarray", PASTE + "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C, H, W).numpy()"),
+            x = patches.reshape(B, n, n, C_in, P, P)
+            return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, n * P, n * P)"""),
+        "three colors": (r"tensor \[1, 20, 18\]", "C_in = 3\n" + PASTE +
+                         "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, H, W)"),
+        "array": ("got ndarray", PASTE + "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, H, W).numpy()"),
     },
     "check_classify": {
         "no mean": ("for every token", "return head(norm(tokens))"),

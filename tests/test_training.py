@@ -24,15 +24,6 @@ from mixer_lib.training import (
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """For models this small a second thread is only waited for: on a busy machine a hundred times longer."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def toy(per_class=20, channels=1, size=8, num_classes=3):
     """Noise with a bright stripe of rows, whose place is the class: easy to learn."""
     images = torch.randint(100, (num_classes, per_class, channels, size, size),

@@ -22,7 +22,7 @@ from mixer_lib.configs import MODELS, cost_by_part
 from mixer_lib.data import Dataset, batches, load_dataset
 from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, train_step
 
-ROUNDS = 7
+ROUNDS = 15
 BATCH = 128
 
 

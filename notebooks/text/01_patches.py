@@ -12,7 +12,7 @@
 # *After this lesson you can turn any image into the table of patches that a Mixer reads, turn it back, and tell by
 # eye when the cutting went wrong.*
 #
-# **About 25 minutes, with the exercises 50.** You need: Python, and to have met a PyTorch tensor once. Nothing else.
+# **About 25 minutes, with the exercises 55.** You need: Python, and to have met a PyTorch tensor once. Nothing else.
 #
 # Next: [6 · The classifier](06_classifier.ipynb)
 
@@ -21,7 +21,7 @@
 #
 # - cut an image into patches in three ways (by hand, with a loop, with `reshape` and `permute`) and see them agree;
 # - predict the shape of the table, `[S, D]`, for any image;
-# - find any pixel of an image in its table, and put a table back together into an image;
+# - follow a pixel of the image into its table, and put a table back together into an image;
 # - recognize two wrong ways of cutting that still give the right shape.
 #
 # Run the cells from the top with <kbd>Shift</kbd>+<kbd>Enter</kbd>. Change things and run again: nothing can break.
@@ -71,14 +71,16 @@ tiny
 my_prediction = None        # for example [4, 5, 6, 7]
 
 # %%
+from mixer_lib import patchify
 from mixer_lib.exercises import reveal
 
-row_1 = tiny[0:2, 2:4].flatten()               # [4]: patch 1 is the top right square
-reveal(my_prediction, row_1.tolist())
+answer = patchify(tiny[None, None], 2)[0, 1]  # soon you write it yourself
+reveal(my_prediction, answer.tolist())
 
 # %% [markdown]
-# Rows 0 and 1 of the image, columns 2 and 3: the numbers 2, 3 and, one line below, 6, 7. They are not neighbors in
-# memory, where 0, 1, 2, … lie in a line. That is the whole difficulty of cutting patches, and you have just met it.
+# Patch 1 is the top right square: lines 0 and 1 of the image, columns 2 and 3. So the numbers are 2, 3 and, one line
+# below, 6, 7. They are not neighbors in memory, where 0, 1, 2, … lie in a row. That is the whole difficulty of cutting
+# patches, and you have just met it.
 #
 # All four by hand:
 
@@ -136,7 +138,8 @@ x.shape
 # %% [markdown]
 # `reshape` moved nothing. It only gave names to positions: `x[i, u, j, v]` is the pixel in line `u` and column `v` of
 # the patch in row `i` and column `j` of the grid. In that order the pixel row `u` stands before the patch column `j`.
-# We want both patch axes first, then both pixel axes:
+# We want both patch axes first, then both pixel axes. `permute` puts the axes in a new order; its numbers name the old
+# axes, counted from 0. So `permute(0, 2, 1, 3)` takes $i$, $u$, $j$, $v$ to $i$, $j$, $u$, $v$:
 
 # %%
 x = x.permute(0, 2, 1, 3)         # [H/P, W/P, P, P]: i, j, u, v
@@ -167,6 +170,7 @@ print(right.shape, no_permute.shape, wrong_permute.shape)
 # order, what do you see for each of the three tables?
 
 # %%
+# Swapping two axes twice brings them back, so here the same permute undoes the cut.
 def lay_out(table):
     """Draw each row as a square, the squares in raster order: [16, 64] -> [32, 32]"""
     return table.reshape(4, 4, 8, 8).permute(0, 2, 1, 3).reshape(32, 32)
@@ -179,8 +183,8 @@ plots.show(
     alt="Three gray pictures. Left, split, permute and merge: the horse, whole. "
         "Middle, reshape alone: the image is cut into strips two pixels high, each "
         "folded into a square; no horse to be seen. Right, patch axes swapped: every "
-        "square shows a proper piece of the horse, but the grid is mirrored along its"
-        " diagonal.")
+        "square shows a proper piece of the picture, but the grid is mirrored along "
+        "its diagonal.")
 
 # %% [markdown]
 # - **Reshape alone** takes 64 numbers at a time as they lie in memory: two whole lines of the image, folded into a
@@ -195,7 +199,8 @@ plots.show(
 #
 # A real image has $C_{in}$ channels, and we cut a whole batch at once: `[B, C_in, H, W]`. The recipe is the same with two
 # more axes. The batch stays in front. Where does the channel go? It says *where in the patch* a number stands, so it
-# goes with the pixels. We put it before them, the order in which PyTorch's convolutions keep their weights:
+# goes with the pixels. We put it before them, the order in which PyTorch's convolutions keep their weights. The axes
+# after the split, with the numbers that `permute` uses: 0 image, 1 channel, 2 $i$, 3 $u$, 4 $j$, 5 $v$.
 
 # %%
 def my_patchify(images, P):
@@ -220,12 +225,25 @@ for channel in range(3):
 print("the loop and split-permute-merge agree on all three channels")
 
 # %% [markdown]
+# ## Follow a pixel
+#
+# Where does the green value of the pixel in line 8, column 14 go? Line 8 lies in grid line $8 / 8 = 1$, column 14 in grid
+# column $14 // 8 = 1$, so in patch $1 \cdot 4 + 1 = 5$. Inside that patch it is in line 0, column 6. Green is channel 1,
+# and channel 0 comes first with its 64 numbers, so it is number $64 + 0 \cdot 8 + 6 = 70$.
+
+# %%
+assert my_patchify(horse[None], 8)[0, 5, 70] == horse[1, 8, 14]
+horse[1, 8, 14]
+
+# %% [markdown]
+# Exercise 1.2 asks you for the rule.
+#
 # ## Two more roads to the same table
 #
-# You will meet both in other people's code, so here they are, shown equal.
+# You will meet both in other people's code, so here they are, shown equal. On a first reading, skip to the next heading.
 #
-# `unfold` *as a view* asks for a new axis of windows along each side. No number is copied: the result looks at the same
-# memory with other **strides**, the number of steps in memory from one entry to the next along each axis.
+# The method `unfold(axis, size, step)` asks for a new axis of windows along one side. No number is copied: the result looks
+# at the same memory with other **strides**, the number of steps in memory from one entry to the next along each axis.
 
 # %%
 windows = horse.unfold(1, 8, 8).unfold(2, 8, 8)             # [C_in, H/P, W/P, P, P]
@@ -255,7 +273,7 @@ assert torch.equal(by_unfold, my_patchify(horse[None], 8).float())
 # [`mixer_lib/model.py`](../mixer_lib/model.py) and read it.
 
 # %%
-from mixer_lib import patchify, unpatchify
+from mixer_lib import unpatchify
 
 assert torch.equal(patchify(horse[None], 8), my_patchify(horse[None], 8))
 assert torch.equal(unpatchify(patchify(horse[None], 8), 8, 32), horse[None])
@@ -278,7 +296,15 @@ except ValueError as error:
 #
 # 1. Move *number* slowly through a row. When does the blue frame jump to another color channel?
 # 2. Make the patches as small as they go. What happens to the shape of the table? And as large as they go?
-# 3. Put the blue frame on the horse's ear. Which three numbers of that row hold its red, green and blue?
+# 3. Back at $P = 8$, put the blue frame on any pixel. Which two other numbers of that row belong to the same pixel?
+#
+# <details><summary>What you should see</summary>
+#
+# 1. After each $P^2$ numbers, at 64 and 128 for $P = 8$: all of red comes first, then green, then blue.
+# 2. $P = 2$: 256 rows of 12 numbers. $P = 16$: 4 rows of 768. The number of entries stays.
+# 3. Those 64 before or after: $d$, $d + 64$ and $d + 128$ are red, green and blue of one pixel.
+#
+# </details>
 
 # %%
 from mixer_lib import widgets
@@ -340,8 +366,8 @@ exercises.check_table_shape(table_shape)
 #
 # ### 1.2 Find a pixel · medium · 8 minutes
 #
-# A pixel stands in channel `channel`, row `row`, column `column` of a square image. In which row `s` of the table is
-# it, and which number `d` of that row? Only arithmetic: `//` and `%` are your friends.
+# A pixel value stands in channel `channel`, line `row`, column `column` of a square image. In which row `s` of the *table*
+# is it, and which number `d` of that row? Only arithmetic: `//` and `%` are your friends.
 
 # %% tags=["exercise-2"]
 def find_pixel(channel, row, column, image_size, patch_size):
@@ -357,9 +383,9 @@ exercises.check_find_pixel(find_pixel)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `row // P` is the row of the grid, `row % P` the line inside the patch. The table's row counts patches: all of a grid
-# row before the next. The number inside the row counts (channel, line, column): a channel is worth $P \cdot P$ numbers, a
-# line is worth $P$, a column is worth 1.
+# `row // P` is the line of the grid, `row % P` the line inside the patch. The table's rows count patches: all of one line
+# of the grid before the next. The numbers inside a row count (channel, line, column): a channel is worth $P \cdot P$
+# numbers, a line is worth $P$, a column is worth 1.
 #
 # </details>
 #
@@ -376,8 +402,8 @@ exercises.check_find_pixel(find_pixel)
 
 # %% tags=["exercise-3"]
 def patchify_channels_last(images, P):
-    """images: [B, C, H, W] -> [B, S, P*P*C], a patch as (row, column, channel)."""
-    B, C, H, W = images.shape
+    """images: [B, C_in, H, W] -> [B, S, D], a patch as (row, column, channel)."""
+    B, C_in, H, W = images.shape
     ...  # your code here
 
 
@@ -400,13 +426,14 @@ exercises.check_patchify_channels_last(patchify_channels_last)
 #
 # ### 1.4 Put it back together · hard · 10 minutes
 #
-# Write the inverse of `patchify` (the lesson's, with vectors in the order channel, row, column) for images of any size.
+# Write the inverse of `patchify` (the lesson's, with each row of the table in the order channel, line, column) for images
+# of any size.
 
 # %% tags=["exercise-4"]
 def my_unpatchify(patches, P, H, W):
-    """patches: [B, S, D], as patchify cuts them -> images [B, C, H, W]."""
+    """patches: [B, S, D], as patchify cuts them -> images [B, C_in, H, W]."""
     B, S, D = patches.shape
-    C = D // (P * P)
+    C_in = D // (P * P)
     ...  # your code here
 
 
@@ -416,8 +443,8 @@ exercises.check_unpatchify(my_unpatchify)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Run the film backwards. `patchify` ended by merging `[B, H/P, W/P, C, P, P]` into `[B, S, D]`, so begin by splitting
-# `[B, S, D]` into those six axes. Then bring them into the order `[B, C, H/P, P, W/P, P]`, and merge.
+# Run the film backwards. `patchify` ended by merging `[B, H/P, W/P, C_in, P, P]` into `[B, S, D]`, so begin by splitting
+# `[B, S, D]` into those six axes. Then bring them into the order `[B, C_in, H/P, P, W/P, P]`, and merge.
 #
 # </details>
 #
@@ -433,8 +460,8 @@ exercises.check_unpatchify(my_unpatchify)
 # - You cut an image into patches by hand, with a loop, and by **split, permute, merge**; all three agree, and so do two
 #   kinds of `unfold`.
 # - The table is `[S, D]` with $S = (H/P)(W/P)$ patches and $D = C_{in} P^2$ numbers a patch.
-# - Patches are in raster order; inside a patch the order is (channel, row, column). With that you can find any pixel, and
-#   nothing is lost: the table can be put back together.
+# - Patches are in raster order; inside a patch the order is (channel, line, column). You followed a pixel into the table,
+#   and nothing is lost: `unpatchify` puts the table back together.
 # - A wrong `reshape` or `permute` keeps the shape and destroys the picture. Look at what you cut.
 #
 # ## Quiz
@@ -467,7 +494,7 @@ exercises.check_unpatchify(my_unpatchify)
 #
 # ## To read
 #
-# - [The paper](https://arxiv.org/abs/2105.01601), section 2, first paragraph: the two sentences that this lesson unrolls.
+# - [The paper](https://arxiv.org/abs/2105.01601), section 2: the few sentences on patches that this lesson unrolls.
 # - [`mixer_lib/model.py`](../mixer_lib/model.py): `patchify` and `unpatchify`.
 #
 # Next: [6 · The classifier](06_classifier.ipynb) puts a network behind the table and counts what it costs. (Lessons 2 to

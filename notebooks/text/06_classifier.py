@@ -9,10 +9,11 @@
 # %% [markdown]
 # # 6 · The classifier: from a table to a verdict, and what it all costs
 #
-# *After this lesson you can write the whole MLP-Mixer, say what its first loss must be before you run it, and count any
+# *After this lesson you can assemble the whole MLP-Mixer from its parts, say what its first loss must be before you run it, and count any
 # Mixer of the paper to the last parameter.*
 #
-# **About 25 minutes, with the exercises 50.** You need: [lesson 1](01_patches.ipynb).
+# **About 25 minutes, with the exercises 50.** You need: [lesson 1](01_patches.ipynb), and to have
+# seen a PyTorch `nn.Module`.
 #
 # Previous: [1 · Patches](01_patches.ipynb) · Next: [7 · Train on MNIST](07_train_mnist.ipynb)
 
@@ -36,16 +37,17 @@ from mixer_lib.data import load_dataset, normalize
 # %% [markdown]
 # ## Where we stand
 #
-# From lesson 1 you know the table of patches, `[S, D]`. What happens next, in four sentences (lessons 2 to 5, which build
-# these parts, are being written):
+# From lesson 1 you know the table of patches, `[S, D]`. What happens next, in short (lessons 2 to 5, which build these
+# parts, are being written):
 #
 # 1. The **patch embedding**, one linear layer, turns each patch of $D$ numbers into a **token** of $C$ numbers, called
-#    channels: `[S, D]` → `[S, C]`. All patches share its weights.
-# 2. A **Mixer block** takes such a table `[S, C]` and gives a table of the same shape. In it, one small MLP works on the
-#    columns of the table, so that tokens exchange what they know (**token mixing**), and a second on its rows
-#    (**channel mixing**).
-# 3. $L$ blocks follow each other.
-# 4. An **MLP** here is always: linear layer, GELU (a smooth switch, $\max(0, x)$ with a rounded corner), linear layer.
+#    channels (not to be confused with the color channels): `[S, D]` → `[S, C]`. All patches share its weights.
+# 2. An **MLP** (multi-layer perceptron) here is always: linear layer, GELU (a smooth switch, $\max(0, x)$ with a rounded
+#    corner), linear layer.
+# 3. A **Mixer block** takes a table `[S, C]` and gives one of the same shape. In it, one MLP works on the columns of the
+#    table, so that tokens exchange what they know (**token mixing**), and a second one on its rows (**channel mixing**).
+#    Before each MLP stands a LayerNorm, explained below, and its output is *added* to the table.
+# 4. $L$ blocks follow each other.
 #
 # Here they are, at work on eight digits:
 # %%
@@ -146,7 +148,8 @@ reveal(my_prediction, round(loss.item(), 3))
 # must be: the network has said, as it should, that it knows nothing. If your first loss is far from $\ln K$, something is
 # wrong before training has begun. Look at it every time.
 #
-# With a head of ordinary random weights the first loss is higher, because the network is *sure* of nonsense:
+# A head of ordinary random weights starts a little higher, and one with weights ten times too large much higher: now the
+# network is *sure* of nonsense.
 
 # %%
 torch.manual_seed(0)
@@ -197,12 +200,14 @@ assert torch.equal(mine(x), library(x))
 library(x).shape
 
 # %% [markdown]
-# Read the library's version now, [`mixer_lib/model.py`](../mixer_lib/model.py), from top to bottom. It is the whole
-# architecture on about two screens.
+# Look at the library's version now, [`mixer_lib/model.py`](../mixer_lib/model.py). Read the `forward` of each class, from
+# top to bottom: together they are the whole architecture. (Dropout and DropPath act in training only, and are off unless
+# you ask for them.)
 #
 # ## One training step, and the loss moves
 #
 # A fresh model, head at zero, one batch of 250 digits. Three times: loss, gradients, a small step against the gradient.
+# Lesson 7 takes these lines apart; for now only watch the numbers.
 
 # %%
 torch.manual_seed(0)
@@ -222,7 +227,7 @@ for step in range(3):
 
 # %% [markdown]
 # Loss 2.303 = $\ln 10$ at first, as promised. At step 0 the gradient inside is exactly zero; at step 1 the head has moved
-# and the blocks begin to learn. Lesson 7 does a few thousand such steps.
+# and the blocks begin to learn. Lesson 7 does about a thousand such steps.
 #
 # ## Counting parameters
 #
@@ -242,10 +247,10 @@ print(f"by hand {by_hand:,}, by loop {by_loop:,}")
 assert by_hand == by_loop
 
 # %% [markdown]
-# $D_S$ and $D_C$ are the widths of the hidden layers of the token-mixing and the channel-mixing MLP, `tokens_mlp_dim` and
-# `channels_mlp_dim` in code. Nothing in the count depends on whether weights are *trained* well, so we can hold it
-# against the paper. Table 1 lists seven models, named by size and patch side, and their parameters in millions, without
-# the head. `count_parameters` is the formula above:
+# $D_S$ and $D_C$ are the widths of the hidden layers of the token-mixing and the channel-mixing MLP, `tokens_mlp_dim`
+# and `channels_mlp_dim` in code. To count a model one need not train it, so we can hold our count against the paper.
+# Table 1 lists seven models, named by size and patch side, and their parameters in millions, without the head.
+# `count_parameters` is the formula above:
 
 # %%
 from mixer_lib.configs import MODELS, count_macs, count_parameters
@@ -278,6 +283,25 @@ print(f"H/14: {count_parameters(MODELS['H/14']):,}")
 #
 # $$\text{MACs} = S D C + 2 L\, C S\, (D_S + D_C) + C K$$
 #
+# Check it by watching each linear layer at work on one digit: the numbers it gives out, times the numbers that each of
+# them is a sum of.
+
+# %%
+from mixer_lib import count_macs
+
+macs = []
+
+def count(layer, inputs, output):
+    macs.append(output.numel() * layer.in_features)
+
+for layer in model.modules():
+    if isinstance(layer, nn.Linear):
+        layer.register_forward_hook(count)      # called whenever the layer is used
+model(x[:1])
+assert sum(macs) == count_macs(MODELS["mnist"])
+f"{sum(macs):,} MACs for one digit"
+
+# %% [markdown]
 # So a parameter of the channel MLP works $S$ times an image, and one of the token MLP $C$ times. How do both counts grow?
 # Here B/16 with one size changed at a time:
 
@@ -297,22 +321,36 @@ figure = plots.lines({"image side (pixels)": costs("image_size", sides),
 plots.show(
     figure,
     alt="Three charts with logarithmic axes, parameters and MACs of B/16. Against the"
-        " image side both rise, the MACs about fourfold for each doubling, the "
-        "parameters hardly at first and steeply at 896. Against hidden_dim both rise "
-        "about twofold for each doubling. Against the patch side the MACs fall about "
-        "fourfold for each doubling; the parameters fall slightly.")
+        " image side the MACs rise about fourfold for each doubling, the parameters "
+        "hardly, up to a gentle rise at 896. Against hidden_dim both rise about "
+        "twofold for each doubling. Against the patch side the MACs fall about "
+        "fourfold for each doubling; the parameters stay near 60 million, a little "
+        "more at both ends.")
 
 # %% [markdown]
 # - **A larger image** ($S$ grows with its area): the work grows in proportion to $S$, and no faster. A vision transformer's
 #   attention grows with $S^2$. But the token MLP's weights are tied to the number of tokens, $2 S D_S$ a block: a Mixer's
 #   *size* depends on the image, unlike a CNN's.
 # - **More channels**: both grow in proportion (here $D_S$ and $D_C$ stay; with $D_C = 4C$, as in the paper, with $C^2$).
-# - **Smaller patches**: more tokens, so more work, at almost the same number of parameters.
+# - **Smaller patches**: more tokens, so more work, at almost the same number of parameters. Those rise a little at both
+#   ends: small patches mean more tokens for the token MLP, large ones more numbers a patch for the embedding.
 #
 # ## Move it
 #
-# Where do the parameters sit, and where the work? Begin with B/16, as set. Then try: (1) Which part is largest, by both
-# counts? (2) Make the patches small. Which part grows? (3) Can you make token mixing cost as much as channel mixing?
+# Where do the parameters sit, and where the work? Begin with B/16, as set. Then try:
+#
+# 1. Which part is largest, by both counts?
+# 2. Make the patches as small as they go. What happens to the shares of the work, and what to its total?
+# 3. Can you make token mixing cost as much work as channel mixing? Are its parameters as many, then?
+#
+# <details><summary>What you should see</summary>
+#
+# 1. Channel mixing, by far.
+# 2. The shares hardly move, since both kinds of mixing are done for each token; the total grows with their number.
+# 3. Set `tokens_mlp_dim` to 3072, the same as `channels_mlp_dim`. The work is equal, as the formula says; the parameters
+#    are not, because a token MLP has sides of 196 and 3072, a channel MLP of 768 and 3072.
+#
+# </details>
 
 # %%
 from mixer_lib import widgets
@@ -335,7 +373,8 @@ plots.show(
 
 # %% [markdown]
 # Nearly everything is channel mixing: 95% of the parameters and 88% of the work. The part that makes a Mixer a Mixer,
-# token mixing, is 3% of its weights. It is that cheap because one token MLP serves all channels.
+# token mixing, is 3% of its weights. Both MLPs are shared, one over the channels, the other over the tokens; token mixing is
+# so cheap because its sides are short, 196 × 384 against 768 × 3072.
 #
 # ## Exercises
 #
@@ -400,8 +439,9 @@ exercises.check_count_parameters(my_count)
 #
 # ### 6.3 A Mixer on a budget · medium · 10 minutes
 #
-# Design a Mixer for CIFAR-10 (32 × 32, 3 channels, 10 classes) with at least 64 tokens, 4 blocks and 64 channels, at
-# most 300,000 parameters and at most 15 million MACs an image. There is more than one answer.
+# Design a Mixer for CIFAR-10 (32 × 32, 3 channels, 10 classes) with at least 64 tokens, 6 blocks and a `hidden_dim` of at
+# least 96, with at most 300,000 parameters and at most 15 million MACs an image. There is more than one answer. The names
+# of the arguments are those of exercise 6.2.
 
 # %% tags=["exercise-3"]
 def my_design():
@@ -415,8 +455,8 @@ exercises.check_design(my_design)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# 64 tokens of a 32 × 32 image fix the largest patch side. Then begin with the smallest sizes allowed and let
-# `count_macs` tell you how much room is left.
+# 64 tokens of a 32 × 32 image fix the largest patch side. Then begin with the smallest sizes allowed. The formula for the
+# MACs, solved for $D_S + D_C$, tells you how wide the two MLPs may be together.
 #
 # </details>
 #

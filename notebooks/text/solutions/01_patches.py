@@ -48,12 +48,12 @@ exercises.check_find_pixel(find_pixel)
 
 # %% tags=["exercise-3"]
 def patchify_channels_last(images, P):
-    """images: [B, C, H, W] -> [B, S, P*P*C], a patch as (row, column, channel)."""
-    B, C, H, W = images.shape
+    """images: [B, C_in, H, W] -> [B, S, D], a patch as (row, column, channel)."""
+    B, C_in, H, W = images.shape
     # SOLUTION
-    x = images.reshape(B, C, H // P, P, W // P, P)         # [B, C, H/P, P, W/P, P]
-    x = x.permute(0, 2, 4, 3, 5, 1)                        # [B, H/P, W/P, P, P, C]
-    return x.reshape(B, (H // P) * (W // P), P * P * C)    # [B, S, D]
+    x = images.reshape(B, C_in, H // P, P, W // P, P)        # [B, C_in, H/P, P, W/P, P]
+    x = x.permute(0, 2, 4, 3, 5, 1)                          # [B, H/P, W/P, P, P, C_in]
+    return x.reshape(B, (H // P) * (W // P), P * P * C_in)    # [B, S, D]
     # END SOLUTION
 
 # %%
@@ -64,13 +64,13 @@ exercises.check_patchify_channels_last(patchify_channels_last)
 
 # %% tags=["exercise-4"]
 def my_unpatchify(patches, P, H, W):
-    """patches: [B, S, D], as patchify cuts them -> images [B, C, H, W]."""
+    """patches: [B, S, D], as patchify cuts them -> images [B, C_in, H, W]."""
     B, S, D = patches.shape
-    C = D // (P * P)
+    C_in = D // (P * P)
     # SOLUTION
-    x = patches.reshape(B, H // P, W // P, C, P, P)        # [B, H/P, W/P, C, P, P]
-    x = x.permute(0, 3, 1, 4, 2, 5)                        # [B, C, H/P, P, W/P, P]
-    return x.reshape(B, C, H, W)
+    x = patches.reshape(B, H // P, W // P, C_in, P, P)       # [B, H/P, W/P, C_in, P, P]
+    x = x.permute(0, 3, 1, 4, 2, 5)                          # [B, C_in, H/P, P, W/P, P]
+    return x.reshape(B, C_in, H, W)
     # END SOLUTION
 
 # %%

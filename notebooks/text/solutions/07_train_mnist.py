@@ -49,7 +49,7 @@ exercises.check_train_step(train_step)
 def confusion_matrix(labels, predictions, num_classes):
     """labels, predictions: [N] -> counts [K, K], a row a true class."""
     # SOLUTION
-    pairs = labels * num_classes + predictions              # [N], each from 0 to K * K - 1
+    pairs = labels * num_classes + predictions           # [N], each from 0 to K * K - 1
     counts = torch.bincount(pairs, minlength=num_classes ** 2)
     return counts.reshape(num_classes, num_classes)         # [K, K]
     # END SOLUTION
