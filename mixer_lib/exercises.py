@@ -207,7 +207,7 @@ def check_find_pixel(find_pixel):
 
 @exercise("1.3", "reshape and permute do what you want them to.")
 def check_patchify_channels_last(patchify_channels_last):
-    """patchify_channels_last(images, patch_size): [B, C_in, H, W] -> [B, S, P*P*C_in], vectors (row, column, channel)."""
+    """patchify_channels_last(images, P): [B, C_in, H, W] -> [B, S, P*P*C_in], vectors (row, column, channel)."""
     for B, C, H, W, P in ((2, 3, 4, 6, 2), (1, 2, 12, 15, 3)):
         images = torch.arange(B * C * H * W).float().reshape(B, C, H, W)       # floats suit F.unfold, too
         table = [B, H * W // P**2, P * P * C]
@@ -333,19 +333,18 @@ def check_count_parameters(my_count):
         "it counts a token MLP for every channel; all channels share one.": count + L * (C - 1) * token_mlp,
         "it counts a channel MLP for every token; all tokens share one.": count + L * (S - 1) * channel_mlp,
     }
-    code = getattr(my_count, "__code__", None)
-    stale = [letter for letter in ("D", "S", "C", "D_S", "D_C", "L", "K") if letter in getattr(code, "co_names", ())]
+    stale = sorted({"D", "K", "L", "S"} & {*getattr(getattr(my_count, "__code__", None), "co_names", ())})   # globals
     for config, where in ((small, "for a small test model"), (MODELS["B/16"], "for B/16")):
         got = ask(my_count, **config)
         shown = f"{got:,}" if isinstance(got, (int, float)) else repr(got)
         got = whole(got, f"{where} it gives {shown}: a count is a whole number, divide with //.")
         expected, few = count_parameters(config), count - got
         gives = f"{where} it gives {got:,}, expected {expected:,}"
-        need(got == expected or not stale, f"{gives}. It takes {', '.join(stale)} from an earlier cell: compute that "
-                                           "inside the function.")
+        need(got == expected or not stale, f"{gives}. It takes {' and '.join(stale)} from an earlier cell: give every "
+                                           "letter its value inside the function.")
         if config is small:
-            need(few not in missing, f"{where} it gives {got:,}, {few:,} short of {count:,}: {missing.get(few)}, "
-                                     "perhaps?")
+            need(few not in missing, f"{where} it gives {got:,}, which is {few:,} short of {count:,}: "
+                                     f"{missing.get(few)}, perhaps?")
             for message, value in wrong.items():
                 need(got != value, f"{gives}: {message}")
             gives += f" (S = {S}, D = {D}, C = {C}, D_S = {D_S}, D_C = {D_C}, L = {L}, K = {K})"
@@ -388,8 +387,8 @@ def check_accuracy(accuracy):
         try:
             got = number(ask(accuracy, logits, labels))
         except Wrong as wrong:
-            raise Wrong(f"{wrong} Booleans first become numbers, with .float()." if "Bool" in str(wrong) else
-                        str(wrong)) from None
+            hint = " Booleans first become numbers, with .float()." if "Got: Bool" in str(wrong) else ""
+            raise Wrong(f"{wrong}{hint}") from None
         hints = {hits: "Return the share of hits, not their number.",
                  100 * hits / N: "This is in percent; return a share.",
                  0: "Compare labels with classes, not with logits, and divide with /, not //.",

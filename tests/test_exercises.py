@@ -18,7 +18,8 @@ import lessons
 from mixer_lib import MlpMixer, exercises, patchify, unpatchify
 
 NAMES = dict(torch=torch, nn=nn, F=nn.functional, cross_entropy=nn.functional.cross_entropy, np=np, math=math,
-             patchify=patchify, unpatchify=unpatchify, MlpMixer=MlpMixer)
+             patchify=patchify, unpatchify=unpatchify, MlpMixer=MlpMixer,
+             D=49, S=16, L=4, K=10)                             # the letters that lesson 6 leaves behind
 
 
 def find_exercises():
@@ -162,11 +163,15 @@ RIGHT = {
     },
     "check_design": {
         "small patches": """
-            return dict(image_size=(32, 32), patch_size=2, in_channels=3, num_classes=10, num_blocks=4, hidden_dim=64,
-                        tokens_mlp_dim=16, channels_mlp_dim=32, dropout=0.1)""",
+            return dict(image_size=(32, 32), patch_size=2, in_channels=3, num_classes=10, num_blocks=6, hidden_dim=96,
+                        tokens_mlp_dim=8, channels_mlp_dim=32, dropout=0.1)""",
         "wide": """
-            return {"image_size": 32, "patch_size": 4, "in_channels": 3, "num_classes": 10, "num_blocks": 4,
-                    "hidden_dim": 128, "tokens_mlp_dim": 32, "channels_mlp_dim": 128}""",
+            return {"image_size": 32, "patch_size": 4, "in_channels": 3, "num_classes": 10, "num_blocks": 6,
+                    "hidden_dim": 128, "tokens_mlp_dim": 48, "channels_mlp_dim": 64}""",
+        "deep": """
+            D_S = 24
+            return dict(image_size=32, patch_size=4, in_channels=3, num_classes=10, num_blocks=12, hidden_dim=96,
+                        tokens_mlp_dim=D_S, channels_mlp_dim=2 * D_S)""",
     },
     "check_accuracy": {
         "loop": """
@@ -241,8 +246,8 @@ COUNT = """
     return stem + num_blocks * (token_mlp + channel_mlp + norms) + 2 * C + head
 """
 DESIGN = """
-    return dict(image_size=32, patch_size=4, in_channels=3, num_classes=10, num_blocks=4, hidden_dim=64,
-                tokens_mlp_dim=32, channels_mlp_dim=128)
+    return dict(image_size=32, patch_size=4, in_channels=3, num_classes=10, num_blocks=6, hidden_dim=96,
+                tokens_mlp_dim=64, channels_mlp_dim=128)
 """
 STEP = """
     loss = cross_entropy(model(x), y)
@@ -285,6 +290,10 @@ WRONG = {
         "down the columns": ("along a row of the grid", "return column // P * (image_size // P) + row // P, 0"),
         "times P": ("Not P", "return row // P * P + column // P, 0"),
         "added": ("above the pixel counts", "return row // P + column // P, 0"),
+        "pixels for patches": ("not pixels", "return row // P * image_size + column // P, 0"),
+        "grid row alone": ("And the column", "return row // P, 0"),
+        "grid row's first patch": ("And the column", "return row // P * (image_size // P), 0"),
+        "grid column alone": ("And the row", "return column // P, 0"),
         "patches from 1": ("begins at 0", "return row // P * (image_size // P) + column // P + 1, 0"),
         "float": ("whole numbers", "return row / P * (image_size / P) + column / P, 0"),
         "the lesson's sizes": (r"12, 4\)", """
@@ -293,13 +302,16 @@ WRONG = {
         **{name: (word, f"return row // P * (image_size // P) + column // P, {d}") for name, word, d in [
             ("numbers from 1", "begins at 0", "channel * P * P + row % P * P + column % P + 1"),
             ("no channel", "channel is missing", "row % P * P + column % P"),
-            ("channel of the image", "whole image's",
+            ("channel of the image", r"channel of the patch is worth P \* P",
              "channel * image_size * image_size + row % P * P + column % P"),
+            ("channel worth P", r"worth P \* P", "channel * P + row % P * P + column % P"),
+            ("channel worth 1", r"worth P \* P", "channel + row % P * P + column % P"),
             ("from the image's corner", "corner of the patch", "channel * P * P + row * P + column"),
-            ("line of the image", "shorter than", "channel * P * P + row % P * image_size + column % P"),
+            ("line of the image", "line of the patch is worth P num",
+             "channel * P * P + row % P * image_size + column % P"),
+            ("line worth 1", "line of the patch is worth P num", "channel * P * P + row % P + column % P"),
             ("transposed", "along a line first", "channel * P * P + column % P * P + row % P"),
             ("channels last", r"\(channel, row, column\)", "(row % P * P + column % P) * 3 + channel"),
-            ("channel worth P", "number 64 of its row", "channel * P + row % P * P + column % P"),
         ]},
     },
     "check_patchify_channels_last": {
@@ -307,9 +319,14 @@ WRONG = {
         "reshape alone": ("reshape alone .* strips", "return images.reshape(B, (H // P) * (W // P), P * P * C_in)"),
         "permute, no split": ("channels come last, but .* strips",
                               "return images.permute(0, 2, 3, 1).reshape(B, -1, P * P * C_in)"),
-        "down the columns": ("down the columns", CUT + "return x.permute(0, 4, 2, 3, 5, 1).reshape(B, -1, P * P * C_in)"),
+        "channel moved by reshape": (r"reshape cannot move .*then permute\.$", """
+            x = images.reshape(B, H // P, P, W // P, P, C_in)
+            return x.permute(0, 1, 3, 2, 4, 5).reshape(B, -1, P * P * C_in)"""),
+        "down the columns": ("down the columns",
+                             CUT + "return x.permute(0, 4, 2, 3, 5, 1).reshape(B, -1, P * P * C_in)"),
         "transposed": ("transposed", CUT + "return x.permute(0, 2, 4, 5, 3, 1).reshape(B, -1, P * P * C_in)"),
-        "channel in the middle": ("last of all", CUT + "return x.permute(0, 2, 4, 3, 1, 5).reshape(B, -1, P * P * C_in)"),
+        "channel in the middle": ("last of all",
+                                  CUT + "return x.permute(0, 2, 4, 3, 1, 5).reshape(B, -1, P * P * C_in)"),
         "pixels before patches": ("which patch come before",
                                   CUT + "return x.permute(0, 3, 5, 2, 4, 1).reshape(B, -1, P * P * C_in)"),
         "split the wrong way": ("far apart", """
@@ -329,7 +346,8 @@ WRONG = {
                     for top in range(0, H, P) for left in range(0, W, P)]"""),
         "array": ("expected a torch tensor, got ndarray",
                   CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C_in).numpy()"),
-        "flipped": (r"at \[0, 0, 0\]", CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C_in).flip(2)"),
+        "flipped": (r"at \[0, 0, 0\].*shape is right",
+                    CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C_in).flip(2)"),
         "in place": ("changes a tensor", CUT + """
 out = x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C_in)
 images.zero_()
@@ -344,7 +362,8 @@ return out"""),
         "channels last": ("order of exercise 1.3", """
             x = patches.reshape(B, H // P, W // P, P, P, C_in)
             return x.permute(0, 5, 1, 3, 2, 4).reshape(B, C_in, H, W)"""),
-        "same permute again": ("repeats the permute", PASTE + "return x.permute(0, 2, 4, 1, 3, 5).reshape(B, C_in, H, W)"),
+        "same permute again": ("repeats the permute",
+                               PASTE + "return x.permute(0, 2, 4, 1, 3, 5).reshape(B, C_in, H, W)"),
         "wrong merge": ("side by side", PASTE + "return x.permute(0, 3, 1, 2, 4, 5).reshape(B, C_in, H, W)"),
         "channel first": ("takes the channel too early", """
             x = patches.reshape(B, C_in, H // P, W // P, P, P)
@@ -392,6 +411,9 @@ return out"""),
          ("(C * D_C + D_C) + (D_C * C + C)", "2 * C * D_C")),
         ("no biases", "all biases", ("(S * D_S + D_S) + (D_S * S + S)", "2 * S * D_S"),
          ("(C * D_C + D_C) + (D_C * C + C)", "2 * C * D_C"), ("D * C + C", "D * C"), ("(C + 1) *", "C *")),
+        ("no biases, no norms", "1,171: all biases and all", ("(S * D_S + D_S) + (D_S * S + S)", "2 * S * D_S"),
+         ("(C * D_C + D_C) + (D_C * C + C)", "2 * C * D_C"), ("D * C + C", "D * C"), ("(C + 1) *", "C *"),
+         ("2 * (2 * C)", "0"), (" + 2 * C + head", " + head")),
         ("no last norm", "last LayerNorm", (" + 2 * C + head", " + head")),
         ("no norms in blocks", "two LayerNorms", ("2 * (2 * C)", "0")),
         ("one norm in blocks", "one of the two", ("2 * (2 * C)", "2 * C")),
@@ -408,17 +430,24 @@ return out"""),
         ("a channel MLP a token", "all tokens share", ("num_blocks * (", "num_blocks * ((S - 1) * channel_mlp + ")),
         ("float", "whole number", ("(image_size // patch_size)", "(image_size / patch_size)")),
         ("millions", "whole number", ("+ head", "+ head / 1e6")),
-        ("the lesson's K", "earlier cell", ("num_classes", "10")),
-        ("the lesson's S", "earlier cell", ("(image_size // patch_size) ** 2", "16")),
+        ("the lesson's K", "takes K from an earlier cell", ("num_classes", "K")),
+        ("the lesson's S", "takes S from an earlier cell", ("S = (image_size // patch_size) ** 2\n", "\n")),
+        ("the lesson's S and D", "takes D and S from", ("S = (image_size // patch_size) ** 2\n", "\n"),
+         ("D = in_channels * patch_size ** 2\n", "\n")),
+        ("ten classes", r"test model it gives 1,165, expected 1,171 .*K = 11\)\. Go", ("num_classes", "10")),
         ("small sizes only", "gives 1,234", ("S =", "if image_size > 100: return 1234\n    S =")),
     ]},
     "check_design": {name: (word, but(DESIGN, *changes)) for name, word, *changes in [
         ("large patches", "16 tokens", ("patch_size=4", "patch_size=8")),
-        ("narrow", "hidden_dim is 32", ("hidden_dim=64", "hidden_dim=32")),
-        ("shallow", "num_blocks is 3", ("num_blocks=4", "num_blocks=3")),
-        ("too many parameters", "parameters; the budget", ("num_blocks=4", "num_blocks=20")),
-        ("too many MACs", "MACs", ("patch_size=4", "patch_size=2")),
-        ("enormous", "parameters; the budget", ("hidden_dim=64", "hidden_dim=1000000")),
+        ("narrow", "hidden_dim is 64, expected at least 96", ("hidden_dim=96", "hidden_dim=64")),
+        ("shallow", "num_blocks is 4, expected at least 6", ("num_blocks=6", "num_blocks=4")),
+        ("lesson 7's sizes", "expected at least", ("num_blocks=6", "num_blocks=4"), ("hidden_dim=96", "hidden_dim=64"),
+         ("tokens_mlp_dim=64", "tokens_mlp_dim=32"), ("channels_mlp_dim=128", "channels_mlp_dim=256")),
+        ("parameters only", "352,266 parameters; the budget", ("num_blocks=6", "num_blocks=400"),
+         ("tokens_mlp_dim=64", "tokens_mlp_dim=1"), ("channels_mlp_dim=128", "channels_mlp_dim=1")),
+        ("MACs only", "19,170,240 MACs", ("channels_mlp_dim=128", "channels_mlp_dim=192")),
+        ("both budgets", "parameters; the budget", ("patch_size=4", "patch_size=2")),
+        ("enormous", "parameters; the budget", ("hidden_dim=96", "hidden_dim=1000000")),
         ("two classes", "num_classes is 2", ("num_classes=10", "num_classes=2")),
         ("no head", "num_classes is 0", ("num_classes=10", "num_classes=0")),
         ("gray", r"shape \[1, 32, 32\]", ("in_channels=3", "in_channels=1")),
@@ -426,7 +455,7 @@ return out"""),
         ("does not tile", "refuses.*does not divide", ("patch_size=4", "patch_size=3")),
         ("argument missing", "refuses.*num_classes", ("num_classes=10, ", "")),
         ("unknown argument", "refuses.*depth", ("num_blocks", "depth")),
-        ("float", r"refuses.*hidden_dim is 64\.0", ("hidden_dim=64", "hidden_dim=64.0")),
+        ("float", r"refuses.*hidden_dim is 96\.0", ("hidden_dim=96", "hidden_dim=96.0")),
         ("model", "return a dict .* not MlpMixer", ("dict", "MlpMixer")),
         ("tuple", "return a dict .* not tuple", ("dict(", "tuple(dict("), ("128)", "128).values())")),
     ]},
@@ -435,16 +464,22 @@ return out"""),
         "percent": ("percent", "return 100 * (logits.argmax(1) == labels).float().mean().item()"),
         "mistakes": ("mistakes", "return (logits.argmax(1) != labels).float().mean().item()"),
         "wrong axis": ("wrong axis", "return (logits.argmax(0) == labels).float().mean().item()"),
+        "no axis": ("needs dim=1", "return (logits.argmax() == labels).float().mean().item()"),
         "logits for classes": ("gives 0", "return (logits.max(1).values == labels).float().mean().item()"),
         "//": ("//", "return (logits.argmax(1) == labels).sum().item() // len(labels)"),
-        "over the classes": ("0.667 where 2 of 5 images",
+        "over the classes": ("0.667 where 2 of 4 images",
                              "return ((logits.argmax(1) == labels).sum() / logits.shape[1]).item()"),
-        "batch of 4": ("0.5 where 2 of 5 images", "return (logits.argmax(1) == labels).sum().item() / 4"),
+        "batch of 5": ("0.4 where 2 of 4 images", "return (logits.argmax(1) == labels).sum().item() / 5"),
         "smallest logit": ("largest logit|gives 0", "return (logits.argmin(1) == labels).float().mean().item()"),
-        "each image": ("expected one number, got 4", "return logits.argmax(1) == labels"),
+        "each image": ("expected one number, got 5", "return logits.argmax(1) == labels"),
         "list": ("expected one number", "return (logits.argmax(1) == labels).tolist()"),
         "text": ("expected a number", "return f'{(logits.argmax(1) == labels).float().mean().item():.2f}'"),
-        "mean of booleans": ("Error: mean.*Bool.*`return", "return (logits.argmax(1) == labels).mean()"),
+        "mean of booleans": (r"Error: mean.*Bool.*`return.*Booleans first .*\.float\(\)",
+                             "return (logits.argmax(1) == labels).mean()"),
+        "if of a tensor": ("ambiguous.*labels:`\\.$", """
+            if logits.argmax(1) == labels:
+                return 1.0
+            return 0.0"""),
         "one for all": ("gives 0", "return float((logits.argmax(1) == labels).all())"),
         "in place": ("changes a tensor", """
             share = (logits.argmax(1) == labels).float().mean().item()
