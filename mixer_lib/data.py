@@ -3,7 +3,6 @@
 Images stay uint8 tensors [N, C, H, W] until the last moment, when `batches` makes normalized floats of them.
 """
 
-import difflib
 import json
 import os
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps
+
+from .configs import did_you_mean
 
 SAMPLES = Path(__file__).parent / "samples"
 DEFAULT_ROOT = Path.home() / ".cache" / "mixer_lib"
@@ -101,26 +102,21 @@ def load_dataset(name, full=False, root=None):
         raise ValueError(f"{path} is neither a .npz file nor a folder of class folders")
     if isinstance(name, Path) or "/" in name or os.sep in name:
         raise FileNotFoundError(f"no file or folder {path}: expected a .npz file or a folder of class folders")
-    near = difflib.get_close_matches(name.lower(), KNOWN, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"unknown data set {name!r}: {hint}Give one of {', '.join(KNOWN)}, or a path")
+    raise ValueError(f"unknown data set {name!r}{did_you_mean(name.lower(), KNOWN)}, or a path to your own images")
 
 
-def batches(images, labels, batch_size, mean, std, shuffle=False, crop_padding=0, flip=False, generator=None,
-            drop_last=False):
+def batches(images, labels, batch_size, mean, std, shuffle=False, crop_padding=0, flip=False, generator=None):
     """Yield (x, y) batches, normalized: x float32 [B, C, H, W], y int64 [B].
 
     images: uint8 [N, C, H, W]; labels: int64 [N]; mean, std: C floats each, as in Dataset. crop_padding (pixels)
     and flip are for training: see random_crop and random_flip. All random numbers come from `generator`, a CPU
     torch.Generator (None: torch's own), so the same seed gives the same batches on every device. The last batch
-    may be smaller; drop_last=True leaves that one out. Raises ValueError on a batch_size below 1.
+    may be smaller. Raises ValueError on a batch_size below 1.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: expected 1 or more")
     order = torch.randperm(len(images), generator=generator) if shuffle else torch.arange(len(images))
     for chosen in order.to(images.device).split(batch_size):
-        if drop_last and len(chosen) < batch_size:
-            return
         x = images.index_select(0, chosen)  # [B, C, H, W], still bytes: a quarter of what floats would move
         if crop_padding:
             x = random_crop(x, crop_padding, generator)

@@ -93,7 +93,7 @@ def test_import_is_cheap():
 @pytest.mark.parametrize("name, message", [
     ("mist", "did you mean 'mnist'"),
     ("CIFAR-10", "did you mean 'cifar10'"),
-    ("zebras", "unknown data set 'zebras': Give one of mnist, "),
+    ("zebras", "unknown data set 'zebras': choose from mnist, "),
     ("cifar100", "no bundled sample: pass full=True"),
     ("fashion_mnist", "no bundled sample: pass full=True"),
 ])
@@ -417,8 +417,6 @@ def test_batches_in_order():
     assert [len(x) for x, _ in got] == [4, 4, 2]
     assert torch.equal(torch.cat([x for x, _ in got]), normalize(images, mean, std))
     assert torch.equal(torch.cat([y for _, y in got]), labels)
-    assert [len(x) for x, _ in batches(images, labels, 4, mean, std, drop_last=True)] == [4, 4]
-    assert [len(x) for x, _ in batches(images, labels, 5, mean, std, drop_last=True)] == [5, 5]
     with pytest.raises(ValueError, match="batch_size=0"):
         next(batches(images, labels, 0, mean, std))
 

@@ -496,6 +496,7 @@ exercises.check_unpatchify(my_unpatchify)
 #
 # - [The paper](https://arxiv.org/abs/2105.01601), section 2: the few sentences on patches that this lesson unrolls.
 # - [`mixer_lib/model.py`](../mixer_lib/model.py): `patchify` and `unpatchify`.
+# - The [glossary](glossary.md) holds every new word of the course in a sentence.
 #
 # Next: [6 · The classifier](06_classifier.ipynb) puts a network behind the table and counts what it costs. (Lessons 2 to
 # 5, which build the layers in between, are being written.)

@@ -510,5 +510,6 @@ exercises.check_design(my_design)
 # - [The paper](https://arxiv.org/abs/2105.01601), section 2, Figure 1 and Table 1.
 # - [`mixer_lib/model.py`](../mixer_lib/model.py) whole, and `count_parameters` in
 #   [`mixer_lib/configs.py`](../mixer_lib/configs.py).
+# - The [glossary](glossary.md), for the many new words of this lesson.
 #
 # Next: [7 · Train on MNIST](07_train_mnist.ipynb).

@@ -492,5 +492,6 @@ exercises.check_confusion_matrix(confusion_matrix)
 #
 # - [The paper](https://arxiv.org/abs/2105.01601), section 3 and Table 4: how the large models were trained.
 # - [`mixer_lib/training.py`](../mixer_lib/training.py): `fit` whole.
+# - The [glossary](glossary.md).
 #
 # Next: lesson 8 will train on CIFAR-10, where overfitting is the enemy. (It is being written.)
