@@ -148,10 +148,10 @@ def random_crop(images, padding, generator=None):
     return crops[image, :, top, left]  # [B, C, H, W]
 
 
-def random_flip(images, generator=None, p=0.5):
-    """Mirror each image left to right with probability p. images: uint8 [B, C, H, W], and so is the result."""
+def random_flip(images, generator=None):
+    """Mirror each image left to right with probability 1/2. images: uint8 [B, C, H, W], and so is the result."""
     image = torch.arange(len(images), device=images.device)  # [B]
-    mirrored = torch.rand(len(images), generator=generator).to(images.device) < p  # [B]
+    mirrored = torch.rand(len(images), generator=generator).to(images.device) < 0.5  # [B]
     both = torch.cat([images, images.flip(3)])  # [2B, C, H, W]: to pick from it is faster than torch.where
     return both.index_select(0, image + len(images) * mirrored)  # [B, C, H, W]
 

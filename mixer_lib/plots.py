@@ -65,8 +65,8 @@ def image_row(images, titles=None, columns=10, width=9.0):
     return figure
 
 
-def patch_grid(image, patch_size, numbers=True):
-    """Figure of an image [C, H, W] with the lines along which it is cut; `numbers` counts the patches."""
+def patch_grid(image, patch_size):
+    """Figure of an image [C, H, W] with the lines along which it is cut, its patches numbered."""
     height, width = image.shape[-2:]
     figure, axis = plt.subplots(figsize=(3.4, 3.4), layout="constrained")
     axis.imshow(as_pixels(image), interpolation="nearest", extent=(0, width, height, 0))
@@ -75,11 +75,10 @@ def patch_grid(image, patch_size, numbers=True):
     axis.grid(color="white", linewidth=2)
     axis.set_xlabel("column (pixels)")
     axis.set_ylabel("row (pixels)")
-    if numbers:
-        for s in range((height // patch_size) * (width // patch_size)):
-            row, column = divmod(s, width // patch_size)
-            axis.text((column + 0.5) * patch_size, (row + 0.5) * patch_size, s, ha="center", va="center", color="white",
-                      bbox={"facecolor": "black", "alpha": 0.6, "boxstyle": "round,pad=0.2", "edgecolor": "none"})
+    for s in range((height // patch_size) * (width // patch_size)):
+        row, column = divmod(s, width // patch_size)
+        axis.text((column + 0.5) * patch_size, (row + 0.5) * patch_size, s, ha="center", va="center", color="white",
+                  bbox={"facecolor": "black", "alpha": 0.6, "boxstyle": "round,pad=0.2", "edgecolor": "none"})
     return figure
 
 

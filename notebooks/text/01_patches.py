@@ -197,7 +197,7 @@ plots.show(
 #
 # ## Colors and batches
 #
-# A real image has $C_{in}$ channels, and we cut a whole batch at once: `[B, C_in, H, W]`. The recipe is the same with two
+# A real image has $C_{in}$ channels, and we cut a whole batch of images at once: `[B, C_in, H, W]`. The recipe is the same with two
 # more axes. The batch stays in front. Where does the channel go? It says *where in the patch* a number stands, so it
 # goes with the pixels. We put it before them, the order in which PyTorch's convolutions keep their weights. The axes
 # after the split, with the numbers that `permute` uses: 0 image, 1 channel, 2 $i$, 3 $u$, 4 $j$, 5 $v$.
@@ -227,7 +227,7 @@ print("the loop and split-permute-merge agree on all three channels")
 # %% [markdown]
 # ## Follow a pixel
 #
-# Where does the green value of the pixel in line 8, column 14 go? Line 8 lies in grid line $8 / 8 = 1$, column 14 in grid
+# Where does the green value of the pixel in line 8, column 14 go? Line 8 lies in grid line $8 // 8 = 1$, column 14 in grid
 # column $14 // 8 = 1$, so in patch $1 \cdot 4 + 1 = 5$. Inside that patch it is in line 0, column 6. Green is channel 1,
 # and channel 0 comes first with its 64 numbers, so it is number $64 + 0 \cdot 8 + 6 = 70$.
 
