@@ -218,13 +218,13 @@ def autocast(device, precision):
 
 
 def fast_bf16(device):
-    """Whether bf16 is faster than float32: a GPU that has it, or a CPU with matrix units for it (Intel AMX).
+    """Whether bf16 is faster than float32: a GPU that has it, or a CPU with instructions for it (AMX, AVX512-BF16).
 
     On other CPUs bf16 is emulated, ten times and more slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()      # older torch cannot say: float32
-    return device.type == "cpu" and bool(capabilities.get("amx_bf16"))
+    return device.type == "cpu" and any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
 def _hold_out(dataset, recipe, device):

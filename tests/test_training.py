@@ -269,7 +269,8 @@ def test_small_gradients_are_not_scaled():
 
 def test_fast_bf16(monkeypatch):
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
-    for capabilities, fast in (({"amx_bf16": True}, True), ({"amx_bf16": False, "avx2": True}, False), ({}, False)):
+    for capabilities, fast in (({"amx_bf16": True}, True), ({"amx_bf16": False, "avx512_bf16": True}, True),
+                               ({"amx_bf16": False, "avx512_bf16": False, "avx2": True}, False), ({}, False)):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda answer=capabilities: answer, raising=False)
         assert fast_bf16(cpu) is fast
     monkeypatch.delattr(torch.cpu, "get_capabilities")
