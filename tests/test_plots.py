@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageColor
 
 from mixer_lib import plots, widgets
-from mixer_lib.card import SHARP, Card
+from mixer_lib.plots.card import SHARP, Card
 from mixer_lib.training import History
 
 COLOR = torch.randint(0, 256, (3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -37,7 +37,7 @@ def test_as_pixels(image, pixel):
 
 def test_show_gives_an_image_with_alternative_text(capsys, monkeypatch):
     shown = []
-    monkeypatch.setattr(plots, "display", shown.append)
+    monkeypatch.setattr(plots.base, "display", shown.append)
     plots.show(Image.new("RGB", (3, 2), "red"), alt='a "red" card')
     assert 'alt="a &quot;red&quot; card"' in shown[0].data
     assert 'src="data:image/png;base64,' in shown[0].data
@@ -52,7 +52,8 @@ def test_show_gives_an_image_with_alternative_text(capsys, monkeypatch):
     lambda: plots.training_curves(history()),
     lambda: plots.training_curves(History(steps=[{"step": 0, "loss": 2.3, "lr": 0.1}])),
     lambda: plots.confusion(np.eye(3, dtype=int), ["a", "b", "c"]),
-], ids=["image_row", "patch_grid", "lines", "training_curves", "first step", "confusion"])
+    lambda: plots.tables({"a": np.eye(3), "b": torch.ones(2, 40)}),
+], ids=["image_row", "patch_grid", "lines", "training_curves", "first step", "confusion", "tables"])
 def test_figures_draw_and_name_their_axes(draw):
     figure = draw()
     assert decode(plots.to_png(figure)).std() > 1                       # something is on it
@@ -93,6 +94,19 @@ def test_confusion_writes_the_counts():
     figure = plots.confusion([[5, 1], [0, 7]], ["a", "b"])
     assert {(t.get_position(), t.get_text()) for t in figure.axes[0].texts} == {((0, 0), "5"), ((1, 0), "1"),
                                                                               ((1, 1), "7")}
+
+
+def test_tables_write_small_numbers_and_leave_zero_white():
+    figure = plots.tables({"small": [[0.0, -2.0, 1.5]], "large": np.ones((16, 16))}, "unit", "channel")
+    small, large = figure.axes
+    assert [text.get_text() for text in small.texts] == ["0", "-2", "1.5"] and not large.texts
+    assert small.images[0].get_clim() == large.images[0].get_clim() == (-2, 2)      # one scale
+    assert (small.get_xlabel(), small.get_ylabel()) == ("unit", "channel")
+    strengths = plots.tables({"strengths": [[0.0, 1e-9, 1.0]]}, signed=False).axes[0].images[0]
+    colors = strengths.cmap(strengths.norm(strengths.get_array()))
+    axes_background = strengths.axes.get_facecolor()
+    assert colors[0, 0, 3] == 0 and axes_background == (1, 1, 1, 1)                  # exactly 0: nothing is drawn
+    assert colors[0, 1, 0] < 0.9                                                     # next to 0: seen to be more
 
 
 def test_prediction_tells_truth_from_favorite():

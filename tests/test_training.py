@@ -83,7 +83,8 @@ def test_fit_learns():
 def test_fit_is_the_plain_loop():
     """The same numbers from torch's own parts, written out: nothing is left out, nothing is added."""
     data, model = toy(), small_mixer()
-    recipe = quick(epochs=2, warmup_epochs=0.5, weight_decay=0.3, label_smoothing=0.2, clip_norm=0.1)
+    recipe = quick(epochs=2, warmup_epochs=0.5, weight_decay=0.3, label_smoothing=0.2, clip_norm=0.1,
+                   precision="float32")
     plain = copy.deepcopy(model)
     train, _ = split(data.train_labels, 0.1, torch.Generator().manual_seed(0))
     optimizer = torch.optim.AdamW([{"params": [p for p in plain.parameters() if p.ndim == 2], "weight_decay": 0.3},
@@ -236,7 +237,7 @@ def test_train_step():
     model, data = small_mixer(), toy()
     torch.nn.init.normal_(model.head.weight)
     x, y = next(batches(data.train_images, data.train_labels, 60, data.mean, data.std))
-    recipe = quick(label_smoothing=0.3, clip_norm=0.2, weight_decay=0)
+    recipe = quick(label_smoothing=0.3, clip_norm=0.2, weight_decay=0, precision="float32")
     before, optimizer = weights(model), make_optimizer(model, recipe)
     log_p = model(x).log_softmax(1)
     loss = -(0.7 * log_p.gather(1, y[:, None])[:, 0] + 0.3 * log_p.mean(1)).mean()
@@ -258,7 +259,7 @@ def test_train_step():
 def test_small_gradients_are_not_scaled():
     model, data = small_mixer(), toy()
     x, y = next(batches(data.train_images, data.train_labels, 60, data.mean, data.std))
-    recipe = quick(clip_norm=100.0, label_smoothing=0)
+    recipe = quick(clip_norm=100.0, label_smoothing=0, precision="float32")
     gradient = torch.autograd.grad(cross_entropy(model(x), y), model.head.weight)[0]
     train_step(model, x, y, make_optimizer(model, recipe), 0.01, recipe)
     torch.testing.assert_close(model.head.weight.grad, gradient)

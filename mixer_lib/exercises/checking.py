@@ -1,0 +1,142 @@
+"""The checks of the exercises: each tries an answer on small cases and says at once what is right or wrong.
+
+A check prints one message and raises nothing: "✓" right, "✗" wrong and why, "○" not done yet.
+"""
+
+import functools
+import math
+import operator
+import traceback
+
+import torch
+
+
+class Wrong(Exception):
+    """What a check raises to say what is wrong with an answer."""
+
+
+class NotDone(Exception):
+    """What a check raises when an answer gives nothing: the stub as it was."""
+
+
+def reveal(prediction, answer):
+    """Put a prediction beside the answer: print both, and whether they agree.
+
+    A tuple, an array or a tensor agrees with the list of the same numbers; a float answer leaves room to round."""
+    def plain(value):
+        value = value.tolist() if hasattr(value, "tolist") else value
+        return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+    mine, right = plain(prediction), plain(answer)
+    close = isinstance(right, float) and isinstance(mine, (int, float)) and math.isclose(mine, right, rel_tol=0.005)
+    if prediction is None:
+        print(f"The answer is {answer}. (No prediction yet: next time, write yours down first.)")
+    elif mine == right or close:
+        print(f"You predicted {prediction}, and it is {answer}. Right!")
+    else:
+        print(f"You predicted {prediction}; it is {answer}. Find out why before you read on.")
+
+
+def exercise(number, praise):
+    """Turn a function that raises `Wrong` into the check of exercise `number`."""
+    def decorate(check):
+        @functools.wraps(check)
+        def run(answer):
+            try:
+                need(callable(answer), "this check takes the function itself, not what it returns: its name, "
+                                       "without parentheses.")
+                with torch.random.fork_rng(devices=[]):         # a check leaves the lesson's random numbers alone
+                    check(answer)
+            except NotDone:
+                print(f"○ Exercise {number}: {name_of(answer)} returns nothing yet. Write it above, ending in "
+                      "`return ...` (to print is not enough), then run its cell and this one.")
+            except Wrong as wrong:
+                print(f"✗ Exercise {number}: {wrong}".strip())
+            except Exception as error:
+                print(f"✗ Exercise {number}: the check cannot make sense of what {name_of(answer)} returns "
+                      f"({one_line(error)}).")
+            else:
+                print(f"✓ Exercise {number}: {praise}")
+        return run
+    return decorate
+
+
+# What the checks share
+
+def ask(answer, *arguments, **named):
+    """What `answer` returns; `Wrong` if it raises or changes a tensor it is given, `NotDone` if it returns nothing."""
+    copies = [a.clone() if isinstance(a, torch.Tensor) else a for a in arguments]
+    try:
+        value = answer(*copies, **named)
+    except (Exception, SystemExit) as error:
+        lines = [step.line for step in traceback.extract_tb(error.__traceback__) if step.name == name_of(answer)]
+        where = f", in the line `{lines[-1]}`" if lines and lines[-1] else ""
+        raise Wrong(f"{call(answer, *arguments, **named)} stopped with {one_line(error)}{where}.") from None
+    if value is None or value is Ellipsis:
+        raise NotDone
+    for given, copy in zip(arguments, copies):
+        need(not isinstance(given, torch.Tensor) or torch.equal(given, copy),
+             f"{name_of(answer)} changes a tensor that it is given, and the caller may still need it: make a new one.")
+    return value
+
+
+def call(answer, *arguments, **named):
+    """A call as one would write it, a tensor as its shape: "f(tensor [2, 3], 8)"."""
+    def short(value):
+        if isinstance(value, torch.Tensor):
+            return f"tensor {list(value.shape)}"
+        return repr(value) if isinstance(value, int) else type(value).__name__
+
+    parts = [short(value) for value in arguments] + [f"{name}={short(value)}" for name, value in named.items()]
+    return f"{name_of(answer)}({', '.join(parts)})"
+
+
+def name_of(answer):
+    return getattr(answer, "__name__", "your answer")
+
+
+def one_line(error):
+    return " ".join(traceback.format_exception_only(error)[-1].split()).rstrip(".")
+
+
+def need(condition, message):
+    if not condition:
+        raise Wrong(message)
+
+
+def number(value):
+    """A float from one number of any kind; anything else is `Wrong`."""
+    try:
+        tensor = torch.as_tensor(value)
+        need(tensor.numel() == 1, f"expected one number, got {tensor.numel()}.")
+        return float(tensor.item())
+    except (TypeError, ValueError, RuntimeError):
+        raise Wrong(f"expected a number, got {value!r}.") from None
+
+
+def whole(value, message):
+    """An int, be it Python's, NumPy's or a tensor's; anything else is `Wrong`."""
+    try:
+        return operator.index(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise Wrong(message) from None
+
+
+def whole_pair(value, names, where):
+    need(isinstance(value, (tuple, list)) and len(value) == 2, f"{where} gives {value!r}, expected a tuple {names}.")
+    return tuple(whole(n, f"{where} gives {value!r}: both must be whole numbers, divide with //.") for n in value)
+
+
+def compare(got, expected, wrong, otherwise):
+    """A tensor with the numbers of `expected`; `wrong` holds likely mistakes, {what to say: what they give}."""
+    def same(a, b):
+        return a.shape == b.shape and torch.allclose(a.double(), b.double(), atol=1e-5)
+
+    need(isinstance(got, torch.Tensor), f"expected a torch tensor, got {type(got).__name__}.")
+    for message, value in wrong.items():
+        need(not same(got, value), message)
+    need(got.shape == expected.shape, f"the result has shape {list(got.shape)}, expected {list(expected.shape)}.")
+    if not same(got, expected):
+        place = (~torch.isclose(got.double(), expected.double(), atol=1e-5)).nonzero()[0].tolist()
+        raise Wrong(f"at {place} the result has {got[tuple(place)]:.4g}, expected {expected[tuple(place)]:.4g}. "
+                    f"{otherwise}")

@@ -1,0 +1,121 @@
+"""Lesson 01, patches."""
+
+import torch
+
+from ..model import patchify
+from .checking import ask, call, compare, exercise, need, whole_pair
+
+
+@exercise("1.1", "you can size the table of any image.")
+def check_table_shape(table_shape):
+    """table_shape(image_size, patch_size, in_channels) -> (S, D)."""
+    for arguments, expected in {(32, 8, 3): (16, 192), (28, 7, 1): (16, 49), (224, 16, 3): (196, 768)}.items():
+        size, P, channels = arguments
+        where = call(table_shape, *arguments)
+        got = whole_pair(ask(table_shape, *arguments), "(S, D)", where)
+        need(got != expected[::-1], f"{where} gives {got}: these are the two numbers, but the other way round. "
+                                    "Rows (S) come first.")
+        need(got[0] != size // P, f"{where} counts {got[0]} patches: these lie along one side; "
+                                  "the grid has as many rows as columns.")
+        need(channels == 1 or got[1] != P * P, f"{where} gives D = {got[1]}: one channel's worth. A patch holds the "
+                                               f"pixels of all {channels} channels.")
+        need(got[1] != channels * P, f"{where} gives D = {got[1]}: one line of the patch. A patch has {P} lines.")
+        need(got == expected, f"{where} gives {got}, expected {expected}.")
+
+
+@exercise("1.2", "you can follow any pixel into the table.")
+def check_find_pixel(find_pixel):
+    """find_pixel(channel, row, column, image_size, patch_size) -> (s, d)."""
+    for size, P in ((32, 8), (12, 4)):
+        image = torch.arange(3 * size * size).reshape(1, 3, size, size)        # every number differs
+        table = patchify(image, P)[0]                                          # [S, D]
+        for channel, row, column in ((0, 0, 0), (0, 2 * P, P), (0, 1, 2), (1, 0, 0), (2, size - 2, P + 1)):
+            where = call(find_pixel, channel, row, column, size, P)
+            got_s, got_d = whole_pair(ask(find_pixel, channel, row, column, size, P), "(s, d)", where)
+            s, d = (table == image[0, channel, row, column]).nonzero()[0].tolist()
+            n, i, j, u, v = size // P, row // P, column // P, row % P, column % P
+            s_hints = {
+                s + 1: "Counting begins at 0.",
+                i: "And the column?",
+                i * n: "And the column?",
+                j: "And the row?",
+                i + j: "Each row of the grid above the pixel counts with all its patches.",
+                i * size + j: "Count patches along a row of the grid, not pixels.",
+                i * P + j: "How many patches does a row of the grid hold? Not P.",
+                j * n + i: "Patches are counted along a row of the grid first, then down.",
+            }
+            inside = u * P + v
+            d_hints = {
+                d + 1: "Counting begins at 0.",
+                inside: "The channel is missing: all of channel 0 comes first, then all of channel 1.",
+                channel * P * P + row * P + column: "Count from the corner of the patch, not of the image.",
+                channel * P * P + v * P + u: "Inside a patch, too, one counts along a line first, then down.",
+                inside * 3 + channel: "Inside a patch the order is (channel, row, column).",
+                **{channel * worth + inside: "A channel of the patch is worth P * P numbers."
+                   for worth in (1, P, size * size)},
+                **{channel * P * P + u * worth + v: "A line of the patch is worth P numbers." for worth in (1, size)},
+            }
+            need((got_s, got_d) != (d, s) or s == d, f"{where} gives {got_s, got_d}: these are the two numbers, but "
+                                                     "the other way round. The table's row (s) comes first.")
+            need(got_s == s, f"{where} gives s = {got_s}, but the pixel is in row {s}. {s_hints.get(got_s, '')}")
+            need(got_d == d, f"{where} gives d = {got_d}, but the pixel is number {d} of its row. "
+                             f"{d_hints.get(got_d, '')}")
+
+
+@exercise("1.3", "reshape and permute do what you want them to.")
+def check_patchify_channels_last(patchify_channels_last):
+    """patchify_channels_last(images, P): [B, C_in, H, W] -> [B, S, P*P*C_in], vectors (row, column, channel)."""
+    for B, C, H, W, P in ((2, 3, 4, 6, 2), (1, 2, 12, 15, 3)):
+        images = torch.arange(B * C * H * W).float().reshape(B, C, H, W)       # floats suit F.unfold, too
+        table = [B, H * W // P**2, P * P * C]
+        split = images.reshape(B, C, H // P, P, W // P, P)
+        strips = "the image is cut into strips, not squares. Split H and W first, then permute."
+        wrong = {
+            "these are patches in the lesson's order, (channel, row, column). Asked for is (row, column, channel): "
+            "the color values of a pixel side by side.": patchify(images, P),
+            f"after a reshape alone {strips}": images.reshape(table),
+            "reshape cannot move the channel axis. Split where it stands, [B, C_in, H/P, P, W/P, P], then permute.":
+                images.reshape(B, H // P, P, W // P, P, C).swapaxes(2, 3).reshape(table),
+            f"the channels come last, but {strips}": images.permute(0, 2, 3, 1).reshape(table),
+            "each patch is right, but the patches are counted down the columns: go along the rows first.":
+                split.permute(0, 4, 2, 3, 5, 1).reshape(table),
+            "each patch is transposed: its rows and columns are swapped.":
+                split.permute(0, 2, 4, 5, 3, 1).reshape(table),
+            "this is the order (row, channel, column): the channel must come last of all.":
+                split.permute(0, 2, 4, 3, 1, 5).reshape(table),
+            "a row of the table holds one pixel of every patch: the axes that say which patch come before those that "
+            "say where in the patch.": split.permute(0, 3, 5, 2, 4, 1).reshape(table),
+            "a row of the table holds pixels that lie far apart: split a side into which patch first, then where in "
+            "the patch.": images.reshape(B, C, P, H // P, P, W // P).permute(0, 3, 5, 2, 4, 1).reshape(table),
+        }
+        expected = split.permute(0, 2, 4, 3, 5, 1).reshape(table)
+        wrong["the table lies on its side: a row is one patch."] = expected.mT
+        compare(ask(patchify_channels_last, images, P), expected, wrong,
+                "The shape is right: follow a few numbers through each step.")
+
+
+@exercise("1.4", "what you cut, you can put together again.")
+def check_unpatchify(unpatchify):
+    """unpatchify(patches, patch_size, height, width): [B, S, D] -> [B, C_in, H, W], the inverse of patchify."""
+    for B, C, H, W, P in ((2, 3, 4, 6, 2), (1, 2, 12, 15, 3)):
+        images = torch.arange(B * C * H * W).float().reshape(B, C, H, W)
+        patches = patchify(images, P)
+        h, w = H // P, W // P
+        split = patches.reshape(B, h, w, C, P, P)
+        wrong = {
+            "the numbers are all there but in the table's order: a reshape alone does not put squares back in place.":
+                patches.reshape(B, C, H, W),
+            "each patch is in its place but transposed: its rows and columns are swapped.":
+                split.permute(0, 3, 1, 5, 2, 4).reshape(B, C, H, W),
+            "the patches are laid down the columns: they were counted along the rows.":
+                patches.reshape(B, w, h, C, P, P).permute(0, 3, 2, 4, 1, 5).reshape(B, C, H, W),
+            "this reads a row as (row, column, channel), the order of exercise 1.3; here it is (channel, row, column).":
+                patches.reshape(B, h, w, P, P, C).permute(0, 5, 1, 3, 2, 4).reshape(B, C, H, W),
+            "this repeats the permute of patchify; going back, each axis returns to where it came from.":
+                split.permute(0, 2, 4, 1, 3, 5).reshape(B, C, H, W),
+            "the last merge goes over the wrong axes: patch row and pixel row belong side by side, and so do patch "
+            "column and pixel column.": split.permute(0, 3, 1, 2, 4, 5).reshape(B, C, H, W),
+            "the first split takes the channel too early: a row of the table is one patch with all its channels.":
+                patches.reshape(B, C, h, w, P, P).permute(0, 1, 2, 4, 3, 5).reshape(B, C, H, W),
+        }
+        compare(ask(unpatchify, patches, P, H, W), images, wrong, "Undo the lesson's steps, the last one first.")

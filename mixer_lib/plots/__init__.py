@@ -1,0 +1,10 @@
+"""Pictures from arrays: matplotlib figures that are read, and quickly drawn images that a widget redraws.
+
+Colors are Okabe and Ito's, told apart by color-blind readers; pictures stand on a white card, so that they are
+readable in a light and in a dark notebook.
+"""
+
+from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_pixels, show, to_png
+from .charts import confusion, cost_split, lines, prediction, training_curves
+from .layers import tables
+from .patches import image_row, patch_explorer, patch_grid

@@ -1,0 +1,44 @@
+"""What all pictures share: how one is shown, and the colors."""
+
+import base64
+import html
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import HTML, display
+from matplotlib.figure import Figure
+
+from .card import SHARP
+
+BLUE, ORANGE, GREEN, PINK, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
+
+
+def show(picture, alt):
+    """Display a matplotlib figure or a picture of a `Card`, with alternative text for those who do not see it."""
+    if isinstance(picture, Figure):
+        plt.close(picture)
+    data = to_png(picture, sharp=SHARP)
+    width = int.from_bytes(data[16:20], "big") // SHARP         # where a PNG file keeps its width
+    display(HTML(f'<img alt="{html.escape(alt)}" style="width: {width}px; max-width: 100%" '
+                 f'src="data:image/png;base64,{base64.b64encode(data).decode()}">'))
+
+
+def to_png(picture, sharp=1):
+    """The bytes of a PNG file of a matplotlib figure, at `sharp` pixels a unit, or of a PIL image as it is."""
+    file = io.BytesIO()
+    if isinstance(picture, Figure):
+        picture.savefig(file, format="png", dpi=80 * sharp, facecolor="white", bbox_inches="tight")
+    else:
+        picture.save(file, format="png", compress_level=1)      # quick: a widget waits for it
+    return file.getvalue()
+
+
+def as_pixels(image):
+    """A tensor or array [C, H, W] or [H, W], uint8 or in 0..1, as uint8 [H, W, 3], the order drawing tools take."""
+    image = np.asarray(image)
+    if image.ndim == 2:
+        image = image[None]                                     # [1, H, W]
+    if image.dtype != np.uint8:
+        image = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
+    return np.broadcast_to(image.transpose(1, 2, 0), (*image.shape[1:], 3))     # [H, W, 3]

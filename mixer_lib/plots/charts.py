@@ -1,0 +1,107 @@
+"""Numbers as curves and bars: what a model costs, how training goes, what a classifier says."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_pixels
+from .card import Card
+
+
+def lines(panels, ylabel, log=False):
+    """Figure of line charts side by side. panels: {x label: (x values, {name: y values})}; log: both axes."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.3 * len(panels), 2.8), squeeze=False, sharey=True,
+                                layout="constrained")
+    for axis, (xlabel, (x, curves)) in zip(axes[0], panels.items(), strict=True):
+        for (name, y), color, marker in zip(curves.items(), (BLUE, ORANGE, GREEN, PINK), "os^D", strict=False):
+            axis.plot(x, y, color=color, marker=marker, markersize=4, label=name)
+        if log:
+            axis.set(xscale="log", yscale="log")
+            axis.set_xticks(x, [str(v) for v in x])
+            axis.minorticks_off()
+        axis.set_xlabel(xlabel)
+        axis.grid(color="#DDDDDD")
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].set_ylabel(ylabel)
+    axes[0, 0].legend(frameon=False)
+    return figure
+
+
+def cost_split(costs):
+    """Picture of where a model's costs lie. costs: {what is counted: {part: count}}, a bar each, parts as shares."""
+    card, left, width = Card(740, 50 + 44 * len(costs)), 95, 480
+    colors = dict(zip(next(iter(costs.values())), (GRAY, ORANGE, BLUE, PINK)))
+    x = left
+    for part, color in colors.items():
+        card.box(x, 12, 12, 12, fill=color)
+        card.text(x + 18, 18, part, anchor="lm")
+        x += 150
+    for i, (what, counts) in enumerate(costs.items()):
+        x, y, total = left, 40 + 44 * i, sum(counts.values())
+        card.text(left - 10, y + 16, what, anchor="rm")
+        for part, color in colors.items():
+            share = counts[part] / total
+            card.box(x, y, share * width, 32, fill=color)
+            if share > 0.05:
+                card.text(x + share * width / 2, y + 16, f"{share:.0%}", color="white", anchor="mm")
+            x += share * width
+        card.text(left + width + 10, y + 16, f"{total:,} in all", anchor="lm")
+    return card.image
+
+
+def training_curves(history):
+    """Figure of a `History`: the loss of every step, the learning rate, and the accuracy on held-out images."""
+    figure = Figure(figsize=(9.2, 2.6), layout="constrained")
+    loss_axis, lr_axis, accuracy_axis = figure.subplots(1, 3)
+    steps = np.array([row["step"] + 1 for row in history.steps])
+    loss = np.array([row["loss"] for row in history.steps])
+    loss_axis.plot(steps, loss, color=BLUE, alpha=0.3, linewidth=1, label="each step")
+    if len(loss) >= 20:
+        smooth = np.convolve(loss, np.ones(20) / 20, mode="valid")
+        loss_axis.plot(steps[19:], smooth, color=BLUE, label="mean of 20")
+    loss_axis.set(xlabel="step", ylabel="training loss (nats)")
+    loss_axis.legend(frameon=False, fontsize=8)
+    lr_axis.plot(steps, [row["lr"] for row in history.steps], color=GRAY)
+    lr_axis.set(xlabel="step", ylabel="learning rate")
+    epochs = [row for row in history.epochs if "val_accuracy" in row]
+    accuracy_axis.plot([row["epoch"] for row in epochs], [100 * row["val_accuracy"] for row in epochs],
+                       color=ORANGE, marker="o", markersize=4)
+    accuracy_axis.set(xlabel="epoch", ylabel="held-out accuracy (%)")
+    accuracy_axis.xaxis.get_major_locator().set_params(integer=True)
+    for axis in (loss_axis, lr_axis, accuracy_axis):
+        axis.grid(color="#DDDDDD")
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def confusion(matrix, classes):
+    """Figure of a confusion matrix [K, K] of counts: a row a true class, a column a predicted one. The diagonal, the
+    hits, is left pale so that the mistakes stand out."""
+    matrix = np.asarray(matrix)
+    mistakes = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
+    figure, axis = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
+    axis.imshow(mistakes, cmap="Oranges", vmax=max(2 * mistakes.max(), 1))
+    for i, j in np.ndindex(*matrix.shape):
+        if matrix[i, j]:
+            axis.text(j, i, matrix[i, j], ha="center", va="center", fontsize=8, color=GRAY if i == j else "black")
+    axis.set_xticks(range(len(classes)), classes)
+    axis.set_yticks(range(len(classes)), classes)
+    axis.set(xlabel="predicted", ylabel="true")
+    return figure
+
+
+def prediction(image, probabilities, classes, truth):
+    """Picture of one image [C, H, W] and a bar for each class's probability [K]: the true class green, a wrong
+    favorite orange."""
+    card, left, width = Card(600, 50 + 20 * len(classes)), 340, 200
+    best = int(np.argmax(np.asarray(probabilities)))
+    card.text(10, 10, f"read as {classes[best]}, is {classes[truth]}", size=16)
+    card.pixels(as_pixels(image), 10, 40, 190, 190)
+    card.text(left + width + 50, 10, "probability", anchor="ra")
+    for k, name in enumerate(classes):
+        y, share = 40 + 20 * k, float(probabilities[k])
+        color = GREEN if k == truth else ORANGE if k == best else GRAY
+        card.text(left - 10, y + 8, name, anchor="rm")
+        card.box(left, y, max(share * width, 1), 16, fill=color)
+        card.text(left + width + 50, y + 8, f"{share:.1%}", anchor="rm")
+    return card.image

@@ -1,0 +1,87 @@
+"""Images, and the patches that they are cut into."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from ..model import patchify
+from .base import BLUE, ORANGE, as_pixels
+from .card import Card
+
+
+def image_row(images, titles=None, columns=10, width=9.0):
+    """Figure of images [N, C, H, W] side by side, `columns` a row, each under its title."""
+    rows = -(-len(images) // columns)
+    size = width / columns
+    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * size * (1.25 if titles else 1.02)),
+                                squeeze=False, layout="constrained")
+    for axis in axes.flat:
+        axis.axis("off")
+    for i, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
+        axis.imshow(as_pixels(image), interpolation="nearest")
+        if titles:
+            axis.set_title(titles[i], fontsize=9)
+    return figure
+
+
+def patch_grid(image, patch_size):
+    """Figure of an image [C, H, W] with the lines along which it is cut, its patches numbered."""
+    height, width = image.shape[-2:]
+    figure, axis = plt.subplots(figsize=(3.4, 3.4), layout="constrained")
+    axis.imshow(as_pixels(image), interpolation="nearest", extent=(0, width, height, 0))
+    axis.set_xticks(range(0, width + 1, patch_size))
+    axis.set_yticks(range(0, height + 1, patch_size))
+    axis.grid(color="white", linewidth=2)
+    axis.set_xlabel("column (pixels)")
+    axis.set_ylabel("row (pixels)")
+    for s in range((height // patch_size) * (width // patch_size)):
+        row, column = divmod(s, width // patch_size)
+        axis.text((column + 0.5) * patch_size, (row + 0.5) * patch_size, s, ha="center", va="center", color="white",
+                  bbox={"facecolor": "black", "alpha": 0.6, "boxstyle": "round,pad=0.2", "edgecolor": "none"})
+    return figure
+
+
+def patch_explorer(image, patch_size, patch, number):
+    """Picture of an image uint8 [C, H, W], one of its patches enlarged, and the table of all patches, [S, D].
+
+    patch: the row s of the table to mark. number: the entry d of that row, as (channel, row, column)."""
+    channels, height, width = image.shape
+    P, per_row = patch_size, width // patch_size
+    S, D = (height // P) * per_row, channels * P * P
+    channel, y, x = np.unravel_index(number, (channels, P, P))
+    top, left = patch // per_row * P, patch % per_row * P
+    pixels = as_pixels(image)
+    table = patchify(torch.as_tensor(image)[None], P)[0].numpy()                # [S, D]
+    card, side, table_width = Card(920, 330), 256, 340
+
+    def grid(x0, step, cells):
+        for i in range(cells + 1):
+            card.line(x0 + i * step, 34, x0 + i * step, 34 + side, "#BBBBBB")
+            card.line(x0, 34 + i * step, x0 + side, 34 + i * step, "#BBBBBB")
+
+    def mark(x0, across, down, column, row, columns, rows, color):
+        card.box(x0 + column * across, 34 + row * down, columns * across, rows * down, outline=color)
+
+    unit = side / width                         # of a pixel in the left panel
+    card.text(10, 10, f"image, {height} x {width} pixels")
+    card.pixels(pixels, 10, 34, side, side)
+    grid(10, P * unit, per_row)
+    mark(10, unit, unit, left, top, P, P, ORANGE)
+    mark(10, unit, unit, left + x, top + y, 1, 1, BLUE)
+
+    unit = side / P
+    card.text(290, 10, f"patch {patch}, {P} x {P} pixels")
+    card.pixels(pixels[top:top + P, left:left + P], 290, 34, side, side)
+    grid(290, unit, P)
+    mark(290, unit, unit, 0, 0, P, P, ORANGE)
+    mark(290, unit, unit, x, y, 1, 1, BLUE)
+
+    card.text(570, 10, f"table, [S, D] = [{S}, {D}]")
+    card.pixels(as_pixels(table), 570, 34, table_width, side)
+    mark(570, table_width / D, side / S, 0, patch, D, 1, ORANGE)
+    mark(570, table_width / D, side / S, number, patch, 1, 1, BLUE)
+
+    color = f"{('red', 'green', 'blue')[channel]}, " if channels == 3 else ""
+    card.text(10, 302, f"table[{patch}, {number}] = {table[patch, number]}: {color}row {y}, column {x} of the patch; "
+                       f"row {top + y}, column {left + x} of the image")
+    return card.image

@@ -1,0 +1,175 @@
+"""Answers to the exercises of lesson 7: what a learner may write in place of the stub's `...`."""
+
+from . import but
+
+RIGHT = {
+    "check_accuracy": {
+        "loop": """
+            hits = 0
+            for row, label in zip(logits, labels):
+                if row.argmax() == label:
+                    hits += 1
+            return hits / len(labels)""",
+        "tensor": "return (logits.max(dim=1).indices == labels).double().mean()",
+        "softmax": "return ((logits.softmax(1).topk(1).indices[:, 0] == labels).sum() / labels.shape[0]).item()",
+        "numpy": "return np.mean(logits.numpy().argmax(-1) == labels.numpy())",
+    },
+    "check_train_step": {
+        "zero_grad first": """
+            model.train()
+            optimizer.zero_grad(set_to_none=True)
+            loss = nn.CrossEntropyLoss()(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss.tolist()""",
+        "zero_grad last": """
+            loss = cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=False)
+            return loss.detach()""",
+        "set to None": """
+            for p in model.parameters():
+                p.grad = None
+            loss = F.nll_loss(model(x).log_softmax(1), y)
+            loss.backward()
+            optimizer.step()
+            return loss.detach().numpy()""",
+        "closure": """
+            def closure():
+                model.zero_grad()
+                loss = cross_entropy(model(x), y)
+                loss.backward()
+                return loss
+            return optimizer.step(closure).item()""",
+    },
+    "check_confusion_matrix": {
+        "loop": """
+            matrix = torch.zeros(num_classes, num_classes)
+            for true, predicted in zip(labels, predictions):
+                matrix[true, predicted] += 1
+            return matrix""",
+        "index_put_": """
+            matrix = torch.zeros(num_classes, num_classes, dtype=torch.int32)
+            ones = torch.ones(len(labels), dtype=torch.int32)
+            return matrix.index_put_((labels, predictions), ones, accumulate=True)""",
+        "one-hot": "return F.one_hot(labels, num_classes).T @ F.one_hot(predictions, num_classes)",
+        "numpy": """
+            matrix = np.zeros((num_classes, num_classes))
+            np.add.at(matrix, (labels.numpy(), predictions.numpy()), 1)
+            return torch.from_numpy(matrix)""",
+    },
+}
+
+STEP = """
+    loss = cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+"""
+
+WRONG = {
+    "check_accuracy": {
+        "count": ("not their number", "return (logits.argmax(1) == labels).sum().item()"),
+        "percent": ("percent", "return 100 * (logits.argmax(1) == labels).float().mean().item()"),
+        "mistakes": ("mistakes", "return (logits.argmax(1) != labels).float().mean().item()"),
+        "wrong axis": ("wrong axis", "return (logits.argmax(0) == labels).float().mean().item()"),
+        "no axis": ("needs dim=1", "return (logits.argmax() == labels).float().mean().item()"),
+        "logits for classes": ("gives 0", "return (logits.max(1).values == labels).float().mean().item()"),
+        "//": ("//", "return (logits.argmax(1) == labels).sum().item() // len(labels)"),
+        "over the classes": ("0.667 where 2 of 4 images",
+                             "return ((logits.argmax(1) == labels).sum() / logits.shape[1]).item()"),
+        "batch of 5": ("0.4 where 2 of 4 images", "return (logits.argmax(1) == labels).sum().item() / 5"),
+        "smallest logit": ("largest logit|gives 0", "return (logits.argmin(1) == labels).float().mean().item()"),
+        "each image": ("expected one number, got 5", "return logits.argmax(1) == labels"),
+        "list": ("expected one number", "return (logits.argmax(1) == labels).tolist()"),
+        "text": ("expected a number", "return f'{(logits.argmax(1) == labels).float().mean().item():.2f}'"),
+        "mean of booleans": (r"Error: mean.*Bool.*`return.*Booleans first .*\.float\(\)",
+                             "return (logits.argmax(1) == labels).mean()"),
+        "if of a tensor": ("ambiguous.*labels:`\\.$", """
+            if logits.argmax(1) == labels:
+                return 1.0
+            return 0.0"""),
+        "one for all": ("gives 0", "return float((logits.argmax(1) == labels).all())"),
+        "in place": ("changes a tensor", """
+            share = (logits.argmax(1) == labels).float().mean().item()
+            logits.zero_()
+            return share"""),
+    },
+    "check_train_step": {name: (word, but(STEP, *changes)) for name, word, *changes in [
+        ("no zero_grad", "add up", ("optimizer.zero_grad()\n", "\n")),
+        ("zero_grad between", "not moved", ("loss.backward()", "loss.backward(); optimizer.zero_grad()")),
+        ("no backward", "not moved", ("loss.backward()", "")),
+        ("no step", "not moved", ("optimizer.step()", "")),
+        ("step before backward", "not moved", ("loss.backward()", ""),
+         ("optimizer.step()", "optimizer.step(); loss.backward()")),
+        ("step first of all", "moved once", ("optimizer.zero_grad()", "optimizer.step(); optimizer.zero_grad()"),
+         ("    optimizer.step()\n", "")),
+        ("two steps", "two steps", ("    return", "    optimizer.zero_grad(); cross_entropy(model(x), y).backward()\n"
+                                                  "    optimizer.step()\n    return")),
+        ("softmax", "softmax", ("model(x)", "model(x).softmax(dim=1)")),
+        ("sum", "sum", (", y)", ", y, reduction='sum')")),
+        ("one image", "expected 1", ("model(x), y", "model(x)[:1], y[:1]")),
+        ("squares", "cross-entropy of the batch",
+         ("cross_entropy(model(x), y)", "((model(x) - F.one_hot(y)) ** 2).mean()")),
+        ("no return", "now return", ("return ", "")),
+        ("printed", "now return", ("return loss.item()", "print(loss.item())")),
+        ("tensor", r"loss\.item", ("loss.item()", "loss")),
+        ("loss after the step", "before the weights move", ("loss.item()", "cross_entropy(model(x), y).item()")),
+        ("accuracy", "expected 1", ("loss.item()", "(model(x).argmax(1) == y).float().mean().item()")),
+        ("text", "expected a number", ("loss.item()", "f'{loss.item()}'")),
+        ("every loss", "one number", ("loss.item()", "cross_entropy(model(x), y, reduction='none').detach()")),
+        ("own optimizer", "given optimizer",
+         ("loss =", "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n    loss =")),
+        ("own learning rate", "given optimizer", ("optimizer.step()", "with torch.no_grad():\n"
+         "        for p in model.parameters():\n            p -= 0.1 * p.grad")),
+        ("no_grad", "RuntimeError.*grad", ("loss = ", "with torch.no_grad(): loss = ")),
+        ("item before backward", "AttributeError.*`loss.backward", ("y)", "y).item()")),
+        ("arguments swapped", "stopped with .*`loss = cross_entropy", ("model(x), y", "y, model(x)")),
+        ("scaled batch", "changes a tensor", ("loss =", "x.div_(2)\n    loss =")),
+    ]},
+    "check_confusion_matrix": {
+        "swapped": ("swapped", """
+            pairs = predictions * num_classes + labels
+            return torch.bincount(pairs, minlength=num_classes ** 2).reshape(num_classes, num_classes)"""),
+        "+= 1": ("at most 1", """
+            matrix = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+            matrix[labels, predictions] += 1
+            return matrix"""),
+        "+= 1, swapped": ("at most 1.*swapped", """
+            matrix = torch.zeros(num_classes, num_classes)
+            matrix[predictions, labels] += 1
+            return matrix"""),
+        "shares": ("shares of each row", """
+            matrix = F.one_hot(labels, num_classes).T @ F.one_hot(predictions, num_classes)
+            return matrix / matrix.sum(dim=1, keepdim=True).clamp(min=1)"""),
+        "shares of all": ("shares of all", """
+            matrix = F.one_hot(labels, num_classes).T @ F.one_hot(predictions, num_classes)
+            return matrix / matrix.sum()"""),
+        "hits only": ("mistakes go beside", "return torch.bincount(labels[labels == predictions], minlength=4).diag()"),
+        "classes that occur": ("class 3", "return F.one_hot(labels).T @ F.one_hot(predictions)"),
+        "ten classes": (r"shape \[10, 10\]", "return F.one_hot(labels, 10).T @ F.one_hot(predictions, 10)"),
+        "no minlength": ("RuntimeError.*`return torch.bincount", """
+            return torch.bincount(labels * num_classes + predictions).reshape(num_classes, num_classes)"""),
+        "sums for pairs": (r"at \[0, 2\] the result has 2, expected 0", """
+            pairs = labels + predictions
+            return torch.bincount(pairs, minlength=num_classes ** 2).reshape(num_classes, num_classes)"""),
+        "not reshaped": (r"shape \[16\]", """
+            return torch.bincount(labels * num_classes + predictions, minlength=num_classes ** 2)"""),
+        "list": ("got list", """
+            matrix = [[0] * num_classes for _ in range(num_classes)]
+            for true, predicted in zip(labels, predictions):
+                matrix[true][predicted] += 1
+            return matrix"""),
+        "array": ("got ndarray", """
+            matrix = np.zeros((num_classes, num_classes))
+            np.add.at(matrix, (labels.numpy(), predictions.numpy()), 1)
+            return matrix"""),
+        "begun at 1": ("at", "return F.one_hot(labels, num_classes).T @ F.one_hot(predictions, num_classes) + 1"),
+        "in place": ("changes a tensor", """
+            labels *= num_classes
+            labels += predictions
+            return torch.bincount(labels, minlength=num_classes ** 2).reshape(num_classes, num_classes)"""),
+    },
+}
