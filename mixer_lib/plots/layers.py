@@ -30,7 +30,8 @@ def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
         if array.size <= 72:
             for (i, j), value in np.ndenumerate(array):
                 dark = abs(value) > (0.75 if signed else 0.45) * top
-                axis.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=9, color="white" if dark else "black")
+                axis.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=9,
+                          color="white" if dark else "black")
         for side, count in zip((axis.xaxis, axis.yaxis), reversed(array.shape), strict=True):
             side.set_ticks([*range(count)] if count <= 10 else [*range(0, count, -(-count // 5))])
             side.set_ticks(np.arange(count + 1) - 0.5, minor=True)
