@@ -4,7 +4,7 @@ VENV ?= .venv
 PY = "$(VENV)/bin/python"
 LESSON = $(firstword $(sort $(wildcard notebooks/[0-9]*.ipynb)))
 
-.PHONY: help lab test lessons figures bench clean venv
+.PHONY: help lab test lessons figures model bench clean venv
 
 help:    ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ lessons: venv ## rebuild the notebooks from notebooks/text (NAME=01_patches; FRO
 
 figures: venv ## draw the pictures in figures/ anew
 	$(PY) figures/draw.py
+
+model: venv ## train a bundled model anew on the full data (NAME=mnist; ARGS="--root folder/of/data")
+	$(PY) tools/bundle.py $(NAME) $(ARGS)
 
 bench: venv ## measure speed and memory
 	$(PY) tools/bench.py $(ARGS)

@@ -17,6 +17,7 @@ from safetensors.torch import save
 
 from .model import MlpMixer
 
+WEIGHTS = Path(__file__).parent / "weights"           # the bundled models
 DATASET_FACTS = ("name", "classes", "mean", "std")    # what it takes to use a model without the images
 
 
@@ -56,6 +57,17 @@ def load_checkpoint(path):
     except RuntimeError as error:
         raise ValueError(f"the weights in {path} do not fit its configuration: {shorten(str(error), 300)}") from None
     return model.eval(), SimpleNamespace(**about | {"dataset": dataset})
+
+
+def load_pretrained(name="mnist"):
+    """A model that comes with the package, trained on the full data: (model in evaluation mode, about), as from
+    `load_checkpoint`. How it was trained and how well it does: mixer_lib/weights/NAME.md.
+
+    Raises ValueError for a name that there is not."""
+    names = sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
+    if name not in names:
+        raise ValueError(f"there is no bundled model {name!r}; there are: {', '.join(names)}")
+    return load_checkpoint(WEIGHTS / f"{name}.safetensors")
 
 
 def save_history(path, history):

@@ -1,0 +1,88 @@
+"""The bundled models do what their cards say, and the tool that bundles them writes what it measured."""
+
+import json
+import re
+
+import pytest
+import torch
+from safetensors import safe_open
+
+import bundle
+from mixer_lib import checkpoints, count_parameters
+from mixer_lib.checkpoints import WEIGHTS, load_pretrained
+from mixer_lib.data import Dataset, load_dataset
+from mixer_lib.training import evaluate
+
+NAMES = [path.stem for path in WEIGHTS.glob("*.safetensors")]
+every_model = pytest.mark.parametrize("name", NAMES)
+
+
+def test_there_is_a_recipe_for_each():
+    assert NAMES and set(NAMES) == set(bundle.RECIPES)
+
+
+@every_model
+def test_model_is_as_good_as_its_card_says(name):
+    model, about = load_pretrained(name)
+    card = (WEIGHTS / f"{name}.md").read_text()
+    sample = load_dataset(about.dataset.name)
+    accuracy = evaluate(model, sample)["accuracy"]
+    assert accuracy == pytest.approx(about.sample_test_accuracy, abs=0.002)       # another CPU rounds otherwise
+    assert f"{about.sample_test_accuracy:.2%} of {len(sample.test_images):,} images" in card
+    assert f"{about.test_accuracy:.2%} of 10,000 images" in card
+    assert f"{count_parameters(model.config):,} parameters" in card and bundle.RECIPES[name] in card
+    assert about.dataset.classes == sample.classes and not model.training
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+@every_model
+def test_file_is_small_and_in_half_precision(name):
+    path = WEIGHTS / f"{name}.safetensors"
+    assert path.stat().st_size < 4e6
+    with safe_open(path, "pt") as file:
+        assert {file.get_tensor(key).dtype for key in file.keys()} == {torch.float16}  # noqa: SIM118
+
+
+def test_mnist_is_good():
+    assert load_pretrained("mnist")[1].test_accuracy >= 0.987
+
+
+def test_unknown_name():
+    with pytest.raises(ValueError, match=r"there is no bundled model 'minst'; there are: .*mnist"):
+        load_pretrained("minst")
+
+
+@pytest.fixture
+def toy(monkeypatch, tmp_path):
+    """The tool, set up to bundle a tiny model of tiny data into a folder of its own."""
+    torch.manual_seed(0)
+    images, labels = torch.randint(256, (40, 1, 28, 28), dtype=torch.uint8), torch.arange(40) % 2
+    images[labels == 1] //= 4
+    data = Dataset("mnist", images, labels, images[:10], labels[:10], ["a", "b"], (0.3,), (0.3,))
+    for place in ("bundle.load_dataset", "mixer_lib.__main__.load_dataset"):
+        monkeypatch.setattr(place, lambda *args, **named: data)
+    monkeypatch.setattr(bundle, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setitem(bundle.RECIPES, "tiny", "--dataset mnist --epochs 3 --num-blocks 1 --val-fraction 0.2")
+    return data
+
+
+def test_bundle_writes_model_and_card(toy, tmp_path, capsys):
+    bundle.bundle("tiny", tmp_path / "run", None)
+    first = (tmp_path / "weights/tiny.safetensors").read_bytes()
+    model, about = load_pretrained("tiny")
+    assert evaluate(model, toy)["accuracy"] == about.test_accuracy == about.sample_test_accuracy
+    card = (tmp_path / "weights/tiny.md").read_text()
+    history = json.loads((tmp_path / "run/history.json").read_text())["epochs"]
+    assert f"{history[-1]['val_accuracy']:.2%}" in card and "3 epochs" in card and "all 40 training images" in card
+    assert re.search(r"--num-blocks 1 --val-fraction 0.2 --out runs/tiny`", card)
+
+    bundle.bundle("tiny", tmp_path / "run", None)               # again: nothing is trained anew
+    assert (tmp_path / "weights/tiny.safetensors").read_bytes() == first
+
+
+def test_bundle_writes_nothing_when_training_stops(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle, "run", lambda arguments: 130)
+    with pytest.raises(SystemExit, match="same command again"):
+        bundle.bundle("tiny", tmp_path / "run", None)
+    assert not (tmp_path / "weights").exists()

@@ -1,0 +1,87 @@
+"""Train a model on the full data and bundle it with the package: `make model NAME=mnist`.
+
+Writes mixer_lib/weights/NAME.safetensors, in half precision, and NAME.md, its card. A run that was cut off goes on
+where it was when the command is given again.
+"""
+
+import argparse
+import datetime
+import json
+import platform
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+from mixer_lib import count_parameters
+from mixer_lib.__main__ import main as run
+from mixer_lib.checkpoints import WEIGHTS, load_checkpoint, save_checkpoint, write_atomically
+from mixer_lib.data import load_dataset
+from mixer_lib.training import evaluate, fast_bf16
+
+# The command line of each model's training, without where its data and its output lie.
+RECIPES = {
+    "mnist": "--dataset mnist --full --epochs 40 --lr 4e-3 --warmup-epochs 2 --crop-padding 2 --val-fraction 0.05 "
+             "--seed 0",
+}
+
+CARD = """# {name}
+
+A Mixer of {parameters:,} parameters: {model}.
+
+| | |
+|---|---|
+| data | {data} |
+| trained with | `python -m mixer_lib train {recipe} --out runs/{name}` |
+| hardware | {hardware} |
+| training time | {minutes:.0f} minutes, {epochs} epochs |
+| held-out accuracy, last epoch | {held_out:.2%} |
+| test accuracy, weights of the last epoch, as bundled | {test:.2%} of {tested:,} images |
+| the same on the bundled sample's test images | {sample:.2%} of {sampled:,} images |
+| bundled | {date}, half precision, {size:.0f} KB |
+
+The test images were read once, after training. Made by `make model NAME={name}`.
+"""
+
+
+def bundle(name, out, root):
+    recipe = RECIPES[name]
+    arguments = [*recipe.split(), *(["--root", str(root)] if root else []), "--out", str(out)]
+    begun = (out / "command.txt").exists()
+    if run(["train", *arguments, *(["--resume"] if begun else [])]) != 0:
+        raise SystemExit(f"training stopped; give the same command again to go on from {out}")
+    model, about = load_checkpoint(out / "model.safetensors")
+    history = json.loads((out / "history.json").read_text())["epochs"]
+    model.half().float()                                        # what a reader of the file gets
+    full, sample = load_dataset(about.dataset.name, full=True, root=root), load_dataset(about.dataset.name)
+    test, on_sample = (evaluate(model, data)["accuracy"] for data in (full, sample))
+    path = WEIGHTS / f"{name}.safetensors"
+    save_checkpoint(path, model.half(), SimpleNamespace(**vars(about.dataset)), recipe=recipe,
+                    test_accuracy=test, sample_test_accuracy=on_sample)
+    precision = about.recipe["precision"]
+    if precision == "auto":
+        precision = "bf16" if fast_bf16(torch.device("cpu")) else "float32"
+    card = CARD.format(
+        name=name, parameters=count_parameters(model.config), recipe=recipe, epochs=len(history),
+        model=", ".join(f"{key} {value}" for key, value in model.config.items() if value),
+        data=f"{about.dataset.name}, all {len(full.train_images):,} training images, of which "
+             f"{about.recipe['val_fraction']:.0%} held out",
+        hardware=f"{platform.machine()} CPU, threads: {torch.get_num_threads()}, {precision}",
+        minutes=sum(row["seconds"] for row in history) / 60, held_out=history[-1]["val_accuracy"],
+        test=test, tested=len(full.test_images), sample=on_sample, sampled=len(sample.test_images),
+        date=datetime.date.today(), size=path.stat().st_size / 1000)
+    write_atomically(WEIGHTS / f"{name}.md", card.encode())
+    print(card)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=RECIPES)
+    parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
+    parser.add_argument("--root", type=Path, help="folder of the full data")
+    options = parser.parse_args()
+    bundle(options.name, options.out or Path("runs") / options.name, options.root)
+
+
+if __name__ == "__main__":
+    main()
