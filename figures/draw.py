@@ -170,51 +170,51 @@ def architecture():
     svg = Svg(1080, 300, "MLP-Mixer, from the image to the class scores")
     middle = 158
     side = cut_image(svg, 20, middle - 70, 4, 4, labels=False)
-    svg.text(20 + side / 2, 52, "image", bold=True)
-    svg.text(20 + side / 2, 72, "cut into patches", size=12)
+    svg.text(20 + side / 2, 52, "image", bold=True, size=16)
+    svg.text(20 + side / 2, 72, "cut into patches", size=14)
     svg.arrow((166, middle), (186, middle))
 
     patch_rows(svg, 192, middle - 70, 2, 9)
-    svg.text(256, 52, "patches", bold=True)
-    svg.text(256, 72, "[S, D]", size=12)
+    svg.text(256, 52, "patches", bold=True, size=16)
+    svg.text(256, 72, "[S, D]", size=14)
     svg.arrow((324, middle), (342, middle))
-    layer(svg, 344, middle - 34, 70, 68, ["patch", "embed-", "ding"], GRAY, PALE_GRAY, size=13)
+    layer(svg, 344, middle - 34, 70, 68, ["patch", "embed-", "ding"], GRAY, PALE_GRAY, size=15)
     svg.arrow((416, middle), (434, middle))
 
     table = tokens(9)
     svg.table(colored(table), 440, middle - 72, 9)
-    svg.text(480, 52, "tokens", bold=True)
-    svg.text(480, 72, "[S, C]", size=12)
+    svg.text(480, 52, "tokens", bold=True, size=16)
+    svg.text(480, 72, "[S, C]", size=14)
 
     svg.box(538, 22, 264, 232, outline=FAINT, radius=8, dash="5 4")
-    svg.text(670, 40, "Mixer block", bold=True)
-    svg.text(670, 274, "L blocks, one after the other", size=12.5)
+    svg.text(670, 40, "Mixer block", bold=True, size=16)
+    svg.text(670, 274, "L blocks, one after the other", size=14)
     for x, name, color, pale in ((568, "token", ORANGE, PALE_ORANGE), (692, "channel", BLUE, PALE_BLUE)):
-        layer(svg, x, middle - 42, 70, 84, [name, "mixing"], color, pale)
+        layer(svg, x, middle - 42, 70, 84, [name, "mixing"], color, pale, size=16)
         svg.path([(x - 14, middle), (x - 14, middle - 68), (x + 86, middle - 68)], FAINT, 1.8)
         svg.arrow((x + 86, middle - 68), (x + 86, middle - 10), color=FAINT, stroke=1.8)
         svg.path([(x + 70, middle), (x + 77, middle)])
         plus(svg, x + 86, middle)
     svg.arrow((525, middle), (566, middle))
     svg.arrow((664, middle), (690, middle))
-    for x, color, words in ((605, ORANGE, ["the patches talk:", "down each column"]),
-                            (733, BLUE, ["each token alone:", "along each row"])):
-        svg.text(x, middle + 62, words[0], size=12, color=color)
-        svg.text(x, middle + 78, words[1], size=12, color=color)
+    for x, color, words in ((604, ORANGE, ["the patches talk:", "down each column"]),
+                            (735, BLUE, ["each token alone:", "along each row"])):
+        svg.text(x, middle + 61, words[0], size=14, color=color)
+        svg.text(x, middle + 78, words[1], size=14, color=color)
 
     svg.arrow((788, middle), (820, middle))
-    layer(svg, 822, middle - 34, 64, 68, ["Layer-", "Norm,", "mean"], GRAY, PALE_GRAY, size=13)
+    layer(svg, 822, middle - 34, 64, 68, ["Layer-", "Norm,", "mean"], GRAY, PALE_GRAY, size=15)
     svg.arrow((888, middle), (904, middle))
     svg.table(colored(table[5][:, None]), 908, middle - 40.5, 9)
-    svg.text(912.5, middle + 56, "[C]", size=12)
+    svg.text(912.5, middle + 56, "[C]", size=14)
     svg.arrow((921, middle), (937, middle))
-    layer(svg, 939, middle - 22, 46, 44, ["head"], PINK, PALE_PINK, size=13)
+    layer(svg, 939, middle - 22, 46, 44, ["head"], PINK, PALE_PINK, size=15)
     svg.arrow((987, middle), (1003, middle))
     for k, length in enumerate((7, 4, 12, 9, 14, 11, 5, 50, 3, 6)):
         svg.box(1008, middle - 40 + 8 * k, length, 6, fill=PINK if length == 50 else "#CFCFCF")
-    svg.text(1033, 52, "scores", bold=True)
-    svg.text(1033, 72, "[K]", size=12)
-    svg.text(1040, middle + 56, "horse", size=12.5)
+    svg.text(1033, 52, "scores", bold=True, size=16)
+    svg.text(1033, 72, "[K]", size=14)
+    svg.text(1040, middle + 56, "horse", size=14)
     svg.arrow((1040, middle + 46), (1040, middle + 26), stroke=1.2)
     return svg
 

@@ -64,10 +64,14 @@ def load_pretrained(name="mnist"):
     `load_checkpoint`. How it was trained and how well it does: mixer_lib/weights/NAME.md.
 
     Raises ValueError for a name that there is not."""
-    names = sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
-    if name not in names:
-        raise ValueError(f"there is no bundled model {name!r}; there are: {', '.join(names)}")
+    if name not in pretrained_names():
+        raise ValueError(f"there is no bundled model {name!r}; there are: {', '.join(pretrained_names())}")
     return load_checkpoint(WEIGHTS / f"{name}.safetensors")
+
+
+def pretrained_names():
+    """The names of the bundled models."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
 
 
 def save_history(path, history):

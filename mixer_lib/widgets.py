@@ -59,6 +59,59 @@ def patch_explorer(image):
     return live_picture(draw, {"patch_size": size, "patch": patch, "number": number}, width=920)
 
 
+def embedding_explorer(image, detectors):
+    """Choose a patch and a channel; see how the channel's detector makes one number of the patch's token.
+
+    image: gray, [H, W] in 0..1. detectors: {name: weights [P, P]}."""
+    P = len(next(iter(detectors.values())))
+    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
+    patch = ipywidgets.IntSlider(max=image.shape[0] // P * (image.shape[1] // P) - 1, description="patch (row s)",
+                                 style=style, layout=layout)
+    channel = ipywidgets.SelectionSlider(options=[(name, c) for c, name in enumerate(detectors)],
+                                         description="channel (c)", style=style, layout=layout)
+    return live_picture(lambda patch, channel: plots.embedding_explorer(image, detectors, patch, channel),
+                        {"patch": patch, "channel": channel}, width=920)
+
+
+def token_unit_explorer(image, channels, units):
+    """Choose a channel of the table and a hidden unit of token mixing; see what the unit makes of the channel.
+
+    image: [C_in, H, W], square. channels: {name: [S]}. units: {name: weights [S]}."""
+    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
+    channel, unit = (ipywidgets.SelectionSlider(options=[*options], description=description, style=style,
+                                                layout=layout)
+                     for options, description in ((channels, "channel (c)"), (units, "hidden unit")))
+    return live_picture(lambda channel, unit: plots.token_unit_explorer(image, channels, units, channel, unit),
+                        {"channel": channel, "unit": unit}, width=920)
+
+
+def token_explorer(tokens, norm, mlp):
+    """Choose a token, multiply it, add to all its channels; see what each step of channel mixing makes of it.
+
+    tokens: [S, C]. norm, mlp: modules, mlp with fc1, gelu and fc2."""
+    style, layout = {"description_width": "160px"}, {"width": "520px", "max_width": "100%"}
+    token = ipywidgets.IntSlider(max=len(tokens) - 1, description="token (row s)", style=style, layout=layout)
+    times = ipywidgets.FloatSlider(value=1, min=-1, max=1, step=0.25, description="multiply it by", style=style,
+                                   layout=layout)
+    plus = ipywidgets.FloatSlider(value=0, min=-4, max=4, step=0.5, description="add to all channels", style=style,
+                                  layout=layout)
+    return live_picture(lambda token, times, plus: plots.token_explorer(times * tokens[token] + plus, norm, mlp),
+                        {"token": token, "times": times, "plus": plus}, width=900)
+
+
+def influence_explorer(image, strengths, patch_size):
+    """Choose a patch and a depth; see which tokens move there when that patch does.
+
+    image: [C_in, H, W]. strengths: [depths, S, S]; entry [d, j, i]: how token j at depth d moves with patch i."""
+    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
+    S = strengths.shape[1]
+    patch = ipywidgets.IntSlider(value=S // 3, max=S - 1, description="patch", style=style, layout=layout)
+    depth = ipywidgets.IntSlider(value=1, max=len(strengths) - 1, description="depth (blocks)", style=style,
+                                 layout=layout)
+    return live_picture(lambda patch, depth: plots.influence_explorer(image, strengths, patch_size, patch, depth),
+                        {"patch": patch, "depth": depth}, width=920)
+
+
 def cost_explorer(image_size=224):
     """Choose a Mixer's sizes; see where its parameters and its multiply-accumulates lie.
 

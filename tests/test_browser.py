@@ -1,5 +1,7 @@
 """The lessons as a learner meets them: in JupyterLab, in a real browser, every cell run, every widget moved."""
 
+import base64
+
 from mixer_lib import plots
 from mixer_lib.data import load_dataset
 
@@ -22,6 +24,65 @@ def test_lesson_01(open_notebook):
     lesson.check()
     alternatives = lesson.page.locator(".jp-RenderedHTMLCommon img").evaluate_all("all => all.map(img => img.alt)")
     assert len(alternatives) == 3 and all(len(alt) > 50 for alt in alternatives)
+
+
+def test_lesson_02(open_notebook):
+    lesson = open_notebook("02_patch_embedding.ipynb")
+    lesson.run_all()
+    explorer, = lesson.widget_cells()
+    picture = lesson.image(explorer)
+    for _ in range(4):
+        patch = lesson.move_slider(explorer, 0)
+        picture = lesson.changed_image(explorer, picture)
+    assert patch == "4" and lesson.move_slider(explorer, 1) == "right minus left"
+    picture = lesson.changed_image(explorer, picture)
+    still, = (img for img in lesson.page.locator(".jp-RenderedHTMLCommon img").all()
+              if "tokens[4, 1] = -0.15" in (img.get_attribute("alt") or ""))
+    shown = base64.b64decode(still.get_attribute("src").partition(",")[2])      # the same picture, standing still
+    assert shown == picture
+    lesson.check()
+
+
+def test_lesson_03(open_notebook):
+    lesson = open_notebook("03_channel_mixing.ipynb")
+    lesson.run_all()
+    explorer, = lesson.widget_cells()
+    pictures = [lesson.image(explorer)]
+    for slider, key, value in ((1, "ArrowLeft", "0.75"), (2, "ArrowRight", "0.50"), (0, "ArrowRight", "1")):
+        assert lesson.move_slider(explorer, slider, key) in (value, value.rstrip("0"))
+        pictures.append(lesson.changed_image(explorer, pictures[-1]))
+    lesson.check()
+    still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Five panels']").get_attribute("src")
+    assert base64.b64decode(still.partition(",")[2]) == pictures[0]             # token 0, as the sliders begin
+
+
+def test_lesson_04(open_notebook):
+    lesson = open_notebook("04_token_mixing.ipynb")
+    lesson.run_all()
+    explorer, = lesson.widget_cells()
+    picture = lesson.image(explorer)
+    for unit in ("left minus right", "center minus rim"):
+        assert lesson.move_slider(explorer, 1) == unit
+        picture = lesson.changed_image(explorer, picture)
+    still = lesson.page.locator(".jp-RenderedHTMLCommon img").last
+    shown = base64.b64decode(still.get_attribute("src").partition(",")[2])      # the same picture, standing still
+    assert shown == picture
+    assert lesson.move_slider(explorer, 0) == "right minus left"
+    lesson.changed_image(explorer, picture)
+    lesson.check()
+
+
+def test_lesson_05(open_notebook):
+    lesson = open_notebook("05_mixer_layer.ipynb")
+    lesson.run_all()
+    explorer, = lesson.widget_cells()
+    picture = lesson.image(explorer)
+    still = lesson.page.locator(".jp-RenderedHTMLCommon img").last.get_attribute("src")
+    assert base64.b64decode(still.partition(",")[2]) == picture                 # patch 5, depth 1, as the sliders begin
+    for slider, key, value in ((1, "ArrowLeft", "0"), (0, "ArrowRight", "6"), (1, "End", "8"), (0, "Home", "0")):
+        assert lesson.move_slider(explorer, slider, key) == value
+        picture = lesson.changed_image(explorer, picture)
+    lesson.check()
 
 
 def test_lesson_06(open_notebook):

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import lessons
-from answers import RIGHT, WRONG
+from answers import RIGHT, WRONG, but, capstone
 from mixer_lib import MlpMixer, exercises, patchify, unpatchify
 from mixer_lib.exercises import checking
 
@@ -25,7 +25,9 @@ NAMES = dict(torch=torch, nn=nn, F=nn.functional, cross_entropy=nn.functional.cr
 
 
 def find_exercises():
-    """{check: (stub, solution)}, the source of the tagged cells, the check being what the next code cell calls."""
+    """{check: (stub, solution)}, the source of the tagged cells, the check being what the next code cell calls.
+
+    Helpers of a solution stand in the code cells right above it."""
     found = {}
     for pair in lessons.find_pairs():
         if pair.name != pair.text.stem:
@@ -34,7 +36,11 @@ def find_exercises():
             code = [cell for cell in solutions.cells if cell.cell_type == "code"]
             for tag, cell in lessons.exercises(solutions).items():
                 check = re.search(r"exercises\.(check_\w+)\(", code[code.index(cell) + 1].source)[1]
-                found[check] = (stubs[tag].source, cell.source)
+                first = last = solutions.cells.index(cell)
+                while solutions.cells[first - 1].cell_type == "code":
+                    first -= 1
+                solution = "\n".join(cell.source for cell in solutions.cells[first:last + 1])
+                found[check] = (stubs[tag].source, solution)
     return found
 
 
@@ -42,12 +48,12 @@ EXERCISES = find_exercises()
 
 
 def run_cell(source):
-    """The last function that `source` defines; as in a notebook, Python can quote its lines."""
+    """The last function or class that `source` defines; as in a notebook, Python can quote its lines."""
     file = "<cell>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     names = dict(NAMES)
     exec(compile(source, file, "exec"), names)
-    return names[re.findall(r"^def (\w+)", source, re.M)[-1]]
+    return names[re.findall(r"^(?:def|class) (\w+)", source, re.M)[-1]]
 
 
 def written(check, body):
@@ -57,9 +63,16 @@ def written(check, body):
     return run_cell(stub.replace("    ...  # your code here", textwrap.indent(textwrap.dedent(body).strip(), "    ")))
 
 
+def does(check, statements):
+    """An answer that runs `statements`: where a class is asked for, they are its __init__."""
+    if EXERCISES[check][0].startswith("class "):
+        statements = f"def __init__(self, **sizes):\n{textwrap.indent(statements, '    ')}"
+    return written(check, statements)
+
+
 @pytest.fixture
 def message(capsys):
-    """message(check, answer): what the check prints, one line."""
+    """message(check, answer): the last line of what the check prints, which alone says right, wrong or not done."""
     def run(check, answer):
         capsys.readouterr()
         assert getattr(exercises, check)(answer) is None
@@ -113,7 +126,7 @@ def test_wrong_answer_is_told_what_is_wrong(message, check, word, body):
 
 @every_check
 def test_printing_is_not_returning(message, check):
-    said = message(check, written(check, "print('the answer')"))
+    said = message(check, does(check, "print('the answer')"))
     assert said.startswith("○") and "to print is not enough" in said
 
 
@@ -127,7 +140,7 @@ def test_failing_answer_is_reported(message, check):
         "return undefined": "NameError: name 'undefined' is not defined",
         "assert False": "AssertionError",
     }.items():
-        said = message(check, written(check, body))
+        said = message(check, does(check, body))
         assert said.startswith("✗ Exercise") and re.search(says, said), said
 
 
@@ -174,6 +187,52 @@ def test_random_numbers_of_the_lesson_are_left_alone(message, check):
     message(check, run_cell(EXERCISES[check][1]))
     assert torch.equal(state, torch.random.get_rng_state())
 
+
+# ---- the capstone -------------------------------------------------------------------------------------------------
+
+MIXER = capstone.MIXER
+
+
+@pytest.mark.parametrize("changes, stands, says", [
+    ([], ["all 15 parts", "mean and head", "patch embedding, skip", "token mixing:", "channel mixing:",
+          "token mixing before channel mixing", "the stack of blocks", "gradients"], "✓ Exercise 6.4"),
+    ([("nn.Linear(S, D_S)", "nn.Linear(C, D_S)")], [], "✗ .* fc1 of token mixing"),
+    ([("forward", "backward")], ["all 15 parts"], "○ .* returns nothing yet"),
+    ([("return self.head(x)", "print(self.head(x))")], ["all 15 parts"], "○ .* returns nothing yet"),
+    ([("x.mean(dim=1)", "x.sum(dim=1)")], ["all 15 parts"], "✗ .* not their mean"),
+    ([("nn.GELU", "nn.ReLU")], ["all 15 parts", "mean and head", "patch embedding, skip"], "✗ .* ReLU"),
+], ids=["right", "a part is wrong", "only __init__", "it prints", "the end is wrong", "token mixing is wrong"])
+def test_capstone_says_which_parts_are_right(capsys, changes, stands, says):
+    exercises.check_mixer(written("check_mixer", but(MIXER, *changes)))
+    *parts, said = [line for line in capsys.readouterr().out.splitlines() if line[:3] in ("  ·", "✓ E", "✗ E", "○ E")]
+    assert len(parts) == len(stands) and all(map(str.__contains__, parts, stands)), parts
+    assert re.match(says, said), said
+
+
+def test_capstone_compares_exactly(message):
+    """A mistake of a thousandth is seen, wherever it is."""
+    for line in ("x = self.embed(x)", "y = block.norm1(x).mT", "x = x + y.mT", "y = block.norm2(x)", "x = x + y\n",
+                 "x = self.norm(x)", "x = x.mean(dim=1)"):
+        slightly = line.replace(line.rstrip(), line.rstrip() + " * 1.001")
+        said = message("check_mixer", written("check_mixer", but(MIXER, (line, slightly))))
+        assert said.startswith("✗"), line
+
+
+def test_capstone_takes_the_class(message):
+    sizes = dict.fromkeys(["image_size", "patch_size", "in_channels", "num_classes", "num_blocks", "hidden_dim",
+                           "tokens_mlp_dim", "channels_mlp_dim"], 2)
+    assert "the class itself" in message("check_mixer", MlpMixer(**sizes))
+    assert "mixer_lib's MlpMixer" in message("check_mixer", MlpMixer)
+    assert "mixer_lib's Mixer" in message("check_mixer", type("Mixer", (MlpMixer,), {}))
+
+
+def test_capstone_quotes_the_learners_line(message):
+    answer = written("check_mixer", but(MIXER, ("return self.head(x)", "return self.tail(x)")))
+    said = message("check_mixer", answer)
+    assert "forward stopped with AttributeError" in said and "in the line `return self.tail(x)`." in said
+
+
+# ---- what the checks share ----------------------------------------------------------------------------------------
 
 def test_check_that_fails_itself_raises_nothing(capsys):
     @checking.exercise("0.0", "never.")

@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageColor
 
 from mixer_lib import plots, widgets
+from mixer_lib.model import ChannelMixing
 from mixer_lib.plots.card import SHARP, Card
 from mixer_lib.training import History
 
@@ -53,7 +54,10 @@ def test_show_gives_an_image_with_alternative_text(capsys, monkeypatch):
     lambda: plots.training_curves(History(steps=[{"step": 0, "loss": 2.3, "lr": 0.1}])),
     lambda: plots.confusion(np.eye(3, dtype=int), ["a", "b", "c"]),
     lambda: plots.tables({"a": np.eye(3), "b": torch.ones(2, 40)}),
-], ids=["image_row", "patch_grid", "lines", "training_curves", "first step", "confusion", "tables"])
+    lambda: plots.by_depth({"a": [[1, 2]]}, "y"),
+    lambda: plots.functions({"a": ([0, 1], {"b": [2, 3], "c": [4, 5]})}, xlabel="x", ylabel="y"),
+], ids=["image_row", "patch_grid", "lines", "training_curves", "first step", "confusion", "tables", "by_depth",
+        "functions"])
 def test_figures_draw_and_name_their_axes(draw):
     figure = draw()
     assert decode(plots.to_png(figure)).std() > 1                       # something is on it
@@ -128,6 +132,144 @@ def test_patch_explorer_frames_the_pixel(patch, number):
     assert ((columns.min() + columns.max()) / 2 - 10) // 32 == column
 
 
+DETECTORS = {"brightness": np.full((4, 4), 0.25), "right minus left": np.tile([-1.0, -1.0, 1.0, 1.0], (4, 1))}
+
+
+@pytest.mark.parametrize("patch, channel", [(0, 0), (3, 1), (2, 1)])
+def test_embedding_explorer_multiplies_and_marks(patch, channel):
+    """Where a pixel is black, its product is white; where it is white, its product has the color of its weight."""
+    image = (COLOR[0] > 128).float()
+    picture = np.asarray(plots.embedding_explorer(image, DETECTORS, patch, channel)).astype(int)
+    row, column = divmod(patch, 2)
+    pixels = image[4 * row:4 * row + 4, 4 * column:4 * column + 4]
+    assert 0 < pixels.sum() < 16
+    for (y, x), lit in np.ndenumerate(pixels):
+        shown, weight, product = (picture[SHARP * (36 + 35 * y + 17), SHARP * (left + 35 * x + 17)]
+                                  for left in (234, 404, 574))
+        assert shown.tolist() == [255 * lit] * 3
+        assert product.tolist() == (weight.tolist() if lit else [255] * 3)
+        assert np.sign(weight[0] - weight[2]) == np.sign(list(DETECTORS.values())[channel][y, x])   # orange, blue
+    down, across = 270 / 4, 148 / 2
+    for s, c in np.ndindex(4, 2):
+        token = (image[s // 2 * 4:, s % 2 * 4:][:4, :4].numpy() * list(DETECTORS.values())[c]).sum()
+        cell = picture[round(SHARP * (34 + down * (s + 0.2))), round(SHARP * (762 + across * (c + 0.5)))]
+        assert np.sign(cell[0] - cell[2]) == np.sign(token)
+    for color, part, x0, y0, width, height in (
+            (plots.ORANGE, slice(0, 225), 10 + 98 * column, 34 + 98 * row, 98, 98),                 # in the image
+            (plots.ORANGE, slice(745, 920), 762, 34 + down * patch, 148, down),                     # in the table
+            (plots.BLUE, slice(745, 920), 762 + across * channel, 34 + down * patch, across, down)):
+        framed = colored(picture, color)
+        framed[:, :part.start * SHARP] = framed[:, part.stop * SHARP:] = False
+        rows, columns = (axis / SHARP for axis in np.nonzero(framed))
+        if color == plots.BLUE or part.start == 0:
+            assert [columns.min(), columns.max()] == pytest.approx([x0 - 2, x0 + width + 2], abs=1)
+        assert [rows.min(), rows.max()] == pytest.approx([y0 - 2, y0 + height + 2], abs=1)
+
+
+def test_functions_draw_each_panel_on_axes_of_its_own():
+    x = np.linspace(-1, 1, 5)
+    two, one = plots.functions({"two": (x, {"a": x, "b": 10 * x}), "one": (2 * x, {"c": x / 1000})}, "z", "y").axes
+    assert [line.get_label() for line in two.lines] == ["a", "b"] == [t.get_text() for t in two.get_legend().texts]
+    assert (one.lines[0].get_xdata() == 2 * x).all() and (one.lines[0].get_ydata() == x / 1000).all()
+    assert two.get_ylim()[1] > 10 and one.get_ylim()[1] < 0.01 and one.get_legend() is None
+
+
+@pytest.fixture
+def mlp():
+    torch.manual_seed(0)
+    mlp = ChannelMixing(3, 4)
+    torch.nn.init.normal_(mlp.fc2.weight)
+    return mlp
+
+
+@pytest.mark.parametrize("token", [[4.0, 4.0, 0.0], [-8.0, 1.0, 12.0], [0.0, 0.0, 0.0]])
+def test_token_explorer_bars_are_the_numbers(token, mlp):
+    token, norm = torch.tensor(token), torch.nn.LayerNorm(3, eps=1e-6)
+    picture = plots.token_explorer(token, norm, mlp)
+    before = mlp.fc1(norm(token))
+    answer = mlp(norm(token))
+    left = 16
+    for values, frames, top in ((token, None, 13), (norm(token), None, 1.6), (mlp.gelu(before), before, 1.6),
+                                (answer, None, 1.6), (token + answer, token, 13)):
+        for i, value in enumerate(values.tolist()):
+            x = round((left + 20 + 40 * i) * SHARP)                     # the middle of the bar
+            orange, blue, gray = (colored(picture, c)[:, x] for c in (plots.ORANGE, plots.BLUE, plots.GRAY))
+            length = min(90, 90 * abs(value) / top) * SHARP
+            assert (orange if value > 0 else blue).sum() == pytest.approx(length, abs=3 * SHARP)
+            assert not (blue if value > 0 else orange).any()
+            assert not orange[160 * SHARP + 2:].any() and not blue[:160 * SHARP - 2].any()
+            if frames is not None and abs(frames[i]) > 0.1:
+                end = round((160 - 90 * frames[i].item() / top) * SHARP)
+                assert gray[end - SHARP:end + SHARP + 1].any()
+        left += 40 * len(values) + 58
+
+
+COLUMNS = {"up": np.array([0.0, 2, -3, 1]), "down": -np.array([0.0, 2, -3, 1])}
+UNITS = {"all": np.ones(4), "right": np.array([0.0, 1, 0, 1]), "nothing": np.array([1.0, 0, 0, 0])}
+
+
+@pytest.mark.parametrize("channel, unit, total", [("up", "right", 3), ("down", "right", -3), ("up", "all", 0),
+                                                  ("down", "nothing", 0)])
+def test_token_unit_explorer_multiplies_place_by_place_and_adds_up(channel, unit, total):
+    picture = plots.token_unit_explorer(COLOR, COLUMNS, UNITS, channel, unit)
+    pixels = np.asarray(picture).astype(int)
+    panels = COLUMNS[channel], UNITS[unit], COLUMNS[channel] * UNITS[unit]
+    for panel, values in enumerate(panels, start=1):
+        for s, value in enumerate(values):
+            x, y = 10 + 238 * panel + 92 * (s % 2) + 12, 34 + 92 * (s // 2) + 12
+            red, _, blue = pixels[SHARP * y, SHARP * x]
+            assert np.sign(red - blue) == np.sign(value)                # orange above 0, blue below, white at 0
+    bar = slice(SHARP * 250, SHARP * 270)
+    for color, sign in ((plots.ORANGE, 1), (plots.BLUE, -1)):
+        columns = np.nonzero(colored(picture, color)[bar].any(axis=0))[0] / SHARP
+        if sign * total > 0:                                            # 3 is the largest: the whole length, 220
+            assert sorted([columns[0], columns[-1]]) == pytest.approx(sorted([640, 640 + sign * 220]), abs=1.5)
+        else:
+            assert len(columns) == 0
+
+
+STRENGTHS = np.stack([np.eye(4), np.eye(4) + [[0, 0, 1e-9, 0.5]] * 4, np.arange(16.0).reshape(4, 4) + 1])   # [3, S, S]
+
+
+@pytest.mark.parametrize("patch, depth", [(0, 0), (3, 1), (2, 1), (1, 2)])
+def test_influence_explorer_colors_what_moves_with_the_patch(patch, depth):
+    picture = plots.influence_explorer(COLOR, STRENGTHS, 4, patch, depth)
+    pixels = np.asarray(picture).astype(int)
+
+    def cells(x, y, side):
+        """The color of each token's cell in a map, near its upper left corner, away from numbers and frames."""
+        return [pixels[round(SHARP * (y + (j // 2 + 0.2) * side / 2)), round(SHARP * (x + (j % 2 + 0.2) * side / 2))]
+                for j in range(4)]
+
+    for d, maps in enumerate([(618, 34, 68), (720, 34, 68), (822, 34, 68)]):
+        for place in [maps, (300, 34, 256)] if d == depth else [maps]:
+            strengths = STRENGTHS[d, :, patch]                          # of all tokens, by this patch
+            shown = cells(*place)
+            assert [(color == 255).all() for color in shown] == (strengths == 0).tolist()
+            darkness = np.array([-color.sum() for color in shown])
+            assert (np.argsort(darkness, kind="stable") == np.argsort(strengths, kind="stable")).all()
+            assert darkness[strengths.argmax()] == -(0 + 0x26 + 0x3D)   # the darkest blue is the strongest
+    row, column = divmod(patch, 2)
+    for left in (10, 300):                                              # the patch is framed, in image and tokens
+        framed = colored(picture, plots.ORANGE)
+        framed[:, :(left - 8) * SHARP] = framed[:, (left + 264) * SHARP:] = False
+        rows, columns = (axis / SHARP for axis in np.nonzero(framed))
+        assert (rows.min() + rows.max()) / 2 == pytest.approx(34 + 128 * row + 64, abs=1)
+        assert (columns.min() + columns.max()) / 2 == pytest.approx(left + 128 * column + 64, abs=1)
+    blue = np.nonzero(colored(picture, plots.BLUE)[:, 590 * SHARP:].sum(axis=0) > 60 * SHARP)[0] / SHARP + 590
+    assert [blue.min(), blue.max()] == pytest.approx([616 + 102 * depth, 688 + 102 * depth], abs=1)
+
+
+def test_by_depth_draws_a_line_a_run():
+    figure = plots.by_depth({"a": [[1, 10, 100], [2, 20, 200]], "b": np.ones((1, 3))}, "size", log=True)
+    axis, = figure.axes
+    assert [line.get_ydata().tolist() for line in axis.lines] == [[1, 10, 100], [2, 20, 200], [1, 1, 1]]
+    assert axis.lines[0].get_color() == axis.lines[1].get_color() != axis.lines[2].get_color()
+    assert [text.get_text() for text in axis.get_legend().texts] == ["a", "b"]
+    assert (axis.get_yscale(), axis.get_ylabel(), axis.get_xlabel()) == ("log", "size", "depth (blocks)")
+    assert plots.by_depth({"a": [[0, 1]]}, "share").axes[0].get_yscale() == "linear"
+
+
 # Widgets
 
 def test_patch_explorer_widget_shows_what_its_sliders_say():
@@ -143,6 +285,42 @@ def test_patch_explorer_widget_shows_what_its_sliders_say():
     assert (patch.max, number.max, patch.value) == (3, 47, 3)
     assert picture.value == plots.to_png(plots.patch_explorer(COLOR, 4, 3, 11))
     assert problems == []                                               # none flashes up on the way
+
+
+def test_embedding_explorer_widget_shows_what_its_sliders_say():
+    image = COLOR[0] / 255
+    patch, channel, picture, problem = widgets.embedding_explorer(image, DETECTORS).children
+    assert patch.max == 3
+    for s, c in ((3, 0), (3, 1), (0, 1)):
+        patch.value, channel.value = s, c
+        assert picture.value == plots.to_png(plots.embedding_explorer(image, DETECTORS, s, c)) and not problem.value
+
+
+def test_token_explorer_widget_shows_what_its_sliders_say(mlp):
+    tokens, norm = torch.tensor([[4.0, 4.0, 0.0], [8.0, 0.0, 0.0]]), torch.nn.LayerNorm(3, eps=1e-6)
+    token, times, plus, picture, problem = widgets.token_explorer(tokens, norm, mlp).children
+    assert picture.value == plots.to_png(plots.token_explorer(tokens[0], norm, mlp)) and token.max == 1
+    for values in [(1, 1, 0), (1, 0.5, 0), (1, 0.5, -2), (0, -1, 4)]:
+        token.value, times.value, plus.value = values
+        shown = values[1] * tokens[values[0]] + values[2]
+        assert picture.value == plots.to_png(plots.token_explorer(shown, norm, mlp)) and not problem.value
+
+
+def test_token_unit_explorer_widget_shows_what_its_sliders_say():
+    channel, unit, picture, problem = widgets.token_unit_explorer(COLOR, COLUMNS, UNITS).children
+    for c, u in (("down", "all"), ("down", "right"), ("up", "nothing")):
+        channel.value, unit.value = c, u
+        assert picture.value == plots.to_png(plots.token_unit_explorer(COLOR, COLUMNS, UNITS, c, u))
+        assert not problem.value
+
+
+def test_influence_explorer_widget_shows_what_its_sliders_say():
+    patch, depth, picture, problem = widgets.influence_explorer(COLOR, torch.from_numpy(STRENGTHS), 4).children
+    assert (patch.max, depth.max, depth.value) == (3, 2, 1)
+    for values in [(3, 0), (0, 2), (2, 1)]:
+        patch.value, depth.value = values
+        assert picture.value == plots.to_png(plots.influence_explorer(COLOR, STRENGTHS, 4, *values))
+        assert not problem.value
 
 
 def test_cost_explorer_redraws_for_every_control():

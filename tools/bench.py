@@ -20,6 +20,7 @@ from PIL import Image
 from mixer_lib import create_model, plots
 from mixer_lib.configs import MODELS, cost_by_part
 from mixer_lib.data import Dataset, batches, load_dataset
+from mixer_lib.model import ChannelMixing
 from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, train_step
 
 ROUNDS = 15
@@ -108,8 +109,14 @@ def training(data):
 def pictures(data):
     """Milliseconds to draw what a widget shows, median and 95th percentile."""
     probabilities = [0.1] * 10
+    columns = {name: torch.randn(16) for name in "abcd"}
+    gray, detectors = data.train_images[0].float().mean(0) / 255, {name: torch.randn(8, 8) for name in "abcd"}
     for name, draw in {
         "patch explorer": lambda: plots.patch_explorer(data.train_images[0], 4, 5, 6),
+        "embedding explorer": lambda: plots.embedding_explorer(gray, detectors, 5, 1),
+        "token explorer": lambda: plots.token_explorer(torch.randn(3), torch.nn.LayerNorm(3), ChannelMixing(3, 4)),
+        "token unit explorer": lambda: plots.token_unit_explorer(data.train_images[0], columns, columns, "a", "b"),
+        "influence explorer": lambda: plots.influence_explorer(data.train_images[0], torch.rand(9, 16, 16), 8, 5, 1),
         "cost explorer": lambda: plots.cost_split(cost_by_part(MODELS["B/16"])),
         "prediction browser": lambda: plots.prediction(data.train_images[0], probabilities, data.classes, truth=0),
     }.items():

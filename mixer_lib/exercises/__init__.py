@@ -1,6 +1,12 @@
 """The checks of the exercises, a file a lesson: each tries an answer on small cases and says at once what is wrong."""
 
+from .capstone import check_mixer
 from .checking import reveal
+from .lesson_00 import check_best_class, check_in_doubt
 from .lesson_01 import check_find_pixel, check_patchify_channels_last, check_table_shape, check_unpatchify
+from .lesson_02 import check_count_embedding, check_embed, check_from_released, check_red_on_the_left
+from .lesson_03 import check_channel_mixing, check_layer_norm, check_mixes_tokens
+from .lesson_04 import check_from_column_order, check_shift_weights, check_token_mixing, check_token_mlp_parameters
+from .lesson_05 import check_gradient_by_depth, check_layers_to_reach, check_mixer_block
 from .lesson_06 import check_classify, check_count_parameters, check_design
 from .lesson_07 import check_accuracy, check_confusion_matrix, check_train_step

@@ -35,7 +35,7 @@ def check_classify(classify):
         "return the logits as they are: the loss applies the log-softmax itself.": logits.log_softmax(dim=1),
         "this is the predicted class; return the logits, from which it follows.": logits.argmax(dim=1),
     }
-    compare(ask(classify, tokens, norm, head), logits, wrong, "Compare with `forward` of `MyMixer` in the lesson.")
+    compare(ask(classify, tokens, norm, head), logits, wrong, "Compare with `forward` of `MyClassifier` in the lesson.")
 
 
 @exercise("6.2", "you can count any Mixer to the last parameter.")

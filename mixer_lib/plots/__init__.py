@@ -6,5 +6,13 @@ readable in a light and in a dark notebook.
 
 from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_pixels, show, to_png
 from .charts import confusion, cost_split, lines, prediction, training_curves
-from .layers import tables
+from .layers import (
+    by_depth,
+    embedding_explorer,
+    functions,
+    influence_explorer,
+    tables,
+    token_explorer,
+    token_unit_explorer,
+)
 from .patches import image_row, patch_explorer, patch_grid

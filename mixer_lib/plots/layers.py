@@ -2,11 +2,16 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.colors import LinearSegmentedColormap
+
+from ..model import patchify
+from .base import BLUE, GRAY, GREEN, ORANGE, as_pixels
+from .card import Card
 
 # Signed numbers: blue below zero, white, orange above. Strengths: white is exactly 0, the least of the others is blue.
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#004C78", "#0072B2", "#8CC4E6", "white", "#F5B98A", "#D55E00",
-                                                      "#8F3F00"])
+                                                      "#8F3F00"], N=257)      # odd: the middle one is white
 STRENGTH = LinearSegmentedColormap.from_list("strength", ["#C6DFF0", "#4FA3D1", "#0072B2", "#00263D"])
 
 
@@ -40,4 +45,207 @@ def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
         axis.tick_params(which="both", length=0, labelsize=8)
         axis.set_xlabel(xlabel)
     axes[0, 0].set_ylabel(ylabel)
+    return figure
+
+
+def signed_pixels(table, top):
+    """Signed numbers as pixels, uint8 [..., 3]: blue at -top, white at 0, orange at top."""
+    return (255 * SIGNED(0.5 + table / (3 * top))[..., :3]).round().astype(np.uint8)
+
+
+def embedding_explorer(image, detectors, patch, channel):
+    """Picture of how one number of a token is made: a patch's pixels times a detector's weights, added up.
+
+    image: gray, [H, W] in 0..1. detectors: {name: weights [P, P]}. patch, channel: the row s (orange) and the column c
+    (blue) of the table of tokens, [S, C], to mark; there each column has a color scale of its own."""
+    image, weights = np.asarray(image), np.stack([np.asarray(weight) for weight in detectors.values()])     # [C, P, P]
+    (C, P, _), (height, width) = weights.shape, image.shape
+    table = patchify(torch.as_tensor(image)[None, None], P)[0].numpy()              # [S, D]
+    tokens = table @ weights.reshape(C, -1).T                                       # [S, C]
+    pixels, top = table[patch].reshape(P, P), np.abs(weights[channel]).max()
+    products = pixels * weights[channel]
+    card, unit, (row, column) = Card(920, 326), 196 / width, divmod(patch, width // P)
+
+    card.text(10, 10, f"image, {height} x {width} pixels")
+    card.pixels(as_pixels(image), 10, 34, 196, unit * height)
+    card.box(10 + unit * P * column, 34 + unit * P * row, unit * P, unit * P, outline=ORANGE)
+    for x, sign, title, panel, color in (
+            (232, "", f"patch {patch}", as_pixels(pixels), ORANGE),
+            (402, "x", f"weights, channel {channel}", signed_pixels(weights[channel], top), BLUE),
+            (572, "=", "pixel x weight", signed_pixels(products, top), GRAY)):
+        card.text(x - 13, 106, sign, size=18, anchor="mm")
+        card.text(x, 10, title)
+        card.pixels(panel, x + 2, 36, 140, 140)                                     # a white line, then the frame
+        card.box(x, 34, 144, 144, outline=color, stroke=2)
+    for y, line in ((202, f"channel {channel} is {list(detectors)[channel]}"),
+                    (230, f"orange adds up to {products[products > 0].sum():.3f}, "
+                          f"blue to {products[products < 0].sum():.3f} (rounded)"),
+                    (258, f"together: tokens[{patch}, {channel}] = {tokens[patch, channel]:.2f}")):
+        card.text(232, y, line, size=16)
+
+    card.text(762, 10, f"tokens, [S, C] = [{len(tokens)}, {C}]")
+    across, down = 148 / C, 270 / len(tokens)
+    card.pixels(signed_pixels(tokens, 1.5 * np.abs(tokens).max(axis=0)), 762, 34, 148, 270)
+    for (s, c), value in np.ndenumerate(tokens.round(2) + 0.0):                     # + 0.0 turns -0.00 into 0.00
+        card.text(762 + across * (c + 0.85), 34 + down * (s + 0.5), f"{value:.2f}", size=11, anchor="rm")
+        card.text(755, 34 + down * (s + 0.5), "" if c else str(s), size=10, color=GRAY, anchor="rm")
+        card.text(762 + across * (c + 0.5), 308, "" if s else str(c), size=10, color=GRAY, anchor="ma")
+    card.box(762, 34 + down * patch, 148, down, outline=ORANGE)
+    card.box(762 + across * channel, 34 + down * patch, across, down, outline=BLUE)
+    return card.image
+
+
+def functions(panels, xlabel, ylabel):
+    """Figure of smooth curves side by side, each panel with axes of its own. panels: {title: (x values, {name: y
+    values})}; a panel of one curve goes without its name."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels), 3), squeeze=False, layout="constrained")
+    for axis, (title, (x, curves)) in zip(axes[0], panels.items(), strict=True):
+        for (name, y), color, dashes in zip(curves.items(), (BLUE, ORANGE, GREEN), ("-", "--", ":"), strict=False):
+            axis.plot(x, y, color=color, linestyle=dashes, linewidth=1.8, label=name)
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel(xlabel)
+        axis.grid(color="#DDDDDD")
+        axis.spines[["top", "right"]].set_visible(False)
+        if len(curves) > 1:
+            axis.legend(frameon=False)
+    axes[0, 0].set_ylabel(ylabel)
+    return figure
+
+
+def token_explorer(token, norm, mlp):
+    """Picture of one token [C] on its way through channel mixing, a bar a number: orange above 0, blue below.
+
+    norm, mlp: modules, mlp with fc1, gelu and fc2. Gray frames are the hidden units before the GELU, and the token
+    before the answer is added. The first and the last panel have one scale, those between them another."""
+    with torch.no_grad():
+        normed = norm(token)                                                        # [C]
+        before = mlp.fc1(normed)                                                    # [D_C]
+        hidden = mlp.gelu(before)
+        answer = mlp.fc2(hidden)                                                    # [C]
+    card, left = Card(900, 312), 16
+
+    def bar(x, value, top, **style):
+        height = max(-90, min(90, 90 * value / top))
+        if abs(height) >= 1:
+            card.box(x, 160 - max(height, 0), 26, abs(height), **style)
+
+    for title, values, frames, top in (
+            ("token", token, None, 13), ("after LayerNorm", normed, None, 1.6),
+            ("hidden units, after GELU", hidden, before, 1.6), ("the MLP's answer", answer, None, 1.6),
+            ("token + answer", token + answer, token, 13)):
+        card.text(left, 10, title)
+        card.text(left + 20 * len(values), 302, "unit" if values is hidden else "channel", color=GRAY, anchor="ms")
+        card.line(left, 160, left + 40 * len(values), 160, GRAY)
+        for i, value in enumerate(values.tolist()):
+            x = left + 7 + 40 * i
+            bar(x, value, top, fill=ORANGE if value > 0 else BLUE)
+            if frames is not None:
+                bar(x, float(frames[i]), top, outline=GRAY, stroke=1)
+            card.text(x + 13, 52, f"{round(value, 2) + 0.0:.2f}", size=13, anchor="mm")
+            card.text(x + 13, 272, str(i), size=13, color=GRAY, anchor="mm")
+        left += 40 * len(values) + 58
+    return card.image
+
+
+def token_unit_explorer(image, channels, units, channel, unit):
+    """Picture of a hidden unit of token mixing at work on one channel: its weights, place by place, and the sum.
+
+    image: [C_in, H, W], square. channels: {name: [S]}, columns of the table. units: {name: [S]}, rows of fc1's
+    weights. channel, unit: the names of those to show. The bar at the bottom has one scale for all of them."""
+    numbers, weights = np.asarray(channels[channel], dtype=float), np.asarray(units[unit], dtype=float)
+    most = np.abs(np.stack([*channels.values()]) @ np.stack([*units.values()]).T).max() or 1.0
+    card, side, step, per_row = Card(920, 308), 184, 238, round(len(numbers) ** 0.5)
+
+    def panel(place, title, pixels, values=()):
+        x, cell = 10 + place * step, side / per_row
+        card.text(x, 10, title)
+        card.pixels(pixels, x, 34, side, side)
+        for i in range(per_row + 1):
+            card.line(x + i * cell, 34, x + i * cell, 34 + side, "#BBBBBB")
+            card.line(x, 34 + i * cell, x + side, 34 + i * cell, "#BBBBBB")
+        for s, value in enumerate(values):
+            row, column = divmod(s, per_row)
+            card.text(x + (column + 0.5) * cell, 34 + (row + 0.5) * cell, f"{round(value, 2) + 0.0:g}", anchor="mm")
+
+    panel(0, "image", as_pixels(image))
+    for place, (title, values) in enumerate({f"channel: {channel}": numbers, f"unit: {unit}": weights,
+                                             "channel x unit": numbers * weights}.items(), start=1):
+        pixels = signed_pixels(values.reshape(per_row, per_row), 1.5 * np.abs(values).max() or 1.0)
+        panel(place, title, pixels, values)
+        card.text(10 + place * step - (step - side) / 2, 34 + side / 2, " x="[place - 1], size=24, anchor="mm")
+    total, middle = numbers @ weights, 640
+    length = 220 * total / most
+    card.text(10, 260, f"the {len(numbers)} products, added up: {round(total, 2) + 0.0:.2f}", size=16, anchor="lm")
+    card.box(middle + min(length, 0), 248, abs(length), 24, fill=ORANGE if total > 0 else BLUE)
+    card.line(middle, 240, middle, 280, "black")
+    card.text(middle, 284, "0", anchor="ma")
+    return card.image
+
+
+def influence_explorer(image, strengths, patch_size, patch, depth):
+    """Picture of which tokens move when one patch does: the patch, the tokens at one depth, and all depths in small.
+
+    image: [C_in, H, W]. strengths: [depths, S, S], entry [d, j, i] how strongly token j at depth d moves with patch i.
+    White is exactly 0; every depth has a scale of its own, its darkest token the one that moves most."""
+    moved = np.asarray(strengths, dtype=float)[:, :, patch]                         # [depths, S]
+    columns = image.shape[-1] // patch_size
+    rows = moved.shape[1] // columns
+    card, side, here = Card(920, 330), 256, divmod(patch, columns)
+
+    def grid(d, x, y, side):
+        values = moved[d].reshape(rows, columns)
+        colors = np.ones((rows, columns, 3))
+        colors[values != 0] = STRENGTH(values[values != 0] / values.max())[:, :3]
+        card.pixels((255 * colors).round().astype(np.uint8), x, y, side, side)
+        card.box(x, y, side, side, outline="#BBBBBB", stroke=1)
+        return values
+
+    def mark(x, y, side, stroke=3):
+        card.box(x + here[1] * side / columns, y + here[0] * side / rows, side / columns, side / rows,
+                 outline=ORANGE, stroke=stroke)
+
+    card.text(10, 10, f"image: move patch {patch}")
+    card.pixels(as_pixels(image), 10, 34, side, side)
+    for i in range(1, columns):
+        card.line(10 + i * side / columns, 34, 10 + i * side / columns, 34 + side, "#BBBBBB")
+    for i in range(1, rows):
+        card.line(10, 34 + i * side / rows, 10 + side, 34 + i * side / rows, "#BBBBBB")
+    mark(10, 34, side)
+    card.text(300, 10, f"tokens at depth {depth}: how strongly each moves")
+    values = grid(depth, 300, 34, side)
+    for (row, column), value in np.ndenumerate(values if columns <= 8 else values[:0]):
+        number = "0" if value == 0 else "<0.1" if value < 0.05 else f"{value:.1f}"
+        card.text(300 + (column + 0.5) * side / columns, 34 + (row + 0.5) * side / rows, number, anchor="mm",
+                  size=13 if columns <= 5 else 10, color="white" if value > 0.45 * values.max() else "black")
+    mark(300, 34, side)
+
+    across = max(3, int(np.ceil(len(moved) ** 0.5)))
+    step = 306 / across
+    card.text(600, 10, "every depth")
+    for d in range(len(moved)):
+        x, y, small = 600 + d % across * step, 34 + d // across * (step - 12), step - 34
+        card.text(x, y + small / 2, str(d), size=13, color=BLUE if d == depth else GRAY, anchor="lm")
+        grid(d, x + 18, y, small)
+        mark(x + 18, y, small, stroke=1)
+        if d == depth:
+            card.box(x + 18, y, small, small, outline=BLUE)
+    share = moved[depth, patch] ** 2 / (moved[depth] ** 2).sum()
+    card.text(10, 304, f"patch {patch} moves {np.count_nonzero(moved[depth])} of {moved.shape[1]} tokens at depth "
+                       f"{depth}; {share:.0%} of the movement (squared) is its own token's; the darkest cell is "
+                       f"{values.max():.1f}")
+    return card.image
+
+
+def by_depth(curves, ylabel, xlabel="depth (blocks)", log=False):
+    """Figure of what is measured at every depth, from 0 on. curves: {name: [runs, depths]}, a line a run; log: the y
+    axis is logarithmic."""
+    figure, axis = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
+    for (name, runs), color, marker in zip(curves.items(), (BLUE, ORANGE, GREEN, GRAY), "os^D", strict=False):
+        drawn = [axis.plot(run, color=color, marker=marker, markersize=3, linewidth=1)[0] for run in runs]
+        drawn[0].set_label(name)
+    axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(color="#DDDDDD")
+    axis.legend(frameon=False)
     return figure

@@ -12,9 +12,9 @@
 # *After this lesson you can turn any image into the table of patches that a Mixer reads, turn it back, and tell by
 # eye when the cutting went wrong.*
 #
-# **About 25 minutes, with the exercises 55.** You need: Python, and to have met a PyTorch tensor once. Nothing else.
+# **About 25 minutes, with the exercises 55.** You need: Python, and to have met a PyTorch tensor once.
 #
-# Next: [6 · The classifier](06_classifier.ipynb)
+# Previous: [0 · Start here](00_start_here.ipynb). Next: [2 · The patch embedding](02_patch_embedding.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
@@ -22,9 +22,9 @@
 # - cut an image into patches in three ways (by hand, with a loop, with `reshape` and `permute`) and see them agree;
 # - predict the shape of the table, `[S, D]`, for any image;
 # - follow a pixel of the image into its table, and put a table back together into an image;
+# - tell two orders of the numbers inside a patch apart;
 # - recognize two wrong ways of cutting that still give the right shape.
 #
-# Run the cells from the top with <kbd>Shift</kbd>+<kbd>Enter</kbd>. Change things and run again: nothing can break.
 
 # %%
 import torch
@@ -214,8 +214,13 @@ tables = my_patchify(cifar.train_images[:100], 8)
 tables.shape
 
 # %% [markdown]
-# One hundred images, $S = 4 \cdot 4 = 16$ patches each, and $D = 3 \cdot 8 \cdot 8 = 192$ numbers a patch. Check it
-# against the loop, one channel at a time:
+# One hundred images, $S = 4 \cdot 4 = 16$ patches each, and $D = 3 \cdot 8 \cdot 8 = 192$ numbers a patch. In a picture, with
+# the three colors of a pixel drawn as one square:
+#
+# ![Left, the horse cut into 4 by 4 patches, numbered from 0 to 15 along the rows; patch 5 is framed in orange. Right, a table
+# of 16 rows, each a patch's pixels side by side, line after line; row 5 is framed in orange](../figures/patch_grid.svg)
+#
+# Check it against the loop, one channel at a time:
 
 # %%
 for channel in range(3):
@@ -237,6 +242,36 @@ horse[1, 8, 14]
 
 # %% [markdown]
 # Exercise 1.2 asks you for the rule.
+#
+# ## The order inside a patch
+#
+# Why channel first? It is a choice, and other people choose otherwise. Many image files and programs keep the three colors
+# of a pixel together: (row, column, channel) in place of our (channel, row, column). Here is patch 5 as a vector, that is, a
+# plain list of numbers, in both orders:
+
+# %%
+patch = horse[:, 8:16, 8:16]                            # [3, 8, 8]: patch 5
+channel_first = patch.flatten()                         # [192]
+channel_last = patch.permute(1, 2, 0).flatten()         # [8, 8, 3] -> [192]
+print("channel first:", channel_first[:9].tolist())
+print("channel last: ", channel_last[:9].tolist())
+assert torch.equal(channel_first, my_patchify(horse[None], 8)[0, 5])
+
+# %% [markdown]
+# The first begins with nine red values, eight of them from one line of the picture. The second takes red, green, blue of
+# one pixel, then red, green, blue of the next. The numbers are the same, in another order, and that order is the same for
+# every patch:
+
+# %%
+order = torch.arange(192).reshape(3, 8, 8).permute(1, 2, 0).flatten()   # who comes when
+print(order[:9].tolist())
+assert torch.equal(channel_last, channel_first[order])
+
+# %% [markdown]
+# Which order is better? Neither. What follows in lesson 2 gives each of the $D$ places a weight of its own, and a weight
+# does not care where in the list it stands. But weights that were learned with one order and are used with the other meet
+# the wrong numbers, nearly all of them, and again no error is raised. Whoever publishes weights has to say which order they
+# are for. Ours is the one of PyTorch's convolutions, and lesson 2 makes use of that.
 #
 # ## Two more roads to the same table
 #
@@ -384,7 +419,7 @@ exercises.check_find_pixel(find_pixel)
 # <details><summary>Hint</summary>
 #
 # `row // P` is the line of the grid, `row % P` the line inside the patch. The table's rows count patches: all of one line
-# of the grid before the next. The numbers inside a row count (channel, line, column): a channel is worth $P \cdot P$
+# of the grid before the next. The numbers inside a row count (channel, row, column): a channel is worth $P \cdot P$
 # numbers, a line is worth $P$, a column is worth 1.
 #
 # </details>
@@ -426,7 +461,7 @@ exercises.check_patchify_channels_last(patchify_channels_last)
 #
 # ### 1.4 Put it back together · hard · 10 minutes
 #
-# Write the inverse of `patchify` (the lesson's, with each row of the table in the order channel, line, column) for images
+# Write the inverse of `patchify` (the lesson's, with each row of the table in the order channel, row, column) for images
 # of any size.
 
 # %% tags=["exercise-4"]
@@ -460,8 +495,10 @@ exercises.check_unpatchify(my_unpatchify)
 # - You cut an image into patches by hand, with a loop, and by **split, permute, merge**; all three agree, and so do two
 #   kinds of `unfold`.
 # - The table is `[S, D]` with $S = (H/P)(W/P)$ patches and $D = C_{in} P^2$ numbers a patch.
-# - Patches are in raster order; inside a patch the order is (channel, line, column). You followed a pixel into the table,
-#   and nothing is lost: `unpatchify` puts the table back together.
+# - Patches are in raster order. You followed a pixel into the table, and nothing is lost: `unpatchify` puts the table back
+#   together.
+# - Inside a patch our order is (channel, row, column); the other order in use, (row, column, channel), holds the same
+#   numbers, and weights learned for one are useless for the other.
 # - A wrong `reshape` or `permute` keeps the shape and destroys the picture. Look at what you cut.
 #
 # ## Quiz
@@ -498,5 +535,4 @@ exercises.check_unpatchify(my_unpatchify)
 # - [`mixer_lib/model.py`](../mixer_lib/model.py): `patchify` and `unpatchify`.
 # - The [glossary](glossary.md) holds every new word of the course in a sentence.
 #
-# Next: [6 · The classifier](06_classifier.ipynb) puts a network behind the table and counts what it costs. (Lessons 2 to
-# 5, which build the layers in between, are being written.)
+# Next: [2 · The patch embedding](02_patch_embedding.ipynb).

@@ -9,21 +9,20 @@
 # %% [markdown]
 # # 6 · The classifier: from a table to a verdict, and what it all costs
 #
-# *After this lesson you can assemble the whole MLP-Mixer from its parts, say what its first loss must be before you run it, and count any
-# Mixer of the paper to the last parameter.*
+# *After this lesson you can write the whole MLP-Mixer from an empty cell, say what its first loss must be before you run
+# it, and count any Mixer of the paper to the last parameter.*
 #
-# **About 25 minutes, with the exercises 50.** You need: [lesson 1](01_patches.ipynb), and to have
-# seen a PyTorch `nn.Module`.
+# **About 30 minutes, with the exercises 100, 45 of them for the capstone.** You need: [lesson 5](05_mixer_layer.ipynb).
 #
-# Previous: [1 · Patches](01_patches.ipynb) · Next: [7 · Train on MNIST](07_train_mnist.ipynb)
+# Previous: [5 · The Mixer block](05_mixer_layer.ipynb) · Next: [7 · Train on MNIST](07_train_mnist.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
 #
-# - turn a table of tokens into class scores: LayerNorm, mean, one linear layer;
+# - turn a table of tokens into class scores: by hand, with a loop, with tensors, as a module;
 # - predict the first loss of an untrained classifier, $\ln K$, and see why the head starts at zero;
-# - assemble the whole Mixer and get the same logits as `mixer_lib.MlpMixer`;
-# - count the seven models of the paper exactly, and see how parameters and work grow with the sizes.
+# - assemble the whole Mixer, see that it gives the library's numbers, and take the first training steps;
+# - count the seven models of the paper exactly, and say how parameters and work grow with the sizes.
 
 # %%
 import math
@@ -31,115 +30,176 @@ import math
 import torch
 from torch import nn
 
-from mixer_lib import plots
+from mixer_lib import create_model, plots
 from mixer_lib.data import load_dataset, normalize
-
-# %% [markdown]
-# ## Where we stand
-#
-# From lesson 1 you know the table of patches, `[S, D]`. What happens next, in short (lessons 2 to 5, which build these
-# parts, are being written):
-#
-# 1. The **patch embedding**, one linear layer, turns each patch of $D$ numbers into a **token** of $C$ numbers, called
-#    channels (not to be confused with the color channels): `[S, D]` → `[S, C]`. All patches share its weights.
-# 2. An **MLP** (multi-layer perceptron) here is always: linear layer, GELU (a smooth switch, $\max(0, x)$ with a rounded
-#    corner), linear layer.
-# 3. A **Mixer block** takes a table `[S, C]` and gives one of the same shape. In it, one MLP works on the columns of the
-#    table, so that tokens exchange what they know (**token mixing**), and a second one on its rows (**channel mixing**).
-#    Before each MLP stands a LayerNorm, explained below, and its output is *added* to the table.
-# 4. $L$ blocks follow each other.
-#
-# Here they are, at work on eight digits:
-# %%
-from mixer_lib.model import MixerBlock, PatchEmbedding
-
-torch.manual_seed(0)
-mnist = load_dataset("mnist")
-images = mnist.train_images[::1250]                     # uint8 [8, 1, 28, 28]
-x = normalize(images, mnist.mean, mnist.std)            # float [B, 1, 28, 28]
-embed = PatchEmbedding(image_size=28, patch_size=7, in_channels=1, hidden_dim=64)
-block = MixerBlock(num_patches=16, hidden_dim=64,
-                   tokens_mlp_dim=32, channels_mlp_dim=256)
-tokens = block(embed(x))                                # [B, S, C]
-tokens.shape
+from mixer_lib.exercises import reveal
 
 # %% [markdown]
 # ## The question
 #
-# Each image is now a table of 16 tokens with 64 channels. We want ten numbers, one a digit. How would you get from
-# `[16, 64]` to `[10]`?
+# ![MLP-Mixer from left to right: an image cut into patches; the table of patches, S by D; the patch embedding; the table
+# of tokens, S by C; a frame around one Mixer block, token mixing and channel mixing, each with an arrow past it to a plus
+# sign, and the words L blocks, one after the other; a box LayerNorm, mean; a single column of C numbers; a box head; K
+# bars, the scores, the longest one pointed out as horse.](../figures/architecture.svg)
 #
-# One could feed all 1024 numbers to one linear layer. The paper does something plainer: it **averages** the tokens.
+# You have built the picture from the left up to the end of the frame: patches, tokens, $L$ blocks in which tokens and
+# channels are mixed in turn. What comes out is still a table, as large as what went in. But nobody asked for a table. The
+# question was: is this a horse? How would you get from `[16, 64]` to ten numbers, one for each class?
+#
+# One could feed all 1024 numbers to one linear layer. The paper does something plainer: it **averages** the tokens, and
+# lets a linear layer judge the average.
 #
 # ## The smallest example
 #
-# Three tokens with two channels. The average of the tokens, by hand, with a loop, and in one line:
+# Take the table that lesson 2 ended with. Its channels are the brightness, right minus left, and bottom minus top. Let
+# there be two classes, *lit from the right* and *lit from below*. The last layer, called the **head**, has a row of weights
+# and a bias for each class. Ours look at one channel each.
 
 # %%
-table = torch.tensor([[1., 10.], [2., 20.], [6., 60.]])     # [S, C] = [3, 2]
-by_hand = torch.tensor([(1 + 2 + 6) / 3, (10 + 20 + 60) / 3])
+tokens = torch.tensor([[4., 4., 0.],
+                       [8., 0., 0.],
+                       [0., 0., 0.],
+                       [2., 2., -2.]])      # [S, C] = [4, 3]
+weight = torch.tensor([[0., 2., 0.],        # lit from the right: 2 * channel 1
+                       [0., 0., 2.]])       # lit from below: 2 * channel 2, plus 1
+bias = torch.tensor([0., 1.])               # [K] = [2]
 
-by_loop = torch.zeros(2)
-for token in table:                                         # token: [C]
-    by_loop += token / len(table)
+mean_1 = (4 + 0 + 0 + 2) / 4                # channel 1, averaged over the tokens
+mean_2 = (0 + 0 + 0 - 2) / 4                # channel 2
+by_hand = torch.tensor([2 * mean_1 + 0, 2 * mean_2 + 1])        # [K]
+by_hand
 
-pooled = table.mean(dim=0)                                  # [S, C] -> [C]
-assert torch.allclose(by_hand, by_loop) and torch.allclose(by_hand, pooled)
+# %% [markdown]
+# A 3 for *from the right*, a 0 for *from below*: fair enough, for a drawing that is bright at its upper right. Such scores,
+# one for each class and any real numbers, are called **logits**. Now with loops, over the tokens and over the classes:
+
+# %%
+pooled = torch.zeros(3)                                 # [C]
+for token in tokens:                                    # token: [C]
+    pooled += token / len(tokens)
+by_loop = torch.zeros(2)                                # [K]
+for k in range(2):
+    by_loop[k] = (weight[k] * pooled).sum() + bias[k]
+assert torch.allclose(by_loop, by_hand)
 pooled
 
 # %% [markdown]
-# This is called **global average pooling**: one number a channel, the mean over all places. In a batch the tokens are
-# axis 1, so it is `tokens.mean(dim=1)`: `[B, S, C]` → `[B, C]`.
-#
-# **Predict, then run.** Swap the first and the last token of the table, then pool. Does the result change? Write `True`
+# And with tensors, a line for each step. The first is called **global average pooling**: one number a channel, the mean
+# over all places.
+
+# %%
+pooled = tokens.mean(dim=0)                             # [S, C] -> [C]
+logits = weight @ pooled + bias                         # [C] -> [K]
+assert torch.allclose(logits, by_hand)
+
+# %% [markdown]
+# **Predict, then run.** Swap the first and the last token, then pool and judge again. Do the logits change? Write `True`
 # or `False`.
 
 # %%
 my_prediction = None
 
 # %%
-from mixer_lib.exercises import reveal
-
-shuffled = table[[2, 1, 0]]         # the tokens in another order
-reveal(my_prediction, not torch.allclose(shuffled.mean(dim=0), pooled))
+shuffled = tokens[[3, 1, 2, 0]]                         # the tokens in another order
+again = weight @ shuffled.mean(dim=0) + bias
+reveal(my_prediction, not torch.allclose(again, logits))
 
 # %% [markdown]
-# The mean does not know where a token stood. If the position of something in the image matters for the verdict, the
-# blocks before must have written it into the *channels*. They can: token mixing has a weight for every position.
+# The mean does not know where a token stood. If the place of something in the image matters for the verdict, the
+# blocks before must have written it into the *channels*. They can: token mixing has a weight for every place.
 #
-# Just before the mean stands one more **LayerNorm**. For each token on its own, it subtracts the mean of its $C$ channels
-# and divides by their standard deviation; then a learned scale and shift, which begin at 1 and 0. So each token has the
-# same say in the average, however large its numbers grew on the way.
+# ## One more norm
+#
+# Just before the mean stands a last LayerNorm, the one of lesson 3. Look at what it does for the average:
 
 # %%
-norm = nn.LayerNorm(64, eps=1e-6)
-y = norm(tokens)                                            # [B, S, C]
-one_token = tokens[0, 0]                                    # [C]
-by_hand = (one_token - one_token.mean()) / (one_token.var(correction=0) + 1e-6).sqrt()
-assert torch.allclose(y[0, 0], by_hand, atol=1e-5)
-
-pooled = y.mean(dim=1)                                      # [B, S, C] -> [B, C]
-pooled.shape
+norm = nn.LayerNorm(3, eps=1e-6)
+normed = norm(tokens).detach()                          # [S, C]
+plots.show(
+    plots.tables({"tokens": tokens, "their mean": tokens.mean(dim=0)[None],
+                  "after the norm": normed, "its mean": normed.mean(dim=0)[None]},
+                 width=8.5),
+    alt="Four tables with three channels each. Tokens: 4 4 0; 8 0 0; 0 0 0; 2 2 -2. "
+        "Their mean: 3.5, 1.5, -0.5. After the norm: 0.707 0.707 -1.41; 1.41 -0.707 "
+        "-0.707; 0 0 0; 0.707 0.707 -1.41. Its mean: 0.707, 0.177, -0.884. No number "
+        "stands out any more.")
 
 # %% [markdown]
-# ## The head
+# On the left, token 1 alone makes more than half of the mean of channel 0: it is the brightest, and so the loudest. Every
+# block *adds* to the table, so after a dozen of them some tokens may be very loud. After the norm each token has the same
+# say (but for a blank one, which says nothing). Norm, mean, head, as a module:
+
+# %%
+class MyClassifier(nn.Module):
+    def __init__(self, hidden_dim, num_classes):
+        super().__init__()
+        self.norm = nn.LayerNorm(hidden_dim, eps=1e-6)
+        self.head = nn.Linear(hidden_dim, num_classes)
+
+    def forward(self, x):                   # [B, S, C]
+        x = self.norm(x)                    # [B, S, C]
+        x = x.mean(dim=1)                   # [B, C]: in a batch the tokens are axis 1
+        return self.head(x)                 # [B, K]
+
+# %% [markdown]
+# With our weights it gives what the tensors give:
+
+# %%
+toy = MyClassifier(hidden_dim=3, num_classes=2)
+with torch.no_grad():
+    toy.head.weight.copy_(weight)
+    toy.head.bias.copy_(bias)
+    logits = weight @ normed.mean(dim=0) + bias         # [C] -> [K]
+    assert torch.allclose(toy(tokens[None])[0], logits, atol=1e-5)
+[round(logit, 2) for logit in logits.tolist()]
+
+# %% [markdown]
+# ## How wrong is a verdict?
 #
-# One linear layer from $C$ channels to $K$ classes gives the **logits**: one score a class, any real number. **Softmax**
-# turns them into probabilities, and the **cross-entropy** loss is minus the logarithm of the probability that the true
-# class was given.
-#
+# Logits become probabilities by **softmax**: take $e$ to the power of each, and divide by their sum. The **cross-entropy**
+# loss then asks only one thing, how probable the *true* class was thought to be, and takes minus the logarithm of that:
+# close to 0 for a sure and right verdict, large for a sure and wrong one.
+
+# %%
+powers = [math.exp(logit) for logit in logits.tolist()]
+probabilities = [power / sum(powers) for power in powers]
+for k, name in enumerate(["from the right", "from below"]):
+    print(f"{name:14}  logit {logits[k]:5.2f}   probability {probabilities[k]:.2f}   "
+          f"loss if it is true {-math.log(probabilities[k]):.2f}")
+assert torch.allclose(logits.softmax(dim=0), torch.tensor(probabilities), atol=1e-5)
+loss = nn.functional.cross_entropy(logits[None], torch.tensor([1]))     # truth: class 1
+assert math.isclose(loss, -math.log(probabilities[1]), abs_tol=1e-5)
+
+# %% [markdown]
+# Now real images, and the ones that you will train on in lesson 7: handwritten digits, 28 × 28 pixels, gray, ten classes.
+# With $P = 7$ they give 16 tokens, as the horse did. From here on the pixels are **normalized**: the mean of all training
+# pixels is subtracted, and what is left is divided by their standard deviation, so that the numbers lie around 0.
+
+# %%
+from mixer_lib.model import MixerBlock, PatchEmbedding
+
+torch.manual_seed(0)
+mnist = load_dataset("mnist")
+images, labels = mnist.train_images[::1250], mnist.train_labels[::1250]     # 8 digits
+x = normalize(images, mnist.mean, mnist.std)            # [B, C_in, H, W] = [8, 1, 28, 28]
+embed = PatchEmbedding(image_size=28, patch_size=7, in_channels=1, hidden_dim=64)
+block = MixerBlock(num_patches=16, hidden_dim=64,
+                   tokens_mlp_dim=32, channels_mlp_dim=256)
+table = block(embed(x))                                 # [B, C_in, H, W] -> [B, S, C]
+table.shape
+
+# %% [markdown]
 # **Predict, then run.** The paper's code starts the head with all weights and biases at *zero*. There are $K = 10$
-# classes. What is the loss before any training? (Round to three digits. `math.log` is at hand.)
+# classes. What is the loss before any training? (Three digits after the point. `math.log` is at hand.)
 
 # %%
 my_prediction = None        # for example 0.5
 
 # %%
-head = nn.Linear(64, 10)
-nn.init.zeros_(head.weight)
-nn.init.zeros_(head.bias)
-logits = head(pooled)                                       # [B, C] -> [B, K]
-labels = mnist.train_labels[::1250]                         # [B]
+classifier = MyClassifier(hidden_dim=64, num_classes=10)
+nn.init.zeros_(classifier.head.weight)
+nn.init.zeros_(classifier.head.bias)
+logits = classifier(table)                              # [B, S, C] -> [B, K]
 loss = nn.functional.cross_entropy(logits, labels)
 reveal(my_prediction, round(loss.item(), 3))
 
@@ -153,19 +213,20 @@ reveal(my_prediction, round(loss.item(), 3))
 
 # %%
 torch.manual_seed(0)
-random_head = nn.Linear(64, 10)
+random = MyClassifier(hidden_dim=64, num_classes=10)
 for scale in (0, 1, 10):
-    loss = nn.functional.cross_entropy(scale * random_head(pooled), labels)
-    print(f"head x {scale:2d}: first loss {loss.item():.3f}, ln K = {math.log(10):.3f}")
+    loss = nn.functional.cross_entropy(scale * random(table), labels)
+    print(f"head x {scale:2d}: first loss {loss.item():.2f}, ln K = {math.log(10):.2f}")
 
 # %% [markdown]
-# But can a head of zeros learn? The gradient of its weights is the pooled features times (probability minus truth), and
-# that is not zero. The gradient that it passes *back* to the blocks is multiplied by its weights: zero, at the first step
-# only. So step one moves the head alone, and from step two on everything moves. You will see it below.
+# But can a head of zeros learn? The gradient says how the loss moves with each weight. For the head's weights it is the
+# pooled channels times (probability minus truth), and that is not zero. What passes *back* to the blocks is
+# multiplied by the head's weights: zero, at the first step only. So step one moves the head alone, and from step two on
+# everything moves. You will see it below.
 #
 # ## The whole Mixer
 #
-# Now everything stands in its place. The picture of the paper's Figure 1, as code:
+# Now everything stands in its place. The picture at the top, as code:
 
 # %%
 class MyMixer(nn.Module):
@@ -174,22 +235,20 @@ class MyMixer(nn.Module):
         self.embed = PatchEmbedding(28, 7, 1, hidden_dim)
         self.blocks = nn.Sequential(*[MixerBlock(num_patches, hidden_dim, 32, 256)
                                       for _ in range(num_blocks)])
-        self.norm = nn.LayerNorm(hidden_dim, eps=1e-6)
-        self.head = nn.Linear(hidden_dim, num_classes)
+        self.classifier = MyClassifier(hidden_dim, num_classes)
 
     def forward(self, images):
-        x = self.embed(images)              # [B, S, C]
+        x = self.embed(images)              # [B, C_in, H, W] -> [B, S, C]
         x = self.blocks(x)                  # [B, S, C]
-        x = self.norm(x).mean(dim=1)        # [B, C]
-        return self.head(x)                 # [B, K]
+        return self.classifier(x)           # [B, K]
 
 # %% [markdown]
-# The library's `MlpMixer` is this class with its sizes as arguments, the initialization, and clear errors. Given the
-# same weights, both must give the same logits, to the last bit:
+# ## The library's version
+#
+# `mixer_lib.MlpMixer` is this class with its sizes as arguments, the initialization, and clear errors. `create_model`
+# builds one by name. Given the same weights, both must give the same logits, to the last bit:
 
 # %%
-from mixer_lib import create_model
-
 torch.manual_seed(0)
 library = create_model("mnist")             # the course's small model for digits
 nn.init.normal_(library.head.weight)        # with zeros, any two would agree
@@ -200,9 +259,9 @@ assert torch.equal(mine(x), library(x))
 library(x).shape
 
 # %% [markdown]
-# Look at the library's version now, [`mixer_lib/model.py`](../mixer_lib/model.py). Read the `forward` of each class, from
-# top to bottom: together they are the whole architecture. (Dropout and DropPath act in training only, and are off unless
-# you ask for them.)
+# Look at [`mixer_lib/model.py`](../mixer_lib/model.py) now. Read the `forward` of each class, from top to bottom:
+# together they are the whole architecture, and you have built all of it. (Dropout and DropPath act in training only, and
+# are off unless you ask for them.)
 #
 # ## One training step, and the loss moves
 #
@@ -213,7 +272,7 @@ library(x).shape
 torch.manual_seed(0)
 model = create_model("mnist")
 x = normalize(mnist.train_images[::40], mnist.mean, mnist.std)      # [250, 1, 28, 28]
-y = mnist.train_labels[::40]
+y = mnist.train_labels[::40]                                        # [250]
 fc1 = model.blocks[0].token_mixing.fc1      # a layer deep inside
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 for step in range(3):
@@ -247,10 +306,16 @@ print(f"by hand {by_hand:,}, by loop {by_loop:,}")
 assert by_hand == by_loop
 
 # %% [markdown]
-# $D_S$ and $D_C$ are the widths of the hidden layers of the token-mixing and the channel-mixing MLP, `tokens_mlp_dim`
-# and `channels_mlp_dim` in code. To count a model one need not train it, so we can hold our count against the paper.
-# Table 1 lists seven models, named by size and patch side, and their parameters in millions, without the head.
-# `count_parameters` is the formula above:
+# The same in letters, for any Mixer:
+#
+# $$\underbrace{(D + 1)\,C}_{\text{embedding}} \;+\; L\,\big[\,\underbrace{2 S D_S + D_S + S}_{\text{token MLP}} \;+\;
+# \underbrace{2 C D_C + D_C + C}_{\text{channel MLP}} \;+\; \underbrace{4 C}_{\text{norms}}\,\big] \;+\;
+# \underbrace{2 C}_{\text{last norm}} \;+\; \underbrace{(C + 1)\,K}_{\text{head}}$$
+#
+# To count a model one need not train it, so you can hold the count against the paper. Its
+# [Table 1](https://arxiv.org/abs/2105.01601) lists seven models, named by size and patch side, and their parameters in
+# millions, without the head. `count_parameters` is the formula above. And so that not only a formula is counted, each model
+# is built, too, on the device `meta`, which gives the numbers of a model no memory: even H/14 takes no time.
 
 # %%
 from mixer_lib.configs import MODELS, count_macs, count_parameters
@@ -263,77 +328,79 @@ for name, millions in paper.items():
     whole, gmacs = count_parameters(MODELS[name]), count_macs(MODELS[name]) / 1e9
     print(f"{name}   {millions:3d} M {exact:17,} {whole:20,} {gmacs:8.2f}")
     assert round(exact / 1e6) == millions
+    with torch.device("meta"):
+        assert sum(p.numel() for p in create_model(name).parameters()) == whole
 
 # %% [markdown]
-# All seven agree. (And the count is the built model's, not only the formula's: the `meta` device builds a model without
-# giving its numbers any memory, so even H/14 takes no time.)
-
-# %%
-with torch.device("meta"):
-    huge = create_model("H/14")
-assert sum(p.numel() for p in huge.parameters()) == count_parameters(MODELS["H/14"])
-print(f"H/14: {count_parameters(MODELS['H/14']):,}")
-
-# %% [markdown]
+# All seven agree.
+#
 # ## Counting work
 #
 # The last column counts **multiply-accumulates** (MACs): how often a weight is multiplied with a number and added to a
 # sum, for one image. A linear layer from $m$ to $n$ does $m \cdot n$ of them each time it is used. The channel MLP is
-# used once a token, $S$ times; the token MLP once a channel, $C$ times. Together:
+# used once a token, $S$ times; the token MLP once a channel, $C$ times. Biases, norms and GELUs are left out: they are few.
+# Together:
 #
-# $$\text{MACs} = S D C + 2 L\, C S\, (D_S + D_C) + C K$$
+# $$\underbrace{S D C}_{\text{embedding}} \;+\; L\,\big[\,\underbrace{C \cdot 2 S D_S}_{\text{token MLP}} \;+\;
+# \underbrace{S \cdot 2 C D_C}_{\text{channel MLP}}\,\big] \;+\; \underbrace{C K}_{\text{head}}
+# \;=\; S D C + 2 L\, C S\, (D_S + D_C) + C K$$
 #
 # Check it by watching each linear layer at work on one digit: the numbers it gives out, times the numbers that each of
 # them is a sum of.
 
 # %%
-from mixer_lib import count_macs
-
 macs = []
 
 def count(layer, inputs, output):
     macs.append(output.numel() * layer.in_features)
 
-for layer in model.modules():
+watched = create_model("mnist")
+for layer in watched.modules():
     if isinstance(layer, nn.Linear):
         layer.register_forward_hook(count)      # called whenever the layer is used
-model(x[:1])
+watched(x[:1])
 assert sum(macs) == count_macs(MODELS["mnist"])
 f"{sum(macs):,} MACs for one digit"
 
 # %% [markdown]
-# So a parameter of the channel MLP works $S$ times an image, and one of the token MLP $C$ times. How do both counts grow?
-# Here B/16 with one size changed at a time:
+# So a weight of the channel MLP works $S$ times an image, and one of the token MLP $C$ times.
+#
+# How do both counts grow? Read the formulas: where does $S$ stand, where $C$, where $P$ (it hides in $S$ and in $D$)? Then
+# look at B/16 with one size changed at a time:
 
 # %%
 base = MODELS["B/16"]
-sides, widths, patches = [112, 224, 448, 896], [192, 384, 768, 1536], [8, 16, 32, 56]
 
 def costs(key, values):
     configs = [base | {key: value} for value in values]
-    return values, {"million parameters": [count_parameters(c) / 1e6 for c in configs],
-                    "100 million MACs": [count_macs(c) / 1e8 for c in configs]}
+    return {"million parameters": [count_parameters(c) / 1e6 for c in configs],
+            "100 million MACs": [count_macs(c) / 1e8 for c in configs]}
 
-figure = plots.lines({"image side (pixels)": costs("image_size", sides),
-                      "hidden_dim C": costs("hidden_dim", widths),
-                      "patch side P (pixels)": costs("patch_size", patches)},
-                     ylabel="count", log=True)
+sides, widths, patches = [112, 224, 448, 896], [192, 384, 768, 1536], [8, 16, 32, 56]
+tokens_at = [(side // 16) ** 2 for side in sides]
+panels = {"tokens S (larger images)": (tokens_at, costs("image_size", sides)),
+          "channels C": (widths, costs("hidden_dim", widths)),
+          "patch side P (pixels)": (patches, costs("patch_size", patches))}
+
+# %%
 plots.show(
-    figure,
-    alt="Three charts with logarithmic axes, parameters and MACs of B/16. Against the"
-        " image side the MACs rise about fourfold for each doubling, the parameters "
-        "hardly, up to a gentle rise at 896. Against hidden_dim both rise about "
+    plots.lines(panels, ylabel="count", log=True),
+    alt="Three charts with logarithmic axes, parameters and MACs of B/16. Against the "
+        "tokens, 49 to 3136, the MACs rise in proportion; the parameters stay near 60 "
+        "million, up to a gentle rise at the end. Against the channels both rise about "
         "twofold for each doubling. Against the patch side the MACs fall about "
         "fourfold for each doubling; the parameters stay near 60 million, a little "
         "more at both ends.")
 
 # %% [markdown]
-# - **A larger image** ($S$ grows with its area): the work grows in proportion to $S$, and no faster. A vision transformer's
-#   attention grows with $S^2$. But the token MLP's weights are tied to the number of tokens, $2 S D_S$ a block: a Mixer's
-#   *size* depends on the image, unlike a CNN's.
-# - **More channels**: both grow in proportion (here $D_S$ and $D_C$ stay; with $D_C = 4C$, as in the paper, with $C^2$).
-# - **Smaller patches**: more tokens, so more work, at almost the same number of parameters. Those rise a little at both
-#   ends: small patches mean more tokens for the token MLP, large ones more numbers a patch for the embedding.
+# - **More tokens** (a larger image at the same $P$): the work grows in proportion to $S$, and no faster. A vision
+#   transformer's attention grows with $S^2$. But the token MLP's weights are tied to the number of tokens, $2 S D_S$ a
+#   block: a Mixer's *size* depends on the image, unlike a convolution's.
+# - **More channels**: both grow about in proportion to $C$. (Here $D_S$ and $D_C$ stay. With $D_C = 4C$, as in the paper,
+#   they grow with $C^2$.)
+# - **Smaller patches**: half the side, four times the tokens, so four times the work, at almost the same number of
+#   parameters. Those rise a little at both ends: small patches mean more tokens for the token MLP, large ones more
+#   numbers a patch for the embedding.
 #
 # ## Move it
 #
@@ -452,6 +519,7 @@ def my_design():
 # %%
 exercises.check_design(my_design)
 
+
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
@@ -465,13 +533,60 @@ exercises.check_design(my_design)
 # In [solutions/06_classifier.ipynb](solutions/06_classifier.ipynb), exercise 6.3.
 #
 # </details>
+#
+# ### 6.4 Capstone: the whole Mixer, from an empty cell · hard · 45 minutes
+#
+# Close the other lessons. Write the whole network, from the pixels to the logits, as a class `Mixer`:
+#
+# - Of `torch` take `nn.Linear`, `nn.LayerNorm(..., eps=1e-6)` and `nn.GELU`; of `mixer_lib`, nothing. (A strided
+#   `nn.Conv2d` for the patches is fine.) Add as many classes and functions of your own as you like, in this cell or in
+#   cells above it.
+# - Its `__init__` takes the eight sizes of exercise 6.2, by their names; image and patches are square. It makes the
+#   parts in the order in which an image meets them. What you call them is your business.
+# - Its `forward` takes images `[B, in_channels, H, W]` to logits `[B, K]`.
+#
+# Run the check as often as you like, for the first time when `__init__` is done. It goes from part to part, compares each
+# with the library's on the same weights, and says which ones are right.
+
+# %% tags=["exercise-4"]
+class Mixer(nn.Module):
+    """image_size, patch_size, in_channels, num_classes, num_blocks, hidden_dim,
+    tokens_mlp_dim, channels_mlp_dim; images [B, C_in, H, W] -> logits [B, K]."""
+    ...  # your code here
+
+
+# %%
+exercises.check_mixer(Mixer)
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Draw the picture at the top of this lesson from memory, with the shape of the table at each arrow. Every box with
+# weights is a line of `__init__`, every arrow a line of `forward`. Two small helpers make it short: an MLP (two linear layers, a
+# GELU between them), used for both kinds of mixing, and a block (two norms, two MLPs), used $L$ times.
+#
+# Wrong shapes somewhere? Print `x.shape` after each line of `forward`. Wrong numbers only? The check names the part.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/06_classifier.ipynb](solutions/06_classifier.ipynb), exercise 6.4: a Mixer on one screen.
+#
+# </details>
+#
+# Done? Then it is yours. Build one with the sizes of `MODELS["mnist"]`, start its head at zero, and put it in the place of
+# `create_model("mnist")` under *One training step*. You know what its first loss must be.
 
 # %% [markdown]
 # ## Recap
 #
-# - Tokens become class scores by LayerNorm, mean over the tokens, and one linear layer.
+# - Tokens become class scores by LayerNorm, mean over the tokens, and one linear layer: you did it by hand, with a loop,
+#   with tensors and as a module, and the mean forgets where a token stood.
 # - With a head of zeros the first loss is $\ln K$; the first step moves the head alone, then everything moves.
-# - You assembled the whole Mixer; on the same weights it gives the library's logits to the last bit.
+# - You assembled the whole Mixer; on the same weights it gives the library's logits to the last bit, and three steps
+#   moved its loss.
 # - You counted the seven models of Table 1 exactly. Work grows in proportion to the number of tokens; 95% of B/16's
 #   parameters are channel mixing.
 #
@@ -510,6 +625,6 @@ exercises.check_design(my_design)
 # - [The paper](https://arxiv.org/abs/2105.01601), section 2, Figure 1 and Table 1.
 # - [`mixer_lib/model.py`](../mixer_lib/model.py) whole, and `count_parameters` in
 #   [`mixer_lib/configs.py`](../mixer_lib/configs.py).
-# - The [glossary](glossary.md), for the many new words of this lesson.
+# - The [glossary](glossary.md), for the words of this lesson.
 #
-# Next: [7 · Train on MNIST](07_train_mnist.ipynb).
+# Next: [7 · Train on MNIST](07_train_mnist.ipynb). The network is built; now it learns to read.

@@ -1,0 +1,157 @@
+"""Lesson 03, channel mixing."""
+
+import torch
+from torch import nn
+from torch.nn.functional import gelu, layer_norm, relu, silu
+
+from .checking import Wrong, ask, compare, exercise, need
+
+
+@exercise("3.1", "this is LayerNorm, scale and shift included.")
+def check_layer_norm(my_layer_norm):
+    """my_layer_norm(x, scale, shift, eps): [..., C] -> [..., C], normalized over the last axis."""
+    torch.manual_seed(0)
+    for shape, eps in (((2, 4, 3), 1e-6), ((4, 5), 0.5)):                   # tables of a batch, and one table
+        x, scale, shift = 2 * torch.randn(shape) + 1, 1 + torch.rand(shape[-1]), torch.randn(shape[-1])
+        x[..., 0, :] = 0                                                    # a blank token
+
+        def mean(axes, x=x):
+            return x.mean(dim=axes, keepdim=True)
+
+        def norm(axes=-1, correction=0, x=x, eps=eps):
+            return (x - x.mean(dim=axes, keepdim=True)) / (x.var(dim=axes, correction=correction, keepdim=True)
+                                                           + eps).sqrt()
+
+        variance = x.var(dim=-1, correction=0, keepdim=True)
+        wrong = {
+            "the scale and the shift are missing.": norm(),
+            "the scale is missing: multiply by it before the shift is added.": norm() + shift,
+            "the shift is missing: add it at the end.": norm() * scale,
+            "the scale comes first, then the shift; here the shift is scaled, too.": (norm() + shift) * scale,
+            "scale and shift have changed places: the scale multiplies, the shift is added.": norm() * shift + scale,
+            "this normalizes each channel over the tokens (axis -2). Each token has its own mean and variance, over "
+            "its channels: axis -1.": norm(axes=-2) * scale + shift,
+            "this takes one mean and one variance for the whole table, so that each token feels all others. Over the "
+            "last axis only.": norm(axes=(-2, -1)) * scale + shift,
+            "this takes one mean and one variance for everything, images included. Over the last axis only.":
+                norm(axes=tuple(range(x.ndim))) * scale + shift,
+            "the variance divides by C - 1, PyTorch's default. LayerNorm divides by C: correction=0.":
+                norm(correction=1) * scale + shift,
+            "this divides by the variance. The standard deviation is its root.":
+                (x - mean(-1)) / (variance + eps) * scale + shift,
+            "this multiplies by the standard deviation: divide by it.":
+                (x - mean(-1)) * (variance + eps).sqrt() * scale + shift,
+            "the mean is still in it: subtract it before you divide.": x / (variance + eps).sqrt() * scale + shift,
+            "the mean is gone, but the spread is not: divide by the standard deviation.":
+                (x - mean(-1)) * scale + shift,
+            "eps stands outside the root, added to the standard deviation. It belongs under the root, added to the "
+            "variance.": (x - mean(-1)) / (variance.sqrt() + eps) * scale + shift,
+            "eps has no say, or it is one of your own: add the eps that you are given to the variance, under the root.":
+                norm(eps=1e-9) * scale + shift,
+        }
+        expected = norm() * scale + shift
+        wrong = {message: value for message, value in wrong.items() if not torch.allclose(value, expected, atol=1e-5)}
+        got = ask(my_layer_norm, x, scale, shift, eps)
+        need(not (isinstance(got, torch.Tensor) and got.isnan().any()),
+             "some numbers are nan, not a number: token 0 is blank, its standard deviation is 0, and 0 / 0 is nothing. "
+             "Add eps to the variance, under the root.")
+        compare(got, expected, wrong, "Go through it by hand for one token.")
+
+
+@exercise("3.2", "you can run channel mixing on anybody's weights.")
+def check_channel_mixing(channel_mixing):
+    """channel_mixing(x, norm, W1, b1, W2, b2): [B, S, C] -> [B, S, C], norm a module, weights as nn.Linear's."""
+    torch.manual_seed(0)
+    for B, S, C, D_C in ((2, 3, 3, 3), (2, 4, 3, 5)):                       # all sides equal hide no mistake
+        x, norm = 2 * torch.randn(B, S, C) + 1, nn.LayerNorm(C, eps=1e-6)
+        nn.init.normal_(norm.weight)
+        nn.init.normal_(norm.bias)
+        W1, b1, W2, b2 = torch.randn(D_C, C), torch.randn(D_C), torch.randn(C, D_C), torch.randn(C)
+        normed = norm(x).detach()
+
+        def mlp(x, switch=gelu, W1=W1, b1=b1, W2=W2, b2=b2):
+            return switch(x @ W1.T + b1) @ W2.T + b2
+
+        wrong = {
+            "the residual is missing: add the MLP's answer to the table as it came.": mlp(normed),
+            "the norm is missing: the MLP reads norm(x).": x + mlp(x),
+            "the norm and the residual are missing: this is the MLP alone.": mlp(x),
+            "the answer is added to the normalized table. The residual adds it to x as it came, so that nothing is "
+            "lost.": normed + mlp(normed),
+            "this normalizes without the scale and shift that norm has learned: call norm.":
+                x + mlp(layer_norm(x, [C], eps=1e-6)),
+            "the norm comes before the MLP, here it comes last of all.": norm(x + mlp(x)),
+            "the norm comes before the MLP, here it is applied to the answer.": x + norm(mlp(x)),
+            "the GELU stands after the second layer; its place is between the two.":
+                x + gelu(mlp(normed, switch=nn.Identity())),
+            "there is one GELU too many: none after the second layer.": x + gelu(mlp(normed)),
+            "the GELU stands before the first layer; its place is between the two.":
+                x + mlp(gelu(normed), switch=nn.Identity()),
+            "the GELU is missing: now the two layers are one.": x + mlp(normed, switch=nn.Identity()),
+            "this switch is ReLU; asked for is GELU.": x + mlp(normed, switch=relu),
+            "this switch is SiLU, z times the sigmoid of z; asked for is GELU.": x + mlp(normed, switch=silu),
+            "this is the GELU's tanh form: close, but asked for is the exact one.":
+                x + mlp(normed, switch=nn.GELU(approximate="tanh")),
+            "both biases are missing.": x + mlp(normed, b1=0, b2=0),
+            "the first bias, b1, is missing.": x + mlp(normed, b1=0),
+            "the second bias, b2, is missing.": x + mlp(normed, b2=0),
+        }
+        if C == D_C == S:                           # else these mistakes stop with an error
+            wrong |= {
+                "both weights are used on their side: they are [outputs, inputs], so it is x @ W.T.":
+                    x + mlp(normed, W1=W1.T, W2=W2.T),
+                "W1 is used on its side: it is [outputs, inputs], so it is x @ W1.T.": x + mlp(normed, W1=W1.T),
+                "W2 is used on its side: it is [outputs, inputs], so it is x @ W2.T.": x + mlp(normed, W2=W2.T),
+                "this mixes down the columns, so that tokens see each other: that is lesson 4. Work along the rows.":
+                    x + mlp(normed.mT).mT,
+            }
+        compare(ask(channel_mixing, x, norm, W1, b1, W2, b2), x + mlp(normed), wrong,
+                "Compare with `forward` of `MyChannelMixing` in the lesson.")
+
+
+def suspects(S, C):
+    """(description, layer, whether it mixes tokens, what one overlooks who says otherwise): the cases of 3.3."""
+    W1, W2, V = torch.randn(2 * C, C), torch.randn(C, 2 * C), torch.randn(S, S)
+    place = torch.arange(1.0, S + 1)[:, None]                               # [S, 1]
+    last = (torch.arange(C) == C - 1).float()                               # [C]
+    one_link = torch.zeros(S, S)
+    one_link[2, 3] = 1
+    return [
+        ("channel mixing", lambda x: x + gelu(layer_norm(x, [C]) @ W1.T.to(x)) @ W2.T.to(x), False,
+         "Every token may move its own output: leave out the diagonal."),
+        ("token mixing", lambda x: x + V.to(x) @ x, True, "Its output rows are sums over all the tokens."),
+        ("a layer that multiplies each token by a number of its own", lambda x: x * place.to(x), False,
+         "It matters to it where a token stands, but not who else is there."),
+        ("a norm over the whole table", lambda x: layer_norm(x, [S, C]), True,
+         "The tokens share a mean and a standard deviation."),
+        ("a layer that always answers 0", lambda x: x * 0, False, "Nothing moves it at all."),
+        ("a layer that moves every row down by one", lambda x: x.roll(1, dims=-2), True,
+         "Output 1 is input 0: a token other than its own."),
+        ("a layer that mixes weakly", lambda x: x + 1e-3 * x.mean(dim=-2, keepdim=True), True,
+         "Small is not zero: ask whether anything off the diagonal is exactly 0."),
+        ("a layer in which token 2 looks at token 3, and no other link is there", lambda x: x + one_link.to(x) @ x,
+         True, "Move each token, and look at each output."),
+        ("a layer that mixes the last channel only",
+         lambda x: x + last.to(x) * x.mean(dim=-2, keepdim=True), True, "Move each channel, and look at each."),
+        ("a norm per token, then token mixing", lambda x: V.to(x) @ layer_norm(x, [C]), True,
+         "To add one number to all channels of a token is invisible to a norm: move them by different amounts."),
+        ("a layer that adds the squared mean token", lambda x: x + x.mean(dim=-2, keepdim=True) ** 2, True,
+         "At a table of zeros its derivative is 0: look at a random one."),
+        ("a layer that subtracts each channel's largest number", lambda x: x - x.amax(dim=-2, keepdim=True), True,
+         "Most tokens do not move it: try all of them."),
+    ]
+
+
+@exercise("3.3", "no layer fools you.")
+def check_mixes_tokens(mixes_tokens):
+    """mixes_tokens(layer, S, C) -> bool; layer maps [B, S, C] to [B, S, C]."""
+    S, C = 5, 3
+    torch.manual_seed(0)
+    for number, (what, layer, guilty, hint) in enumerate(suspects(S, C), start=1):
+        got = ask(mixes_tokens, layer, S, C)
+        try:
+            got = got.item() if hasattr(got, "item") else got
+        except (RuntimeError, ValueError):          # an array of many
+            raise Wrong("return one True or False for the whole layer, not an array.") from None
+        need(isinstance(got, bool), f"return True or False, not {type(got).__name__}.")
+        need(got == guilty, f"suspect {number} is {what}. You say {got}; it is {guilty}. {hint}")

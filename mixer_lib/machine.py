@@ -1,0 +1,75 @@
+"""Is everything there that the lessons need? A check that says plainly what is missing and what to do."""
+
+import importlib.metadata
+import os
+import platform
+import sys
+
+import torch
+from packaging.requirements import Requirement
+
+from .checkpoints import load_pretrained, pretrained_names
+from .data import load_dataset
+from .training import fast_bf16
+
+NOTEBOOK = ["ipykernel>=6"]                    # what a notebook needs beside the package's own requirements
+MEMORY = 2e9                                    # bytes; the most that a lesson takes
+
+
+def check_machine():
+    """Print a line for each thing that the lessons need, "✓" there or "✗" missing and what to do. Returns how many
+    are missing."""
+    checks = [_python(), *_packages(), _memory(), _images(), _models()]
+    for problem, what in checks:
+        print(f"✗ {what}: {problem}" if problem else f"✓ {what}")
+    precision = "bf16, about twice as fast as float32" if fast_bf16(torch.device("cpu")) else "float32"
+    device = f"a GPU, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "the CPU, which is enough"
+    print(f"· Training runs on {device}. On the CPU it uses threads: {torch.get_num_threads()}, numbers: {precision}.")
+    missing = sum(bool(problem) for problem, _ in checks)
+    print(f"{missing} of {len(checks)} things are missing: mend the lines marked ✗, restart the kernel, run this again."
+          if missing else "Everything is there. Go on.")
+    return missing
+
+
+def _python():
+    old = "the course needs 3.10 or newer; make lab PYTHON=/path/to/a/newer/python"
+    return old * (sys.version_info < (3, 10)), f"Python {platform.python_version()}"
+
+
+def _packages():
+    needed = [*(importlib.metadata.requires("mixer-course") or []), *NOTEBOOK]
+    for requirement in map(Requirement, needed):
+        name, install = requirement.name, f"run: {sys.executable} -m pip install '{requirement}'"
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            yield install, f"{name} is not installed"
+            continue
+        fits = requirement.specifier.contains(version, prereleases=True)
+        yield "" if fits else f"the course needs {requirement.specifier}; {install}", f"{name} {version}"
+
+
+def _memory():
+    if not hasattr(os, "sysconf"):              # Windows does not say
+        return "", "memory unknown; 2 GB are enough"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    few = "a lesson takes up to 2 GB; close other programs and other notebooks' kernels"
+    return few * (memory < MEMORY), f"{os.cpu_count()} cores, {memory / 1e9:.0f} GB of memory"
+
+
+def _images():
+    try:
+        counts = [f"{name} {len(load_dataset(name).train_images):,}" for name in ("mnist", "cifar10")]
+    except (OSError, ValueError) as error:
+        return f"{error}. Clone or download the course again", "the images that come with the course"
+    return "", f"images that come with the course: {', '.join(counts)}"
+
+
+def _models():
+    names = pretrained_names()
+    try:
+        for name in names:
+            load_pretrained(name)
+    except (OSError, ValueError) as error:
+        return f"{error}. Clone or download the course again", "the trained models that come with the course"
+    return "" if names else "there are none. Clone or download the course again", f"trained models: {', '.join(names)}"

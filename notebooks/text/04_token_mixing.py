@@ -1,0 +1,645 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4 · Token mixing: the patches talk
+#
+# *After this lesson you can write token mixing from an empty cell, prove who hears whom in it, and say what happens when
+# the patches come in another order.*
+#
+# **About 25 minutes, with the exercises 65.** You need: [lesson 3](03_channel_mixing.ipynb).
+#
+# Previous: [3 · Channel mixing](03_channel_mixing.ipynb) · Next: [5 · The Mixer block](05_mixer_layer.ipynb)
+
+# %% [markdown]
+# ## In this lesson you will
+#
+# - mix the tokens of a table by hand, with a loop over the channels, and with one transpose, and see them agree;
+# - predict which cells move when one number is nudged, and prove it for the whole table with a picture of derivatives;
+# - look at a hidden unit as a picture on the grid of patches;
+# - count what sharing over the channels saves, in the toy and in B/16;
+# - bring the patches into another order, and the weights after them, so that nothing is lost.
+
+# %%
+import torch
+from torch import nn
+
+from mixer_lib import plots
+from mixer_lib.model import MlpBlock
+
+# %% [markdown]
+# ## The question
+#
+# Lesson 3 ended with a proof: in channel mixing, no token has ever heard of another. Stack a hundred such layers, and the
+# patch with the horse's back still does not know that there are legs below it.
+#
+# Here is the table that lesson 2 ended with: 4 tokens, 3 channels. Its tokens stand for a 2 × 2 grid of patches, so you
+# can lay out each *column* of the table as a small picture, a number a patch:
+
+# %%
+tokens = torch.tensor([[4., 4., 0.],            # top left
+                       [8., 0., 0.],            # top right
+                       [0., 0., 0.],            # bottom left
+                       [2., 2., -2.]])          # bottom right; [S, C] = [4, 3]
+plots.show(
+    plots.tables({f"channel {c}": tokens[:, c].reshape(2, 2) for c in range(3)},
+                 xlabel="column of the grid", ylabel="row of the grid", width=6.6),
+    alt="Three pictures of 2 by 2 cells, one a channel. Channel 0: 4 and 8 above, 0 "
+        "and 2 below. Channel 1: 4 and 0 above, 0 and 2 below. Channel 2: 0 and 0 "
+        "above, 0 and minus 2 below.")
+
+# %% [markdown]
+# Channel 0 is brightness. **Is the drawing brighter at the top than at the bottom?** You see it at once. No token can
+# tell: token 1 knows that it is bright, 8, and that is all it knows. The answer is in no row of the table. It is in a
+# column.
+#
+# ## The smallest example
+#
+# Column 0 holds 4, 8, 0, 2: top left, top right, bottom left, bottom right. *Top minus bottom* adds them up with the
+# weights 1, 1, -1, -1, and *left minus right* with the weights 1, -1, 1, -1:
+
+# %%
+column = tokens[:, 0]                           # [S]
+top_minus_bottom = 4 + 8 - 0 - 2
+left_minus_right = 4 - 8 + 0 - 2
+W1 = torch.tensor([[1., 1., -1., -1.],          # unit 0: top minus bottom
+                   [1., -1., 1., -1.]])         # unit 1: left minus right; [D_S, S]
+assert (W1 @ column).tolist() == [top_minus_bottom, left_minus_right]
+print(top_minus_bottom, left_minus_right)
+
+# %% [markdown]
+# 10: brighter at the top. -6: darker at the left. You have just written two hidden units of a new MLP. In lesson 3 a unit
+# had one weight for each *channel* and read a row. Here it has one weight for each *token* and reads a column. An MLP that
+# reads columns is called **token mixing**, and its number of hidden units is $D_S$, here 2; `tokens_mlp_dim` in code.
+#
+# ## The same weights for every channel
+#
+# The other channels deserve the question, too. Ask it with the same weights, one channel after the other:
+
+# %%
+hidden = torch.zeros(3, 2)                      # [C, D_S]
+for c in range(3):                              # every channel,
+    for d in range(2):                          # every hidden unit,
+        for s in range(4):                      # every place
+            hidden[c, d] += W1[d, s] * tokens[s, c]
+hidden
+
+# %% [markdown]
+# A row a channel; the first row is what you computed. Notice what is missing in the loop: a weight that depends on `c`.
+# The unit does not know which channel it is reading. Lesson 2 shared its weights over the patches; token mixing shares
+# them over the channels.
+#
+# ## On its side
+#
+# The loop wants to become a linear layer. But a linear layer works along the last axis, and the numbers that we want to
+# add up stand below each other, along the first. So lay the table on its side. This is called the **transpose**: rows
+# become columns, and the number at `[s, c]` goes to `[c, s]`. Now each row is one channel, and a linear layer treats all
+# rows alike, as it always does:
+
+# %%
+on_its_side = tokens.T                          # [S, C] -> [C, S]
+at_once = nn.functional.linear(on_its_side, W1)  # [C, S] -> [C, D_S]
+assert torch.equal(at_once, hidden)
+on_its_side
+
+# %% [markdown]
+# ## There and back
+#
+# The rest you know from lesson 3: a bias, GELU, a second linear layer, a bias. The second layer brings each channel from
+# $D_S$ answers back to $S$ tokens, so its weights are `[S, D_S]`: a row says what one token takes from the answers. By
+# hand, let a token at the top take *top minus bottom* as it is, one at the bottom with a minus, and so for left and
+# right. The biases are zero, so that you can follow the numbers.
+
+# %%
+W2 = torch.tensor([[1., 1.],                    # top left
+                   [1., -1.],                   # top right
+                   [-1., 1.],                   # bottom left
+                   [-1., -1.]]) / 4             # bottom right; [S, D_S]
+b1, b2 = torch.zeros(2), torch.zeros(4)         # [D_S], [S]
+
+def mix_tokens(x):
+    """[S, C] -> [S, C]"""
+    x = x.T                                     # [C, S]
+    x = nn.functional.linear(x, W1, b1)         # [C, D_S]
+    x = nn.functional.gelu(x)
+    x = nn.functional.linear(x, W2, b2)         # [C, S]
+    return x.T                                  # [S, C]
+
+# %% [markdown]
+# Against the loop, one column at a time, and then a look:
+
+# %%
+mixed = mix_tokens(tokens)
+for c in range(3):
+    answers = nn.functional.gelu(W1 @ tokens[:, c] + b1)                # [D_S]
+    assert torch.allclose(mixed[:, c], W2 @ answers + b2, atol=1e-5)
+
+plots.show(
+    plots.tables({"tokens": tokens, "mixed": mixed}, width=5),
+    alt="Two tables of 4 tokens and 3 channels. Left, the tokens: 4 4 0; 8 0 0; 0 0 0; "
+        "2 2 minus 2. Right, mixed: in channel 0 2.5 twice and minus 2.5 twice; in "
+        "channels 1 and 2 0.977, 0, 0, minus 0.977.")
+
+# %% [markdown]
+# In channel 0, GELU lets the 10 through and turns the -6 into almost nothing, so *top minus bottom* is all that
+# remains: 2.5 for the two tokens at the top, -2.5 for those at the bottom. Token 2, the empty patch, had nothing but
+# zeros. Now it knows that it lies at the dark end of a drawing that is brighter elsewhere. It has heard of the others.
+#
+# ## One nudge
+#
+# **Predict, then run.** Add 1 to one number of the table, the one of token 1 in channel 2, and mix again. Which cells of
+# the result change? Write them down as pairs `[token, channel]`.
+
+# %%
+my_prediction = None        # for example [[1, 0], [1, 1], [1, 2]]
+
+# %%
+from mixer_lib.exercises import reveal
+
+nudged = tokens.clone()
+nudged[1, 2] += 1
+change = mix_tokens(nudged) - mixed                                     # [S, C]
+reveal(my_prediction, (change.abs() > 1e-6).nonzero().tolist())
+
+# %% [markdown]
+# The whole of column 2, and nothing beside it. Channel mixing would have changed the whole of row 1, and nothing beside
+# it. Rows and columns of one table: that is all the difference there is. Now the right half of lesson 3's picture is
+# yours, too:
+#
+# ![The same table of 6 tokens and 8 channels, twice. Left, channel mixing: one row is framed, and an arrow leads from it
+# through an MLP to the same row of a new table; every row alone, with the same weights. Right, token mixing: one column
+# is framed, and goes through an MLP to the same column of a new table; every column alone, with the same
+# weights.](../figures/mixing.svg)
+#
+# ## The same code
+#
+# Read `mix_tokens` again. Between the two transposes stands, line for line, the MLP of lesson 3, which the library calls
+# `MlpBlock`. *Channel mixing of the table on its side is token mixing of the table.* So there is no new layer to write,
+# only two transposes. In a batch the images stay in front and the other two axes trade places, `transpose(1, 2)`:
+
+# %%
+class MyTokenMixing(nn.Module):
+    def __init__(self, num_patches, tokens_mlp_dim):
+        super().__init__()
+        self.mlp = MlpBlock(num_patches, tokens_mlp_dim)    # S -> D_S -> S
+
+    def forward(self, x):                                   # [B, S, C]
+        x = x.transpose(1, 2)                               # [B, C, S]
+        x = self.mlp(x)                                     # [B, C, S]
+        return x.transpose(1, 2)                            # [B, S, C]
+
+# %%
+mixing = MyTokenMixing(num_patches=4, tokens_mlp_dim=2)
+weights = {"fc1.weight": W1, "fc1.bias": b1, "fc2.weight": W2, "fc2.bias": b2}
+mixing.mlp.load_state_dict(weights)     # our weights by hand, in place of random ones
+assert torch.allclose(mixing(tokens[None])[0], mixed, atol=1e-5)
+
+# %% [markdown]
+# ## Who hears whom
+#
+# A nudge tests one number. Derivatives test all of them, and exactly. As in lesson 3, `influence` tells how strongly each
+# token of the result moves with each token of the input, or each channel with each channel, and white means exactly 0.
+# Here are both kinds of mixing with random weights, at the horse's 16 tokens of 64 channels:
+
+# %%
+from mixer_lib.analysis import influence
+from mixer_lib.data import load_dataset
+from mixer_lib.model import ChannelMixing, PatchEmbedding
+
+torch.manual_seed(0)
+cifar = load_dataset("cifar10")
+horse = cifar.train_images[3510].float() / 255              # [C_in, H, W]
+embed = PatchEmbedding(image_size=32, patch_size=8, in_channels=3, hidden_dim=64)
+horse_tokens = embed(horse[None])[0].detach()               # [S, C] = [16, 64]
+channel_mixing = ChannelMixing(64, 256)
+token_mixing = MyTokenMixing(16, 32)
+
+# %%
+between = {(layer, what): influence(layer, horse_tokens, what)
+           for what in ("tokens", "channels")
+           for layer in (channel_mixing, token_mixing)}
+titles = ["channel mixing,\ntokens", "token mixing,\ntokens",
+          "channel mixing,\n16 of 64 channels", "token mixing,\n16 of 64 channels"]
+tables = {title: table[:16, :16] for title, table in zip(titles, between.values())}
+plots.show(
+    plots.tables(tables, xlabel="input", ylabel="output", signed=False, width=11),
+    alt="Four tables of influence, 16 by 16, white where it is exactly 0. Between "
+        "tokens, channel mixing has only its diagonal, and token mixing is full. Between "
+        "channels, channel mixing is full, and token mixing has only its diagonal.")
+
+# %%
+others = ~torch.eye(64, dtype=torch.bool)                   # all but the diagonal
+assert (between[token_mixing, "tokens"] > 0).all()
+assert (between[token_mixing, "channels"][others] == 0).all()
+assert (between[channel_mixing, "tokens"][others[:16, :16]] == 0).all()
+assert (between[channel_mixing, "channels"] > 0).all()
+
+# %% [markdown]
+# Each is blind where the other sees. Channel mixing lets the channels of a token talk, but no two tokens. Token mixing
+# lets the tokens talk, but no two channels: it can compare the brightness at the top with the brightness at the bottom,
+# and never brightness with color. (Derivatives speak of one table, here the horse's. That it is so for every table you
+# know from the loop, which takes each channel by itself.) A Mixer needs both, one after the other. Lesson 5 puts them
+# together, each with a LayerNorm before it and a residual around it.
+#
+# ## A wrong way with the right shape
+#
+# Lesson 1 warned of `reshape`, and here it lies in wait again. It, too, turns `[B, S, C]` into `[B, C, S]`:
+
+# %%
+class WithReshape(MyTokenMixing):
+    def forward(self, x):
+        B, S, C = x.shape
+        x = self.mlp(x.reshape(B, C, S))                    # the right shape
+        return x.reshape(B, S, C)
+
+tables = {"with transpose": between[token_mixing, "tokens"],
+          "with reshape": influence(WithReshape(16, 32), horse_tokens, "tokens")}
+plots.show(
+    plots.tables(tables, xlabel="input token", ylabel="output token", signed=False,
+                 width=5.5),
+    alt="Two tables of influence between 16 tokens. With transpose it is full. With "
+        "reshape only the diagonal is there; all else is white.")
+
+# %% [markdown]
+# `reshape` moves nothing. It takes 16 numbers at a time as they lie in memory, and those are a quarter of *one* token. So
+# no token hears another: it is a poor kind of channel mixing under the name of token mixing. It gives no error, and it
+# would train. Exercise 3.3 finds it in a second.
+#
+# ## A hidden unit is a picture
+#
+# A row of $W_1$ has one weight for each patch. So lay it out on the grid of patches, like a channel. Here are four units
+# by hand for the 16 patches of the horse:
+
+# %%
+place = torch.arange(16)
+row, col = place // 4, place % 4                # of the grid, in raster order
+center = (row > 0) & (row < 3) & (col > 0) & (col < 3)
+units = {"top minus bottom": torch.where(row < 2, 1., -1.),
+         "left minus right": torch.where(col < 2, 1., -1.),
+         "center minus rim": torch.where(center, 3., -1.),
+         "checkerboard": torch.where((row + col) % 2 == 0, 1., -1.)}
+plots.show(
+    plots.tables({name: unit.reshape(4, 4) for name, unit in units.items()},
+                 xlabel="column of the grid", ylabel="row of the grid", width=10),
+    alt="Four pictures of 4 by 4 weights. Top minus bottom: 1 in the two upper rows, "
+        "minus 1 in the lower. Left minus right: 1 in the two left columns, minus 1 in "
+        "the right. Center minus rim: 3 in the four middle cells, minus 1 around them. "
+        "Checkerboard: 1 and minus 1 in turn.")
+
+# %% [markdown]
+# A unit *reads* with such a picture, and it *writes* with one: a column of $W_2$ says how much of its answer goes to each
+# place. In a trained Mixer nobody has drawn them; they have come out of training, and Part III opens them up. (The
+# paper's Figure 5 shows some, on a grid of 14 × 14.)
+#
+# ## What sharing saves
+#
+# ![Left, the same weights for every row of a table, as in the patch embedding and in channel mixing; not shared, there
+# would be S times as many to learn. Right, the same weights for every column, as in token mixing; not shared, there would
+# be C times as many to learn.](../figures/sharing.svg)
+#
+# Count the token MLP: $S \cdot D_S$ weights and $D_S$ biases, then $D_S \cdot S$ weights and $S$ biases. $C$ does not
+# occur. Shared weights are also called *tied*. **Untied**, with an MLP for each channel, there would be $C$ times as many.
+# B/16 is a model of the paper with 12 token MLPs; lesson 6 counts the rest of it.
+
+# %%
+from mixer_lib.configs import MODELS, count_parameters
+
+
+def token_mlp(S, D_S):
+    return (S * D_S + D_S) + (D_S * S + S)
+
+sizes = {"toy": (4, 3, 2), "horse": (16, 64, 32), "B/16": (196, 768, 384)}
+for name, (S, C, D_S) in sizes.items():
+    tied = token_mlp(S, D_S)
+    print(f"one token MLP, {name:5}  tied {tied:8,}   untied {C * tied:12,}")
+
+whole = count_parameters(MODELS["B/16"])
+untied = whole + 12 * (768 - 1) * token_mlp(196, 384)
+print(f"all of B/16 {whole:,}, untied {untied:,}: {untied / whole:.1f} times as many")
+assert token_mlp(16, 32) == sum(p.numel() for p in token_mixing.parameters())
+
+# %% [markdown]
+# From 60 million to 1.45 *billion* parameters. And for what? The authors tried it and saw no noticeable gain
+# ([the paper](https://arxiv.org/abs/2105.01601), Appendix A). That is plausible: whether the top differs from the bottom
+# is a good question whatever a channel means.
+#
+# ## The order of the patches
+#
+# All channels are treated alike. Places are not. Token $s$ has its own column of $W_1$, its own row of $W_2$, its own
+# number in $b_2$. A token by itself says nothing of where its patch was (lesson 2), but the token MLP gives each
+# place its own treatment. So a Mixer needs no further note of positions (section 2 of the paper). Put this to the test.
+#
+# **Predict, then run.** Swap tokens 0 and 3 of the toy, then mix. Is the result the old one with rows 0 and 3 swapped?
+# `True` or `False`?
+
+# %%
+my_prediction = None
+
+# %%
+order = [3, 1, 2, 0]                            # place 0 gets token 3, and so on
+mixed_after = mix_tokens(tokens[order])         # swap, then mix
+swapped_after = mixed[order]                    # mix, then swap
+reveal(my_prediction, torch.allclose(mixed_after, swapped_after))
+torch.stack([mixed_after[:, 0], swapped_after[:, 0]])       # channel 0 of both
+
+# %% [markdown]
+# The unit still takes top minus bottom, but something else stands at the top now: 2 + 8 - 0 - 4 makes 6, not 10. For
+# channel mixing the answer is the other one: it treats all places alike, so it makes no difference whether you bring the
+# tokens into a new order before it or after it. Here are both on the horse, in a random order; such a rearrangement is
+# called a **permutation**. The layers get `float64`, numbers of about 16 digits, so that we can look closely.
+
+# %%
+torch.manual_seed(0)
+order = torch.randperm(16)                      # the numbers 0 to 15, shuffled
+x = horse_tokens[None].double()                 # [B, S, C] = [1, 16, 64], in float64
+layers = {"channel mixing": ChannelMixing(64, 256).double(),
+          "token mixing": MyTokenMixing(16, 32).double()}
+for name, layer in layers.items():
+    before, after = layer(x[:, order]), layer(x)[:, order]
+    print(f"{name}: the same? {torch.allclose(before, after, rtol=0, atol=1e-12)}")
+
+# %% [markdown]
+# A layer for which it makes no difference is called **permutation equivariant**. Token mixing is not.
+#
+# ## Let the weights follow
+#
+# And yet the order of the patches is only a convention. If the tokens move, move their weights with them: the columns of
+# $W_1$, the rows of $W_2$ and the numbers of $b_2$ belong to places. $b_1$ stays, because it belongs to the hidden units,
+# and they have no place.
+
+# %%
+layer = layers["token mixing"]
+mlp = layer.mlp
+follows = MyTokenMixing(16, 32).double()
+follows.mlp.load_state_dict({
+    "fc1.weight": mlp.fc1.weight[:, order],     # [D_S, S]: a column a place
+    "fc1.bias": mlp.fc1.bias,                   # [D_S]: no place
+    "fc2.weight": mlp.fc2.weight[order],        # [S, D_S]: a row a place
+    "fc2.bias": mlp.fc2.bias[order],            # [S]
+})
+difference = follows(x[:, order]) - layer(x)[:, order]      # [B, S, C]
+assert difference.abs().max() < 1e-12
+print("patches permuted, weights permuted: the same table, permuted")
+
+# %% [markdown]
+# Not close, but equal: every hidden unit adds up the same 16 products as before. It adds them in another order, and a
+# computer rounds after each addition, so the last of the 16 digits may differ. Hence the `1e-12`, where mathematics says
+# 0.
+#
+# Think about what this means. For every Mixer that reads patches in raster order there is one that reads them in any other
+# order and gives the same answers. No order is better than another, as long as *all* images come in the same one. Lesson
+# 11 shuffles the patches of a whole data set and trains.
+#
+# The convention is also a bond: $S$ is built into the weights, a column a place, while $C$ is nowhere in them. So the layer
+# takes tables of any width, but of one height only. Try `token_mixing(torch.zeros(1, 16, 1000))`, then
+# `token_mixing(torch.zeros(1, 64, 64))`: an image with more patches does not fit.
+#
+# ## The library's version
+#
+# `mixer_lib.model.TokenMixing` *is* an `MlpBlock` with the two transposes around it; open
+# [`mixer_lib/model.py`](../mixer_lib/model.py) and compare. With the same weights, on eight images:
+
+# %%
+from mixer_lib.model import TokenMixing
+
+library, mine = TokenMixing(16, 32), MyTokenMixing(16, 32)
+library.load_state_dict(mine.mlp.state_dict())
+batch = embed(cifar.train_images[:8].float() / 255)         # [B, S, C]
+assert torch.equal(library(batch), mine(batch))
+library(batch).shape
+
+# %% [markdown]
+# ## Move it
+#
+# Let the four units by hand read the horse. For channels that mean something, here are four detectors by hand, in the
+# manner of lesson 2: brightness; right minus left and bottom minus top *inside* each patch; red minus blue.
+
+# %%
+from mixer_lib import patchify
+
+patches = patchify(horse[None], 8)[0]                   # [S, D]
+pixels = patches.reshape(16, 3, 8, 8)                   # [S, C_in, P, P]
+left, right = pixels[..., :4], pixels[..., 4:]
+top, bottom = pixels[..., :4, :], pixels[..., 4:, :]
+channels = {"brightness": pixels.mean((1, 2, 3)),       # each [S]
+            "right minus left": right.mean((1, 2, 3)) - left.mean((1, 2, 3)),
+            "bottom minus top": bottom.mean((1, 2, 3)) - top.mean((1, 2, 3)),
+            "red minus blue": pixels[:, 0].mean((1, 2)) - pixels[:, 2].mean((1, 2))}
+
+# %% [markdown]
+# Choose a channel (a column of the table) and a hidden unit (a row of $W_1$). Both are laid out on the grid, multiplied
+# place by place, and added up: one number of the hidden layer, before bias and GELU. Things to try:
+#
+# 1. Move *channel* alone. Which of the three pictures stays as it is, and why?
+# 2. Stay with *brightness*. Before you move *hidden unit*: for which unit will the bar be longest, and to which side?
+# 3. Which unit says something about the color of the horse?
+# 4. The checkerboard finds little in any channel. Why?
+#
+# <details><summary>What you should see</summary>
+#
+# 1. The unit's weights: they are shared by all channels.
+# 2. Center minus rim, far to the left, -2.41: the horse stands in the middle, and it is darker than what is around it.
+# 3. In *red minus blue*, again center minus rim, 0.59: the reddish brown is in the middle. Top minus bottom sees it, too,
+#    0.49, since there is hardly any red at the bottom.
+# 4. Neighboring patches resemble each other, and it subtracts neighbors. Images vary slowly from place to place, so
+#    units that vary slowly have more to find. Keep this in mind for Part III.
+#
+# </details>
+
+# %%
+from mixer_lib import widgets
+
+widgets.token_unit_explorer(horse, channels, units)
+
+# %% [markdown]
+# The same picture, standing still, for brightness and center minus rim:
+
+# %%
+plots.show(
+    plots.token_unit_explorer(horse, channels, units, "brightness", "center minus rim"),
+    alt="Four panels of 4 by 4 cells. First the horse. Then the channel brightness: the"
+        " four middle cells are dark, 0.39 to 0.54, the bottom row is bright, 0.75 to "
+        "0.8. Then the unit, 3 in the four middle cells and minus 1 around them. Then "
+        "their products, positive in the middle and negative on the rim. Below: the 16"
+        " products, added up: minus 2.41, with a long blue bar to the left of 0.")
+
+
+# %% [markdown]
+# ## Exercises
+#
+# ### 4.1 Tied and untied · easy · 4 minutes
+#
+# Count the parameters of *one* token MLP of a square image, as a pair: tied (shared by all channels), and untied (each
+# channel has its own).
+
+# %% tags=["exercise-1"]
+def token_mlp_parameters(image_size, patch_size, hidden_dim, tokens_mlp_dim):
+    """(tied, untied): parameters of one token MLP for all channels, and of one each."""
+    ...  # your code here
+
+
+# %%
+from mixer_lib import exercises
+
+exercises.check_token_mlp_parameters(token_mlp_parameters)
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# First $S$, as in lesson 1. Then two linear layers, each with its biases: how many numbers does each give out?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/04_token_mixing.ipynb](solutions/04_token_mixing.ipynb), exercise 4.1.
+#
+# </details>
+#
+# ### 4.2 Token mixing from an empty cell · medium · 8 minutes
+#
+# Close your eyes, then write it for a batch, with the weights as `nn.Linear` keeps them: a row of `W1` is a hidden unit, a
+# row of `W2` is a token.
+
+# %% tags=["exercise-2"]
+def my_token_mixing(x, W1, b1, W2, b2):
+    """x: [B, S, C], W1: [D_S, S], b1: [D_S], W2: [S, D_S], b2: [S] -> [B, S, C]."""
+    ...  # your code here
+
+
+# %%
+exercises.check_token_mixing(my_token_mixing)
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Five lines: on its side, linear, GELU, linear, back. `nn.functional.linear(x, W, b)` works along the last axis, however
+# many axes stand before it. And which axis must not move?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/04_token_mixing.ipynb](solutions/04_token_mixing.ipynb), exercise 4.2.
+#
+# </details>
+#
+# ### 4.3 Rescue the weights · hard · 12 minutes
+#
+# Somebody has trained a token MLP on tables whose patches were counted *down the columns* of the grid: place 1 is the
+# patch below place 0. (It is the mistake of lesson 1, patch axes swapped.) Lesson 1 called such weights useless for tables
+# in raster order. Prove it wrong: bring the weights into raster order, for a grid of `rows` × `columns` patches.
+
+# %% tags=["exercise-3"]
+def from_column_order(W1, b1, W2, b2, rows, columns):
+    """From weights for column order: (W1, b1, W2, b2) for raster order."""
+    ...  # your code here
+
+
+# %%
+exercises.check_from_column_order(from_column_order)
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# You need `order[s]`: the place in column order of the patch that stands at place $s$ in raster order. Take a sheet of
+# paper and a grid of 2 × 3, and write both numbers into each cell. Column by column you write 0 1, 2 3, 4 5; read what you
+# wrote along the rows.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/04_token_mixing.ipynb](solutions/04_token_mixing.ipynb), exercise 4.3.
+#
+# </details>
+#
+# ### 4.4 A layer that moves the picture · hard · 15 minutes
+#
+# Find weights for a token MLP, GELU included, biases zero, that move the picture of every channel one patch to the *right*.
+# Each token gets the number of its left neighbor; at the left edge, where there is none, it gets 0. You choose $D_S$.
+
+# %% tags=["exercise-4"]
+def shift_weights(rows, columns):
+    """(W1, W2), [D_S, S] and [S, D_S], that move the picture of every channel right."""
+    S = rows * columns
+    ...  # your code here
+
+
+# %%
+exercises.check_shift_weights(shift_weights)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Forget GELU first: write the shift as a matrix $M$ of $S \times S$ zeros and ones. Beware of the left edge: the first
+# token of a row follows the last of the row above in the table, and is not its neighbor in the picture. Then get past GELU:
+# GELU($z$) − GELU($-z$) = $z$ for every number $z$ (try some). So spend two hidden units on each number, $2S$ in all, and
+# let the second layer take the difference. `torch.cat` puts matrices together.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/04_token_mixing.ipynb](solutions/04_token_mixing.ipynb), exercise 4.4.
+#
+# </details>
+
+# %% [markdown]
+# ## Recap
+#
+# - You mixed tokens by hand, with a loop over the channels, and with a **transpose**; all agree, and between the two
+#   transposes stands the MLP of lesson 3.
+# - A nudge moves its own column and nothing else. The derivatives prove it for the whole table: in token mixing all
+#   tokens talk and no two channels do, the opposite of channel mixing.
+# - A hidden unit is a picture on the grid of patches: one weight a place.
+# - All channels share the weights: 151,108 a token MLP in B/16. Untied, the model would be 24 times as large.
+# - Another order of the patches gives another result, unless the columns of $W_1$, the rows of $W_2$ and $b_2$ follow: then
+#   it is the same table, permuted. The number of places is built in.
+#
+# ## Quiz
+#
+# **1.** You double the channels $C$ of a Mixer. How many parameters does a token MLP gain? And if instead you double both
+# sides of the image, with patches of the same size?
+#
+# <details><summary>Answer</summary>
+#
+# None: $C$ does not occur in it. With the larger image $S$ is four times as large, and so is the number of its weights,
+# $2 S D_S$ (with the same $D_S$).
+#
+# </details>
+#
+# **2.** Every row of $W_1$ is constant, and so is every column of $W_2$, and all numbers of $b_2$ are equal. What does this
+# token mixing know of places?
+#
+# <details><summary>Answer</summary>
+#
+# Nothing. Each unit reads the sum of all tokens, whatever their order, and writes the same to each. The layer tells
+# everybody about the average, and it is permutation equivariant: to permute such weights changes nothing.
+#
+# </details>
+#
+# **3.** A colleague's Mixer trains, but badly, and you suspect the transpose. Which picture settles it?
+#
+# <details><summary>Answer</summary>
+#
+# The influence between tokens. If it is white off the diagonal, the tokens do not talk, whatever the shapes say.
+#
+# </details>
+#
+# ## To read
+#
+# - [The paper](https://arxiv.org/abs/2105.01601), section 2, on sharing over channels and on position; Appendix A, on
+#   token MLPs that are not shared.
+# - [`mixer_lib/model.py`](../mixer_lib/model.py): `MlpBlock` and `TokenMixing`, one below the other.
+# - The [glossary](glossary.md).
+#
+# Next: [5 · The Mixer block](05_mixer_layer.ipynb) lets both kinds of mixing take turns.

@@ -1,0 +1,195 @@
+"""Answers to the exercises of lesson 3: what a learner may write in place of the stub's `...`."""
+
+from . import but
+
+RIGHT = {
+    "check_layer_norm": {
+        "PyTorch": "return F.layer_norm(x, [x.shape[-1]], scale, shift, eps)",
+        "squares": """
+            d = x - x.mean(-1, keepdim=True)
+            return shift + scale * d * torch.rsqrt((d ** 2).mean(-1, keepdim=True) + eps)""",
+        "var_mean": """
+            var, mean = torch.var_mean(x, dim=-1, unbiased=False, keepdim=True)
+            return (x - mean) / torch.sqrt(var + eps) * scale + shift""",
+        "loop": """
+            rows = []
+            for token in x.reshape(-1, x.shape[-1]):
+                d = token - token.mean()
+                rows.append(d / math.sqrt((d * d).mean() + eps) * scale + shift)
+            return torch.stack(rows).reshape(x.shape)""",
+        "double": "return F.layer_norm(x.double(), [len(scale)], scale.double(), shift.double(), eps)",
+    },
+    "check_channel_mixing": {
+        "F.linear": "return x + F.linear(F.gelu(F.linear(norm(x), W1, b1)), W2, b2)",
+        "loop": """
+            rows = []
+            for token in x.reshape(-1, x.shape[-1]):
+                rows.append(token + W2 @ F.gelu(W1 @ norm(token) + b1) + b2)
+            return torch.stack(rows).reshape(x.shape)""",
+        "modules": """
+            fc1, fc2 = nn.Linear(*W1.T.shape), nn.Linear(*W2.T.shape)
+            for layer, W, b in ((fc1, W1, b1), (fc2, W2, b2)):
+                layer.weight.data, layer.bias.data = W, b
+            return fc2(nn.GELU()(fc1(norm(x)))) + x""",
+        "einsum and erf": """
+            z = torch.einsum("bsc,dc->bsd", norm(x), W1) + b1
+            h = z * (1 + torch.erf(z / math.sqrt(2))) / 2
+            return x + torch.einsum("bsd,cd->bsc", h, W2) + b2""",
+    },
+    "check_mixes_tokens": {
+        "loop over tokens": """
+            x = torch.randn(1, S, C)
+            before = layer(x)
+            for i in range(S):
+                nudged = x.clone()
+                nudged[0, i] = torch.randn(C)
+                after = layer(nudged)
+                for j in range(S):
+                    if j != i and not torch.equal(after[0, j], before[0, j]):
+                        return True
+            return False""",
+        "backward": """
+            x = torch.randn(1, S, C, requires_grad=True)
+            for j in range(S):
+                for c in range(C):
+                    grad, = torch.autograd.grad(layer(x)[0, j, c], x)
+                    others = [i for i in range(S) if i != j]
+                    if grad[0, others].abs().max() > 0:
+                        return True
+            return False""",
+        "a tensor, in double": """
+            J = torch.func.jacrev(lambda x: layer(x[None])[0])(torch.randn(S, C, dtype=torch.float64))
+            moves = J.abs().amax(dim=(1, 3))
+            return (moves - moves.diagonal().diag() > 0).any()""",
+        "NumPy": """
+            from mixer_lib.analysis import influence
+            moves = influence(layer, torch.randn(S, C)).numpy()
+            np.fill_diagonal(moves, 0)
+            return np.any(moves)""",
+    },
+}
+
+NORM = """
+    mean = x.mean(dim=-1, keepdim=True)
+    variance = x.var(dim=-1, correction=0, keepdim=True)
+    return (x - mean) / (variance + eps).sqrt() * scale + shift
+"""
+MIX = """
+    y = norm(x)
+    hidden = F.gelu(y @ W1.T + b1)
+    return x + hidden @ W2.T + b2
+"""
+TELL = """
+    from mixer_lib.analysis import influence
+    moves = influence(layer, torch.randn(S, C))
+    off_diagonal = ~torch.eye(S, dtype=torch.bool)
+    return bool((moves[off_diagonal] != 0).any())
+"""
+NUDGE = """
+    x = torch.randn(1, S, C)
+    for s in range(S):
+        other = x.clone()
+        other[0, s] += torch.randn(C)
+        moved = (layer(other) != layer(x))[0].any(dim=-1)
+        moved[s] = False
+        if moved.any():
+            return True
+    return False
+"""
+
+WRONG = {
+    "check_layer_norm": {name: (word, but(NORM, *changes)) for name, word, *changes in [
+        ("no scale, no shift", "scale and the shift are missing", (" * scale + shift", "")),
+        ("no scale", "scale is missing", (" * scale", "")),
+        ("no shift", "shift is missing", (" + shift", "")),
+        ("shift scaled", "shift is scaled, too", ("(x - mean) / (variance + eps).sqrt() * scale + shift",
+                                                  "((x - mean) / (variance + eps).sqrt() + shift) * scale")),
+        ("scale and shift swapped", "changed places", ("* scale + shift", "* shift + scale")),
+        ("over tokens", "over the tokens", ("dim=-1", "dim=-2")),
+        ("over the table", "whole table", ("dim=-1", "dim=(-2, -1)")),
+        ("over all", "images included", ("dim=-1, keepdim=True", ""), ("dim=-1, correction=0, keepdim=True",
+                                                                       "correction=0")),
+        ("axis 1", "over the tokens", ("dim=-1", "dim=1")),
+        ("axis 2", "IndexError", ("dim=-1", "dim=2")),
+        ("unbiased", "divides by C - 1", ("correction=0, ", "")),
+        ("no root", "divides by the variance", (".sqrt()", "")),
+        ("times", "divide by it", (") / (", ") * (")),
+        ("mean left", "mean is still in it", ("(x - mean)", "x")),
+        ("mean alone", "the spread is not", (" / (variance + eps).sqrt()", "")),
+        ("eps outside", "outside the root", ("(variance + eps).sqrt()", "(variance.sqrt() + eps)")),
+        ("no eps", "some numbers are nan", (" + eps", "")),
+        ("no eps, blank tokens left out", "eps has no say", ("(variance + eps)", "variance.clamp(min=1e-30)")),
+        ("its own eps", "one of your own", ("+ eps", "+ 1e-6")),
+        ("no keepdim", "RuntimeError", (", keepdim=True", "")),
+        ("half", "Go through it by hand", ("+ shift", "+ shift / 2")),
+        ("list", "got list", ("+ shift", "+ shift\n    return x.tolist()"), ("return (x - mean)", "x = (x - mean)")),
+        ("in place", "changes a tensor", ("return", "x -= mean\n    return"), ("(x - mean)", "x")),
+    ]},
+    "check_channel_mixing": {name: (word, but(MIX, *changes)) for name, word, *changes in [
+        ("no residual", "residual is missing", ("x + hidden", "hidden")),
+        ("no norm", "norm is missing", ("norm(x)", "x")),
+        ("neither", "the MLP alone", ("norm(x)", "x"), ("x + hidden", "hidden")),
+        ("residual of the norm", "normalized table", ("x + hidden", "y + hidden")),
+        ("another norm", "call norm", ("norm(x)", "F.layer_norm(x, x.shape[-1:], eps=1e-6)")),
+        ("norm last", "last of all", ("norm(x)", "x"), ("x + hidden @ W2.T + b2", "norm(x + hidden @ W2.T + b2)")),
+        ("norm on the answer", "applied to the answer", ("norm(x)", "x"),
+         ("hidden @ W2.T + b2", "norm(hidden @ W2.T + b2)")),
+        ("GELU after the second", "after the second layer; its place", ("F.gelu(y @ W1.T + b1)", "y @ W1.T + b1"),
+         ("hidden @ W2.T + b2", "F.gelu(hidden @ W2.T + b2)")),
+        ("GELU twice", "one GELU too many", ("hidden @ W2.T + b2", "F.gelu(hidden @ W2.T + b2)")),
+        ("GELU first", "before the first layer", ("F.gelu(y @ W1.T + b1)", "F.gelu(y) @ W1.T + b1")),
+        ("no GELU", "now the two layers are one", ("F.gelu(y @ W1.T + b1)", "y @ W1.T + b1")),
+        ("ReLU", "this switch is ReLU", ("F.gelu", "F.relu")),
+        ("SiLU", "this switch is SiLU", ("F.gelu", "F.silu")),
+        ("tanh form", "tanh form", ("+ b1)", "+ b1, approximate='tanh')")),
+        ("no biases", "both biases", (" + b1", ""), (" + b2", "")),
+        ("no b1", "b1, is missing", (" + b1", "")),
+        ("no b2", "b2, is missing", (" + b2", "")),
+        ("W1 not transposed", "W1 is used on its side", ("W1.T", "W1")),
+        ("W2 not transposed", "W2 is used on its side", ("W2.T", "W2")),
+        ("neither transposed", "both weights", ("W1.T", "W1"), ("W2.T", "W2")),
+        ("over tokens", "that is lesson 4", ("norm(x)", "norm(x).mT"), ("hidden @ W2.T + b2",
+                                                                         "(hidden @ W2.T + b2).mT")),
+        ("sigmoid", "MyChannelMixing", ("F.gelu", "F.sigmoid")),
+        ("table by table", r"shape \[3, 3\]", ("norm(x)", "norm(x[0])"), ("x + hidden", "x[0] + hidden")),
+        ("biases as columns", r"at \[0, 0, 0\]|RuntimeError", ("+ b1", "+ b1[:, None]")),
+        ("in place", "changes a tensor", ("return x + hidden @ W2.T + b2", "x += hidden.detach() @ W2.T + b2\n"
+                                          "    return x"), ("norm(x)", "norm(x).detach()")),
+    ]},
+    "check_mixes_tokens": {
+        **{name: (word, but(TELL, *changes)) for name, word, *changes in [
+            ("diagonal included", "channel mixing. You say True.*leave out the diagonal", ("moves[off_diagonal]",
+                                                                                         "moves")),
+            ("the wrong way round", "channel mixing. You say True", ("bool((", "not bool((")),
+            ("zeros", "squared mean token.*random", ("randn", "zeros")),
+            ("threshold", "mixes weakly.*Small is not zero", ("!= 0", "> 0.01")),
+            ("all must move", "token mixing|always answers|moves every row", (".any()", ".all()")),
+            ("channels in place of tokens", "channel mixing. You say True|IndexError",
+             ("(layer, torch.randn(S, C))", '(layer, torch.randn(S, C), between="channels")')),
+            ("the neighbors only", "You say False", ("moves[off_diagonal]", "moves.diagonal(-1)")),
+            ("the lesson's sizes", "RuntimeError", ("torch.randn(S, C)", "torch.randn(16, 64)")),
+            ("a table", "not an array", ("bool((moves[off_diagonal] != 0).any())", "moves != 0")),
+            ("a count", "not int", ("bool((moves[off_diagonal] != 0).any())", "int((moves[off_diagonal] != 0).sum())")),
+            ("a strength", "not float", ("bool((moves[off_diagonal] != 0).any())", "moves[off_diagonal].max()")),
+        ]},
+        **{name: (word, but(NUDGE, *changes)) for name, word, *changes in [
+            ("first token only", "token 2 looks at token 3.*Move each token", ("range(S)", "[0]")),
+            ("first channel only", "last channel only", ("other[0, s] += torch.randn(C)",
+                                                         "other[0, s, 0] += torch.randn(1).item()")),
+            ("all channels alike", "then token mixing.*different amounts", ("torch.randn(C)", "0.5"),
+             ("(layer(other) != layer(x))", "((layer(other) - layer(x)).abs() > 1e-5)")),
+            ("first output only", "You say False.*Move each token", ("        moved[s] = False",
+                                                                    "        moved[1:] = moved[s] = False")),
+            ("rounded", "mixes weakly", ("(layer(other) != layer(x))", "((layer(other) - layer(x)).abs() > 0.01)")),
+            ("own token counted", "channel mixing. You say True", ("        moved[s] = False\n", "")),
+        ]},
+        "always": ("channel mixing. You say True", "return True"),
+        "never": ("token mixing. You say False", "return False"),
+        "by shuffling": ("where a token stands", """
+            x, order = torch.randn(1, S, C), torch.randperm(S)
+            while (order == torch.arange(S)).any():
+                order = torch.randperm(S)
+            return not torch.allclose(layer(x[:, order]), layer(x)[:, order], atol=1e-5)"""),
+        "a word": ("not str", "return 'yes'"),
+    },
+}
