@@ -11,5 +11,6 @@ def influence(layer, tokens, between="tokens"):
     between="channels" it is the same for channels: [C', C]."""
     if between not in ("tokens", "channels"):
         raise ValueError(f'between is {between!r}, expected "tokens" or "channels"')
-    jacobian = torch.func.jacrev(lambda x: layer(x[None])[0], chunk_size=512)(tokens)   # [S', C', S, C]
-    return jacobian.detach().norm(dim=(1, 3) if between == "tokens" else (0, 2))
+    with torch.no_grad():           # jacrev differentiates all the same; nothing is kept for a derivative of it
+        jacobian = torch.func.jacrev(lambda x: layer(x[None])[0], chunk_size=512)(tokens)   # [S', C', S, C]
+    return jacobian.norm(dim=(1, 3) if between == "tokens" else (0, 2))

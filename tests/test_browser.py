@@ -94,6 +94,9 @@ def test_lesson_06(open_notebook):
         lesson.move_slider(explorer, slider, "ArrowLeft")
         picture = lesson.changed_image(explorer, picture)
     lesson.check()
+    pictures = lesson.page.locator(".jp-RenderedHTMLCommon img")
+    assert all(len(alt) > 50 for alt in pictures.evaluate_all("all => all.map(img => img.alt)"))
+    assert all(pictures.evaluate_all("all => all.map(img => img.naturalWidth)")) and pictures.count() == 4
 
 
 def test_lesson_07(open_notebook):

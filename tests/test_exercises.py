@@ -261,7 +261,11 @@ def test_check_that_fails_itself_raises_nothing(capsys):
     (59_880_000, 59_880_472, False),
     (False, False, True),
     (True, False, False),
-    ("True", True, False),
+    ("True", True, True),
+    ("(B) ", "b", True),
+    ("c", "b", False),
+    ("3", 3, True),
+    (1, True, False),
     (..., True, False),
 ])
 def test_reveal(capsys, prediction, answer, right):

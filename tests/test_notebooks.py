@@ -265,6 +265,53 @@ def test_widgets_and_progress_bars_are_not_stored():
     assert lessons.clean_outputs([widget, bar, warning, said]) == [warning, said]
 
 
+def test_stored_answers_are_hidden_until_the_cell_is_run():
+    """Who opens a lesson shall not read the answer before the prediction is made."""
+    text = nbformat.v4.new_notebook(cells=[
+        nbformat.v4.new_code_cell("reveal(my_prediction, 3)"), nbformat.v4.new_code_cell("my_prediction = None")])
+    hidden, shown = (cell.metadata for cell in lessons.notebook_from(text).cells)
+    assert hidden == {"jupyter": {"outputs_hidden": True}} and shown == {}
+
+
+@each_notebook
+def test_predictions_are_revealed_once(pair):
+    """Each "my_... = None" is followed by a cell that reveals the answer, its stored output hidden."""
+    cells = lessons.read_notebook(pair.notebook).cells
+    asked = {name for cell in cells for name in re.findall(r"^(my_\w+) = None", cell.source, re.M)}
+    revealed = [cell for cell in cells if cell.cell_type == "code" and "reveal(my_" in cell.source]
+    assert asked == {name for cell in revealed for name in re.findall(r"reveal\((my_\w+)", cell.source)}
+    assert all(cell.metadata.jupyter.outputs_hidden for cell in revealed)
+
+
+def minutes(pattern, text):
+    return {name: int(found) for name, found in re.findall(pattern, text)}
+
+
+def test_minutes_are_the_same_everywhere():
+    """The map in lesson 0 and the table in the README give each lesson's own minutes, exercises included."""
+    texts = {path.stem: path.read_text() for path in (lessons.NOTEBOOKS / "text").glob("*.py")}
+    own = {name: int(re.search(r"with the exercises (\d+)\.\*\*", text)[1]) for name, text in texts.items()}
+    listed = minutes(r"\]\((?:notebooks/)?(\w+)\.ipynb\) \|.*\| (\d+) \|", texts["00_start_here"])
+    start = int(re.search(r"\| 0 · Start here \|.*\| (\d+) \|", texts["00_start_here"])[1])
+    assert {"00_start_here": start, **listed} == own
+    readme = (lessons.NOTEBOOKS.parent / "README.md").read_text()
+    assert minutes(r"\]\(notebooks/(\w+)\.ipynb\) \|.*\| (\d+) \|", readme) == own
+
+
+def test_lessons_lead_to_each_other():
+    """Each lesson links to the one before and the one after, by its title."""
+    paths = sorted((lessons.NOTEBOOKS / "text").glob("*.py"))
+    titles = [re.search(r"^# # (.*?)(?::.*|, and a stack of them)?$", path.read_text(), re.M)[1] for path in paths]
+    links = [f"[{title}]({path.stem}.ipynb)" for title, path in zip(titles, paths)]
+    for i, path in enumerate(paths):
+        head = path.read_text()[:2500]
+        if i > 0:
+            assert f"Previous: {links[i - 1]}" in head, f"{path.name}: Previous: {links[i - 1]}"
+        if i + 1 < len(paths):
+            assert f"Next: {links[i + 1]}" in head, f"{path.name}: Next: {links[i + 1]}"
+            assert f"Next: {links[i + 1]}" in path.read_text()[-400:], path.name
+
+
 def test_make_lists_its_commands():
     listed = subprocess.run(["make"], cwd=lessons.NOTEBOOKS.parent, capture_output=True, text=True).stdout
     assert {"lab", "test", "lessons"} <= set(re.findall(r"^  make (\w+)", listed, re.M))

@@ -75,6 +75,7 @@ def test_card_draws_in_units():
     card = Card(20, 10)
     card.box(2, 3, 4, 5, fill="#FF0000")
     card.box(12, 3, 0.1, 5, fill="#00FF00")                             # too thin to be seen
+    card.box(12, 3, 5, 0.1, fill="#00FF00")
     card.box(14, 3, 2, 2, outline="#0000FF", stroke=1)
     card.pixels(np.zeros((1, 1, 3), np.uint8), 18, 0, 1, 1)
     picture = np.asarray(card.image)

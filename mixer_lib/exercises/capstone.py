@@ -106,6 +106,9 @@ def check_parts(modules, sizes):
     for what, word in missing.items():
         need(got != [part for name, part in expected.items() if word not in name],
              f"parts: {what}: missing, or one module in two places. Each place has a module of its own.")
+    need(got != [part for name, part in expected.items() if " in block" not in name],
+         "parts: no weights of the blocks are found. PyTorch does not look into a plain list: take nn.ModuleList or "
+         "nn.Sequential.")
     for n in {1, L - 1, L + 1} - {0, L}:
         need(got != [*expected_parts(sizes | {"num_blocks": n}).values()],
              f"parts: num_blocks is {L}, and the number of your blocks is {n}. Or is one in several places? "

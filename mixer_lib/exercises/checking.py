@@ -22,16 +22,19 @@ class NotDone(Exception):
 def reveal(prediction, answer):
     """Put a prediction beside the answer: print both, and whether they agree.
 
-    A tuple, an array or a tensor agrees with the list of the same numbers; a float answer leaves room to round."""
+    A tuple, an array or a tensor agrees with the list of the same numbers, a float answer leaves room to round, and a
+    word may be written in capitals, in parentheses or, for True and False, in quotes."""
     def plain(value):
         value = value.tolist() if hasattr(value, "tolist") else value
+        if isinstance(value, (str, bool)):
+            return str(value).strip(" ().").lower()
         return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
     mine, right = plain(prediction), plain(answer)
     close = isinstance(right, float) and isinstance(mine, (int, float)) and math.isclose(mine, right, rel_tol=0.005)
     if prediction is None:
         print(f"The answer is {answer}. (No prediction yet: next time, write yours down first.)")
-    elif mine == right or close:
+    elif mine == right or close or (isinstance(mine, str) and mine == str(right)):
         print(f"You predicted {prediction}, and it is {answer}. Right!")
     else:
         print(f"You predicted {prediction}; it is {answer}. Find out why before you read on.")

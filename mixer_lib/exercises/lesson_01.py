@@ -55,6 +55,10 @@ def check_find_pixel(find_pixel):
                    for worth in (1, P, size * size)},
                 **{channel * P * P + u * worth + v: "A line of the patch is worth P numbers." for worth in (1, size)},
             }
+            of_lesson = row // 8 * 4 + column // 8, channel * 64 + row % 8 * 8 + column % 8
+            need(size == 32 or (got_s, got_d) != of_lesson or of_lesson == (s, d),
+                 f"{where} gives {got_s, got_d}: that would be right for the lesson's 32 x 32 pixels with P = 8. Use "
+                 "image_size and P.")
             need((got_s, got_d) != (d, s) or s == d, f"{where} gives {got_s, got_d}: these are the two numbers, but "
                                                      "the other way round. The table's row (s) comes first.")
             need(got_s == s, f"{where} gives s = {got_s}, but the pixel is in row {s}. {s_hints.get(got_s, '')}")

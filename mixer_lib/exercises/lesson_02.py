@@ -113,6 +113,8 @@ def check_red_on_the_left(red_on_the_left):
             "this divides by the pixels of the whole patch; the mean of a half divides by half as many.": right / 2,
             "this divides by the numbers of the whole patch, all its colors; the mean is over the red of a half.":
                 right.sign() / (3 * P * P),
+            "this divides by the columns of a half. A half has P lines, too: P * P / 2 pixels.":
+                right.sign() / (P // 2),
             "this is the mean of red in the left half; now take away that of the right half.": right.clamp(min=0),
             "this is the mean of red over the whole patch; right of the middle the weights are negative.":
                 right.abs() / 2,

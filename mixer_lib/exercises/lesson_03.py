@@ -51,7 +51,11 @@ def check_layer_norm(my_layer_norm):
         }
         expected = norm() * scale + shift
         wrong = {message: value for message, value in wrong.items() if not torch.allclose(value, expected, atol=1e-5)}
-        got = ask(my_layer_norm, x, scale, shift, eps)
+        try:
+            got = ask(my_layer_norm, x, scale, shift, eps)
+        except Wrong as wrong_shape:
+            lost = "must match" in str(wrong_shape)
+            raise Wrong(f"{wrong_shape}{' Did you keep the axis (keepdim=True)?' * lost}") from None
         need(not (isinstance(got, torch.Tensor) and got.isnan().any()),
              "some numbers are nan, not a number: token 0 is blank, its standard deviation is 0, and 0 / 0 is nothing. "
              "Add eps to the variance, under the root.")
@@ -85,6 +89,7 @@ def check_channel_mixing(channel_mixing):
             "the GELU stands after the second layer; its place is between the two.":
                 x + gelu(mlp(normed, switch=nn.Identity())),
             "there is one GELU too many: none after the second layer.": x + gelu(mlp(normed)),
+            "there is one GELU too many: none after the sum.": gelu(x + mlp(normed)),
             "the GELU stands before the first layer; its place is between the two.":
                 x + mlp(gelu(normed), switch=nn.Identity()),
             "the GELU is missing: now the two layers are one.": x + mlp(normed, switch=nn.Identity()),

@@ -68,6 +68,8 @@ def check_token_mixing(my_token_mixing):
             wrong |= {
                 "this mixes the channels of each token. Transpose first, so that a channel's tokens lie along the last "
                 "axis (to reshape does not transpose).": mlp(x),
+                "the biases are added along the channels, but b1 has a number for each hidden unit and b2 for each "
+                "token. Transpose first, then use nn.functional.linear.": W2 @ gelu(W1 @ x + b1) + b2,
                 "this mixes the channels of each token, and then lays the table on its side.": mlp(x).mT,
                 "this mixes the images of the batch with each other: leave axis 0 where it is.":
                     mlp(x.transpose(0, 2)).transpose(0, 2),

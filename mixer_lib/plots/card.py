@@ -22,7 +22,7 @@ class Card:
     def box(self, x, y, width, height, fill=None, outline=None, stroke=3):
         """A rectangle; its outline lies around it, not on it."""
         corners = self._corners(x, y, x + width, y + height, -1)
-        if fill and corners[0] <= corners[2]:       # else too thin to be seen
+        if fill and corners[0] <= corners[2] and corners[1] <= corners[3]:      # else too thin to be seen
             self.draw.rectangle(corners, fill=fill)
         if outline:
             s = stroke - 1

@@ -25,8 +25,8 @@
 # - learn how exercises, hints and solutions work, on two small ones;
 # - get the map of the course and the letters that it uses.
 #
-# Run a cell with <kbd>Shift</kbd>+<kbd>Enter</kbd>: a cell is one of the boxes below, and what it gives appears under it.
-# Begin with this one, and go on downward.
+# Run a cell with <kbd>Shift</kbd>+<kbd>Enter</kbd>: a cell is one of the boxes below, and what it gives appears under
+# it. Begin with this one, and go on downward.
 
 # %% tags=["nbval-ignore-output"]
 import sys
@@ -41,13 +41,14 @@ except ImportError as missing:
           "If you did: choose the right kernel (menu Kernel, Change Kernel).", sep="\n")
 
 # %% [markdown]
-# A ✓ in each line? Then you need no network and no GPU from here to the end of the course. A line with ✗ says what is
-# missing and what to do.
+# A ✓ in each line? (A line with · is only a note.) Then you need no network and no GPU from here to the end of the
+# course. A line with ✗ says what is missing and what to do.
 #
 # ## What it can do
 #
-# Before you build a network, see one at work. This Mixer has learned to read handwritten digits from 57,000 of them. It
-# comes with the course; in [lesson 7](07_train_mnist.ipynb) you train one like it yourself, in about a minute.
+# Before you build a network, see one at work. This Mixer has learned to read handwritten digits from 57,000 of them.
+# It comes with the course; in [lesson 7](07_train_mnist.ipynb) you train one of the same shape yourself, in about a
+# minute.
 
 # %% tags=["nbval-ignore-output"]
 import torch
@@ -65,8 +66,9 @@ right = guesses == mnist.test_labels
 print(f"{right.sum()} of {len(right)} digits read right: {right.float().mean():.1%}")
 
 # %% [markdown]
-# These 2,000 digits it had never seen. (The count may differ by one on your machine: computers round differently.) Look at
-# one of each kind, and then at all those that it misreads. Move the slider, or click on it and use the arrow keys:
+# These 2,000 digits it had never seen. (The count may differ by one on your machine: computers round differently.)
+# Look at one of each kind, and then at all those that it misreads. Move the slider, or click on it and use the arrow
+# keys:
 #
 # 1. Images 0 to 9: how sure is the network, as a rule?
 # 2. From image 10 on come the misread ones. What would *you* say they are?
@@ -77,14 +79,14 @@ print(f"{right.sum()} of {len(right)} digits read right: {right.float().mean():.
 # 1. One long green bar each time, about 91%, and the rest shared out evenly. It was trained never to be entirely sure;
 #    lesson 7 says why.
 # 2. Some of them are hard for anyone.
-# 3. Sure, with one orange bar above 80%: a 4 that it takes for a 9, an 8 for a 3. Hesitating, with two or three bars: a
-#    thick 1, taken for a 5 with 56%, and a 4 that could be a 6.
+# 3. Sure, with one orange bar above 80%: a 4 that it takes for a 9, an 8 for a 3. Hesitating, with several bars: a
+#    faint, broken 1, taken for a 5 with 56%, and a 4 that could be a 6.
 #
 # </details>
 
 # %%
-probabilities = scores.softmax(dim=1)       # [2000, 10]: positive, the sum of a row is 1
-one_of_each = torch.arange(0, 2000, 200)    # the test images lie in the order of the digits
+probabilities = scores.softmax(dim=1)       # [2000, 10]: the sum of each row is 1
+one_of_each = torch.arange(0, 2000, 200)    # the test images are sorted by digit
 shown = torch.cat([one_of_each, (~right).nonzero().flatten()])
 widgets.prediction_browser(mnist.test_images[shown], mnist.test_labels[shown],
                            probabilities[shown], mnist.classes)
@@ -95,7 +97,7 @@ widgets.prediction_browser(mnist.test_images[shown], mnist.test_labels[shown],
 # %%
 plots.show(
     plots.prediction(mnist.test_images[804], probabilities[804], mnist.classes, truth=4),
-    alt="A handwritten 4 whose open top is nearly closed, beside ten bars, a "
+    alt="A slanted handwritten 4 with a long left stroke, beside ten bars, a "
         "probability for each digit. The bar of 6, orange, is the longest with 63 "
         "percent; that of 4, green, the true one, has 24. Title: read as 6, is 4.")
 
@@ -107,18 +109,18 @@ plots.show(
 #
 # ![From left to right: an image of a horse, cut into 4 by 4 patches; the patches as the rows of a table, S rows of D
 # numbers; a box, patch embedding; the table of tokens, S rows of C numbers; a dashed frame, the Mixer block, in which
-# token mixing, down each column, and channel mixing, along each row, each have a line that leads around them to a plus
-# sign, with the note: L blocks, one after the other; a box, LayerNorm and mean; a single column of C numbers; a box, head;
-# a bar for each class, the longest for horse](../figures/architecture.svg)
+# token mixing, down each column, and channel mixing, along each row, each have a line that leads around them to a
+# plus sign, with the note: L blocks, one after the other; a box, LayerNorm and mean; a single column of C numbers; a
+# box, head; a bar for each class, the longest for horse](../figures/architecture.svg)
 #
-# An image is cut into **patches**, and each patch becomes a row of a table. A layer turns each row into a **token**: a
-# list of numbers that stands for the patch. Then come the **blocks**, each of two steps. One step, *token mixing*, works
-# down the columns of the table, so that the patches learn of each other. The other, *channel mixing*, works along the
-# rows, so that each token thinks over what it has heard. At the end the tokens are averaged, and a last layer gives a
-# **score** for each class.
+# An image is cut into **patches**, and each patch becomes a row of a table. A layer turns each row into a **token**:
+# a list of numbers that stands for the patch. Then come the **blocks**, each of two steps. One step, *token mixing*,
+# works down the columns of the table, so that the patches learn of each other. The other, *channel mixing*, works
+# along the rows, so that each token thinks over what it has heard. At the end the tokens are averaged, and a last
+# layer gives a **score** for each class.
 #
-# That is all: no convolution, no attention. Each of these words gets a lesson of its own, so none of it needs to be clear
-# today.
+# That is all: no convolution, no attention. Each of these words gets a lesson of its own, so none of it needs to be
+# clear today.
 #
 # Now the same picture as code, with the trained network, for one digit. After each line stands the shape of what it
 # gives, in the letters that you find explained below:
@@ -131,7 +133,7 @@ x = model.patch_embedding(image)            # [B, S, C]: cut, and a token for ea
 for block in model.blocks:                  # L times
     x = block(x)                            # [B, S, C]: mix tokens, mix channels
 x = model.norm(x).mean(dim=1)               # [B, C]: the tokens, averaged
-logits = model.head(x)                      # [B, K]: a score for each class
+logits = model.head(x)                      # [B, K]: the scores, also called logits
 
 assert torch.equal(logits, model(image))    # the whole network does just this
 assert logits.argmax() == mnist.test_labels[0]
@@ -166,8 +168,8 @@ print(f"{count:,}")
 # - **Predict, then run**: write your guess down *before* you look. It is the part that teaches most.
 # - **Move it**: a widget, with things to try.
 # - **Exercises** come at the end: a cell with `...  # your code here`, and below it a cell that checks your answer at
-#   once: ✓ right, ✗ wrong and why, ○ not done yet. Under it stand a hint and a link to the solution, folded: click on the
-#   little triangle. The minutes are for someone who does not look.
+#   once: ✓ right, ✗ wrong and why, ○ not done yet. Under it stand a hint and a link to the solution, folded: click on
+#   the little triangle. The minutes are for someone who does not look.
 # - Words in **bold** are explained where they first stand, and in the [glossary](glossary.md).
 #
 # ## The map
@@ -175,19 +177,21 @@ print(f"{count:,}")
 # | lesson | you will | minutes |
 # |---|---|---|
 # | 0 · Start here | look around | 25 |
-# | [1 · Patches](01_patches.ipynb) | turn an image into a table | 55 |
-# | [2 · The patch embedding](02_patch_embedding.ipynb) | turn each row of it into a token | 50 |
-# | [3 · Channel mixing](03_channel_mixing.ipynb) | let each token think for itself | 50 |
-# | [4 · Token mixing](04_token_mixing.ipynb) | let the patches talk | 55 |
-# | [5 · The Mixer block](05_mixer_layer.ipynb) | put both together, and stack them | 50 |
+# | [1 · Patches](01_patches.ipynb) | turn an image into a table | 60 |
+# | [2 · The patch embedding](02_patch_embedding.ipynb) | turn each row of it into a token | 60 |
+# | [3 · Channel mixing](03_channel_mixing.ipynb) | let each token think for itself | 60 |
+# | [4 · Token mixing](04_token_mixing.ipynb) | let the patches talk | 75 |
+# | [5 · The Mixer block](05_mixer_layer.ipynb) | put both together, and stack them | 60 |
 # | [6 · The classifier](06_classifier.ipynb) | finish the network, count it, write it from memory | 100 |
 # | [7 · Train on MNIST](07_train_mnist.ipynb) | train it | 55 |
 #
-# The minutes count the exercises. The lessons build on each other; take them in this order.
+# The minutes count the exercises. The lessons build on each other; take them in this order. More are being written: 8
+# trains on photographs, 9 opens the learned weights, 10 writes the network as convolutions, 11 scrambles the images.
 #
 # ## The letters
 #
-# One letter means one thing in the whole course, and in the paper. Come back here whenever one escapes you.
+# One letter means one thing in the whole course; $P$, $S$, $C$, $D_S$ and $D_C$ are the paper's, too. Come back here
+# whenever one escapes you.
 #
 # | letter | what it counts | in code | above |
 # |---|---|---|---|
@@ -196,6 +200,7 @@ print(f"{count:,}")
 # | $C_{in}$ | color channels of an image | `in_channels` | 1 |
 # | $P$ | side of a patch, in pixels | `patch_size` | 7 |
 # | $S$ | patches of an image, and so tokens | | 16 |
+# | $D$ | numbers in one patch | | 49 |
 # | $C$ | numbers in a token, its *channels* | `hidden_dim` | 64 |
 # | $D_S$ | width of token mixing, inside | `tokens_mlp_dim` | 32 |
 # | $D_C$ | width of channel mixing, inside | `channels_mlp_dim` | 256 |
@@ -210,18 +215,18 @@ for name, size in model.config.items():
         print(f"{name:17} {size}")
 
 # %% [markdown]
-# One is missing from the list, since it follows from the others: an image of 28 × 28 pixels holds 4 × 4 patches of 7 × 7, so
-# $S = 16$.
+# Two are missing from the list, since they follow from the others: an image of 28 × 28 pixels holds 4 × 4 patches of
+# 7 × 7, so $S = 16$, and a patch has $D = 1 \cdot 7 \cdot 7 = 49$ numbers.
 #
 # ## Exercises
 #
-# Two small ones, to see how it goes. Write your code in place of the `...`, run the cell, then run the check below it. Run
-# the check once before you write anything, too, and once with a wrong answer.
+# Two small ones, to see how it goes. Write your code in place of the `...`, run the cell, then run the check below
+# it. Run the check once before you write anything, too, and once with a wrong answer.
 #
 # ### 0.1 The best class · easy · 3 minutes
 #
-# Write what the widget's title says: the name of the class with the highest score. `scores` is a list of numbers, one for
-# each class; `classes` a list of their names.
+# Write what stands behind "read as" in the widget: the name of the class with the highest score. `scores` is a list of
+# numbers, one for each class; `classes` a list of their names.
 
 # %% tags=["exercise-1"]
 def best_class(scores, classes):
@@ -238,8 +243,8 @@ exercises.check_best_class(best_class)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# First find where the highest score stands, then look up the name that stands there. For a list, `max(scores)` gives the
-# highest score, and `scores.index(...)` where it is.
+# First find where the highest score stands, then look up the name that stands there. For a list, `max(scores)` gives
+# the highest score, and `scores.index(...)` where it is.
 #
 # </details>
 #
@@ -251,13 +256,13 @@ exercises.check_best_class(best_class)
 #
 # ### 0.2 In doubt · easy · 5 minutes
 #
-# A network that knows when it does not know is worth more. Given the probabilities of many images, a tensor `[N, K]` with a
-# row for each image, tell which images the network is unsure of: those whose highest probability is below `limit`. Return
-# their numbers, counted from 0, as a list.
+# A network that knows when it does not know is worth more. Given the probabilities of many images, a tensor `[B, K]`
+# with a row for each image, tell which images the network is unsure of: those whose highest probability is below
+# `limit`. Return their numbers, counted from 0, as a list.
 
 # %% tags=["exercise-2"]
 def in_doubt(probabilities, limit):
-    """Which rows of probabilities [N, K] have no entry of at least limit: a list of their numbers."""
+    """The rows of probabilities [B, K] whose highest entry is below limit: a list."""
     ...  # your code here
 
 
@@ -267,8 +272,8 @@ exercises.check_in_doubt(in_doubt)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# A loop over `enumerate(probabilities)` gives each row with its number. Or, without a loop: `probabilities.max(dim=1)` has
-# `.values`, the highest of each row.
+# A loop over `enumerate(probabilities)` gives each row with its number. Or, without a loop:
+# `probabilities.max(dim=1)` has `.values`, the highest of each row.
 #
 # </details>
 #
@@ -283,7 +288,7 @@ exercises.check_in_doubt(in_doubt)
 #
 # - The check at the top says whether anything is missing on this machine.
 # - A Mixer of 140,000 learned numbers reads 99 of 100 digits right; its mistakes are worth a look.
-# - Image, patches, tokens, blocks, average, scores: seven lines of code run the whole network.
+# - Image, patches, tokens, blocks, average, scores: six lines of code run the whole network.
 # - Exercises answer at once; hints and solutions are folded below them.
 # - The map says what comes when, and each letter means one thing throughout.
 #

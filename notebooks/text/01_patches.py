@@ -12,7 +12,7 @@
 # *After this lesson you can turn any image into the table of patches that a Mixer reads, turn it back, and tell by
 # eye when the cutting went wrong.*
 #
-# **About 25 minutes, with the exercises 55.** You need: Python, and to have met a PyTorch tensor once.
+# **About 30 minutes, with the exercises 60.** You need: Python, and to have met a PyTorch tensor once.
 #
 # Previous: [0 · Start here](00_start_here.ipynb). Next: [2 · The patch embedding](02_patch_embedding.ipynb)
 
@@ -42,7 +42,7 @@ from mixer_lib.data import load_dataset
 
 # %%
 cifar = load_dataset("cifar10")     # real images, a sample that comes with the course
-horse = cifar.train_images[3510]    # uint8 [3, 32, 32]: colors, rows, columns
+horse = cifar.train_images[3510]    # [3, 32, 32]: colors, rows, columns; 0 to 255
 plots.show(
     plots.patch_grid(horse, patch_size=8),
     alt="A horse, 32 by 32 pixels, cut by white lines into 4 rows of 4 squares. The "
@@ -62,10 +62,11 @@ tiny = torch.arange(16).reshape(4, 4)          # [H, W]
 tiny
 
 # %% [markdown]
-# Cut it into patches of 2 × 2 pixels and write each patch as one row: its first line of pixels, then its second.
+# Cut it into patches of 2 × 2 pixels and write each patch as one row: its first line of pixels, then its second. (A
+# row of pixels is also called a *line* here, so that you do not confuse it with a row of the table.)
 #
-# **Predict, then run.** The table has four rows. Which four numbers stand in row 1? Write your guess into the cell, then
-# run both.
+# **Predict, then run.** The table has four rows. Which four numbers stand in row 1? Write your guess into the cell,
+# then run both.
 
 # %%
 my_prediction = None        # for example [4, 5, 6, 7]
@@ -74,7 +75,8 @@ my_prediction = None        # for example [4, 5, 6, 7]
 from mixer_lib import patchify
 from mixer_lib.exercises import reveal
 
-answer = patchify(tiny[None, None], 2)[0, 1]  # soon you write it yourself
+batch = tiny[None, None]                # [1, 1, 4, 4]: two axes of length 1 in front
+answer = patchify(batch, 2)[0, 1]       # soon you write it yourself
 reveal(my_prediction, answer.tolist())
 
 # %% [markdown]
@@ -99,7 +101,7 @@ by_hand
 # | letter | name | here |
 # |---|---|---|
 # | $P$ | side of a patch, in pixels | 2 |
-# | $S$ | number of patches; the paper also calls them *tokens* | 4 |
+# | $S$ | number of patches | 4 |
 # | $D$ | numbers in one patch | 4 |
 #
 # ## With a loop
@@ -125,11 +127,11 @@ assert torch.equal(patches_by_loop(tiny, 2), by_hand)
 #
 # ## Without a loop
 #
-# The loop is right but slow: a large image has hundreds of patches, and a batch hundreds of images. We want two tensor
-# operations, whatever the size. The idea: give the cuts axes of their own.
+# The loop is right but slow: a large image has hundreds of patches, and a batch hundreds of images. We want a few
+# tensor operations, whatever the size. The idea: give the cuts axes of their own.
 #
-# `tiny` has 4 rows. Read them as 2 *rows of patches* with 2 *rows of pixels* in each; the same for the columns. Call the
-# four axes $i$ (patch row), $u$ (pixel row in the patch), $j$ (patch column), $v$ (pixel column in the patch):
+# `tiny` has 4 rows. Read them as 2 *rows of patches* with 2 *rows of pixels* in each; the same for the columns. Call
+# the four axes $i$ (patch row), $u$ (pixel row in the patch), $j$ (patch column), $v$ (pixel column in the patch):
 
 # %%
 x = tiny.reshape(2, 2, 2, 2)      # [H/P, P, W/P, P]: i, u, j, v
@@ -155,8 +157,8 @@ assert torch.equal(table, by_hand)
 #
 # ## Two wrong ways with the right shape
 #
-# A table of the right shape is no proof of anything. Here are the two mistakes that people make, on the horse. Both give
-# 16 rows of numbers, and no error.
+# A table of the right shape is no proof of anything. Here are the two mistakes that people make, on the horse. Both
+# give 16 rows of numbers, and no error.
 
 # %%
 gray = horse.float().mean(dim=0)        # [32, 32], one channel is enough here
@@ -197,9 +199,9 @@ plots.show(
 #
 # ## Colors and batches
 #
-# A real image has $C_{in}$ channels, and we cut a whole batch of images at once: `[B, C_in, H, W]`. The recipe is the same with two
-# more axes. The batch stays in front. Where does the channel go? It says *where in the patch* a number stands, so it
-# goes with the pixels. We put it before them, the order in which PyTorch's convolutions keep their weights. The axes
+# A real image has $C_{in}$ channels, and we cut a whole batch of images at once: `[B, C_in, H, W]`. The recipe is the
+# same with two more axes. The batch stays in front. Where does the channel go? It says *where in the patch* a number
+# stands, so it goes with the pixels. We put it before them, an order that will turn out handy in lesson 2. The axes
 # after the split, with the numbers that `permute` uses: 0 image, 1 channel, 2 $i$, 3 $u$, 4 $j$, 5 $v$.
 
 # %%
@@ -214,8 +216,9 @@ tables = my_patchify(cifar.train_images[:100], 8)
 tables.shape
 
 # %% [markdown]
-# One hundred images, $S = 4 \cdot 4 = 16$ patches each, and $D = 3 \cdot 8 \cdot 8 = 192$ numbers a patch. In a picture, with
-# the three colors of a pixel drawn as one square:
+# One hundred images, $S = 4 \cdot 4 = 16$ patches each, and $D = 3 \cdot 8 \cdot 8 = 192$ numbers a patch. In a
+# picture, with the three colors of a pixel drawn as one square (so a row shows 64 squares; the table itself holds 64
+# reds, then 64 greens, then 64 blues):
 #
 # ![Left, the horse cut into 4 by 4 patches, numbered from 0 to 15 along the rows; patch 5 is framed in orange. Right, a table
 # of 16 rows, each a patch's pixels side by side, line after line; row 5 is framed in orange](../figures/patch_grid.svg)
@@ -232,9 +235,9 @@ print("the loop and split-permute-merge agree on all three channels")
 # %% [markdown]
 # ## Follow a pixel
 #
-# Where does the green value of the pixel in line 8, column 14 go? Line 8 lies in grid line $8 // 8 = 1$, column 14 in grid
-# column $14 // 8 = 1$, so in patch $1 \cdot 4 + 1 = 5$. Inside that patch it is in line 0, column 6. Green is channel 1,
-# and channel 0 comes first with its 64 numbers, so it is number $64 + 0 \cdot 8 + 6 = 70$.
+# Where does the green value of the pixel in line 8, column 14 go? Line 8 lies in grid line $8 // 8 = 1$, column 14 in
+# grid column $14 // 8 = 1$, so in patch $1 \cdot 4 + 1 = 5$. Inside that patch it is in line 0, column 6. Green is
+# channel 1, and channel 0 comes first with its 64 numbers, so it is number $64 + 0 \cdot 8 + 6 = 70$.
 
 # %%
 assert my_patchify(horse[None], 8)[0, 5, 70] == horse[1, 8, 14]
@@ -245,9 +248,9 @@ horse[1, 8, 14]
 #
 # ## The order inside a patch
 #
-# Why channel first? It is a choice, and other people choose otherwise. Many image files and programs keep the three colors
-# of a pixel together: (row, column, channel) in place of our (channel, row, column). Here is patch 5 as a vector, that is, a
-# plain list of numbers, in both orders:
+# Why channel first? It is a choice, and other people choose otherwise. Many image files and programs keep the three
+# colors of a pixel together: (row, column, channel) in place of our (channel, row, column). Here is patch 5 as a
+# vector, that is, a plain list of numbers, in both orders:
 
 # %%
 patch = horse[:, 8:16, 8:16]                            # [3, 8, 8]: patch 5
@@ -258,9 +261,9 @@ print("channel last: ", channel_last[:9].tolist())
 assert torch.equal(channel_first, my_patchify(horse[None], 8)[0, 5])
 
 # %% [markdown]
-# The first begins with nine red values, eight of them from one line of the picture. The second takes red, green, blue of
-# one pixel, then red, green, blue of the next. The numbers are the same, in another order, and that order is the same for
-# every patch:
+# The first begins with nine red values, eight of them from one line of the picture. The second takes red, green, blue
+# of one pixel, then red, green, blue of the next. The numbers are the same, in another order, and that order is the
+# same for every patch:
 
 # %%
 order = torch.arange(192).reshape(3, 8, 8).permute(1, 2, 0).flatten()   # who comes when
@@ -268,17 +271,19 @@ print(order[:9].tolist())
 assert torch.equal(channel_last, channel_first[order])
 
 # %% [markdown]
-# Which order is better? Neither. What follows in lesson 2 gives each of the $D$ places a weight of its own, and a weight
-# does not care where in the list it stands. But weights that were learned with one order and are used with the other meet
-# the wrong numbers, nearly all of them, and again no error is raised. Whoever publishes weights has to say which order they
-# are for. Ours is the one of PyTorch's convolutions, and lesson 2 makes use of that.
+# Which order is better? Neither. What follows in lesson 2 gives each of the $D$ places a weight of its own, and a
+# weight does not care where in the list it stands. But weights that were learned with one order and are used with the
+# other meet the wrong numbers, nearly all of them, and again no error is raised. Whoever publishes weights has to say
+# which order they are for.
 #
 # ## Two more roads to the same table
 #
-# You will meet both in other people's code, so here they are, shown equal. On a first reading, skip to the next heading.
+# You will meet both in other people's code, so here they are, shown equal. On a first reading, skip to the next
+# heading.
 #
-# The method `unfold(axis, size, step)` asks for a new axis of windows along one side. No number is copied: the result looks
-# at the same memory with other **strides**, the number of steps in memory from one entry to the next along each axis.
+# The method `unfold(axis, size, step)` asks for a new axis of windows along one side. No number is copied: the result
+# looks at the same memory with other **strides**, the number of steps in memory from one entry to the next along each
+# axis.
 
 # %%
 windows = horse.unfold(1, 8, 8).unfold(2, 8, 8)             # [C_in, H/P, W/P, P, P]
@@ -288,11 +293,12 @@ by_view = windows.permute(1, 2, 0, 3, 4).reshape(16, 192)   # [S, D]
 assert torch.equal(by_view, my_patchify(horse[None], 8)[0])
 
 # %% [markdown]
-# Read the strides `(1024, 256, 8, 32, 1)` from the right: one pixel to the right is 1 step; one pixel down is 32, a line
-# of the image; the next patch is 8 to the right; the next row of patches 8 · 32 = 256 down; the next channel
-# 32 · 32 = 1024. The cuts are nothing but arithmetic.
+# Read the strides `(1024, 256, 8, 32, 1)` from the right: one pixel to the right is 1 step; one pixel down is 32, a
+# line of the image; the next patch is 8 to the right; the next row of patches 8 · 32 = 256 down; the next channel 32
+# · 32 = 1024. The cuts are nothing but arithmetic.
 #
-# `nn.functional.unfold` is made for convolutions. It gives the table lying on its side, `[B, D, S]`, and only for floats:
+# `nn.functional.unfold` is made for convolutions. It gives the table lying on its side, `[B, D, S]`, and only for
+# floats:
 
 # %%
 floats = horse[None].float()                                            # [1, 3, 32, 32]
@@ -326,8 +332,8 @@ except ValueError as error:
 # %% [markdown]
 # ## Move it
 #
-# Choose a patch size, then a patch, then a number in its row. The orange frame marks the same patch in the image, on its
-# own, and as a row of the table. The blue frame marks one number in all three. Things to try:
+# Choose a patch size, then a patch, then a number in its row. The orange frame marks the same patch in the image, on
+# its own, and as a row of the table. The blue frame marks one number in all three. Things to try:
 #
 # 1. Move *number* slowly through a row. When does the blue frame jump to another color channel?
 # 2. Make the patches as small as they go. What happens to the shape of the table? And as large as they go?
@@ -337,7 +343,8 @@ except ValueError as error:
 #
 # 1. After each $P^2$ numbers, at 64 and 128 for $P = 8$: all of red comes first, then green, then blue.
 # 2. $P = 2$: 256 rows of 12 numbers. $P = 16$: 4 rows of 768. The number of entries stays.
-# 3. Those 64 before or after: $d$, $d + 64$ and $d + 128$ are red, green and blue of one pixel.
+# 3. Those 64 and 128 farther on: for $d$ below 64, the numbers $d$, $d + 64$ and $d + 128$ are red, green and blue of
+#    one pixel.
 #
 # </details>
 
@@ -401,8 +408,8 @@ exercises.check_table_shape(table_shape)
 #
 # ### 1.2 Find a pixel · medium · 8 minutes
 #
-# A pixel value stands in channel `channel`, line `row`, column `column` of a square image. In which row `s` of the *table*
-# is it, and which number `d` of that row? Only arithmetic: `//` and `%` are your friends.
+# A pixel value stands in channel `channel`, line `row`, column `column` of a square image. In which row `s` of the
+# *table* is it, and which number `d` of that row? Only arithmetic: `//` and `%` are your friends.
 
 # %% tags=["exercise-2"]
 def find_pixel(channel, row, column, image_size, patch_size):
@@ -418,9 +425,9 @@ exercises.check_find_pixel(find_pixel)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `row // P` is the line of the grid, `row % P` the line inside the patch. The table's rows count patches: all of one line
-# of the grid before the next. The numbers inside a row count (channel, row, column): a channel is worth $P \cdot P$
-# numbers, a line is worth $P$, a column is worth 1.
+# `row // P` is the line of the grid, `row % P` the line inside the patch. The table's rows count patches: all of one
+# line of the grid before the next. The numbers inside a row count (channel, row, column): a channel is worth $P \cdot
+# P$ numbers, a line is worth $P$, a column is worth 1.
 #
 # </details>
 #
@@ -432,8 +439,8 @@ exercises.check_find_pixel(find_pixel)
 #
 # ### 1.3 Another order inside the patch · medium · 8 minutes
 #
-# The paper's own code (in JAX) keeps the three colors of a pixel side by side: inside a patch its order is (row, column,
-# channel). Write `patchify` with that order. This is what one needs to load the released weights.
+# The paper's own code (in JAX) keeps the three colors of a pixel side by side: inside a patch its order is (row,
+# column, channel). Write `patchify` with that order. This is what one needs to load the released weights.
 
 # %% tags=["exercise-3"]
 def patchify_channels_last(images, P):
@@ -461,8 +468,8 @@ exercises.check_patchify_channels_last(patchify_channels_last)
 #
 # ### 1.4 Put it back together · hard · 10 minutes
 #
-# Write the inverse of `patchify` (the lesson's, with each row of the table in the order channel, row, column) for images
-# of any size.
+# Write the inverse of `patchify` (the lesson's, with each row of the table in the order channel, row, column) for
+# images of any size.
 
 # %% tags=["exercise-4"]
 def my_unpatchify(patches, P, H, W):
@@ -478,8 +485,8 @@ exercises.check_unpatchify(my_unpatchify)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Run the film backwards. `patchify` ended by merging `[B, H/P, W/P, C_in, P, P]` into `[B, S, D]`, so begin by splitting
-# `[B, S, D]` into those six axes. Then bring them into the order `[B, C_in, H/P, P, W/P, P]`, and merge.
+# Run the film backwards. `patchify` ended by merging `[B, H/P, W/P, C_in, P, P]` into `[B, S, D]`, so begin by
+# splitting `[B, S, D]` into those six axes. Then bring them into the order `[B, C_in, H/P, P, W/P, P]`, and merge.
 #
 # </details>
 #
@@ -495,8 +502,8 @@ exercises.check_unpatchify(my_unpatchify)
 # - You cut an image into patches by hand, with a loop, and by **split, permute, merge**; all three agree, and so do two
 #   kinds of `unfold`.
 # - The table is `[S, D]` with $S = (H/P)(W/P)$ patches and $D = C_{in} P^2$ numbers a patch.
-# - Patches are in raster order. You followed a pixel into the table, and nothing is lost: `unpatchify` puts the table back
-#   together.
+# - Patches are in raster order. You followed a pixel into the table, and nothing is lost: `unpatchify` puts the table
+#   back together.
 # - Inside a patch our order is (channel, row, column); the other order in use, (row, column, channel), holds the same
 #   numbers, and weights learned for one are useless for the other.
 # - A wrong `reshape` or `permute` keeps the shape and destroys the picture. Look at what you cut.
@@ -519,8 +526,8 @@ exercises.check_unpatchify(my_unpatchify)
 #
 # </details>
 #
-# **3.** Two tables of an image have the same rows, in different order. Do they hold the same information? Does a trained
-# Mixer give the same answer for both?
+# **3.** Two tables of an image have the same rows, in different order. Do they hold the same information? Does a
+# trained Mixer give the same answer for both?
 #
 # <details><summary>Answer</summary>
 #

@@ -9,10 +9,10 @@
 # %% [markdown]
 # # 2 · The patch embedding: each patch becomes a token
 #
-# *After this lesson you can turn a table of patches into a table of tokens with one linear layer, say what it means that
-# all patches share it, and count what not sharing would cost.*
+# *After this lesson you can turn a table of patches into a table of tokens with one linear layer, say what it means
+# that all patches share it, and count what not sharing would cost.*
 #
-# **About 25 minutes, with the exercises 55.** You need: [lesson 1](01_patches.ipynb).
+# **About 30 minutes, with the exercises 60.** You need: [lesson 1](01_patches.ipynb).
 #
 # Previous: [1 · Patches](01_patches.ipynb). Next: [3 · Channel mixing](03_channel_mixing.ipynb)
 
@@ -36,8 +36,8 @@ from mixer_lib.exercises import reveal
 # %% [markdown]
 # ## The question
 #
-# Lesson 1 left you with a table. Here is what it says about patch 5, the horse's back, or rather the first 8 of 192 such
-# numbers. (From now on, pixel values run from 0 to 1.)
+# Lesson 1 left you with a table. Here are the first 8 of the 192 numbers of its row 5, the horse's back. (From now
+# on, the pixel values of a photo run from 0 to 1.)
 
 # %%
 cifar = load_dataset("cifar10")
@@ -55,7 +55,8 @@ horse_table[0, 5, :8]
 #
 # ## The smallest example
 #
-# A gray drawing of 4 × 4 pixels, 0 for dark and 8 for light, is cut into patches of 2 × 2. Below it, its table:
+# A gray drawing of 4 × 4 pixels in round numbers, 0 for dark and 8 for light, is cut into patches of 2 × 2. Below it,
+# its table:
 
 # %%
 tiny = torch.tensor([[0., 8., 8., 8.],
@@ -71,9 +72,9 @@ plots.show(plots.patch_grid(tiny[None] / 12 + 0.1, patch_size=2),
 table
 
 # %% [markdown]
-# Three questions come to mind: how bright is the patch, is it brighter on the right than on the left, is it brighter at
-# the bottom than at the top? Each becomes four **weights**, one for each number of the patch, in the order of the table:
-# top left, top right, bottom left, bottom right. Let us call such a list of weights a **detector**.
+# Three questions come to mind: how bright is the patch, is it brighter on the right than on the left, is it brighter
+# at the bottom than at the top? Each becomes four **weights**, one for each number of the patch, in the order of the
+# table: top left, top right, bottom left, bottom right. Let us call such a list of weights a **detector**.
 
 # %%
 weight = torch.tensor([[ .25,  .25,  .25,  .25],    # brightness
@@ -99,7 +100,7 @@ patch_0_by_hand
 # **Predict, then run.** Patch 3 is `[0, 8, 0, 0]`. What is its token?
 
 # %%
-my_prediction = None        # for example [4, 4, 0]
+my_prediction = None        # for example [8, 0, 0]
 
 # %%
 answer = [(weight[c] * table[3]).sum().item() for c in range(3)]
@@ -115,8 +116,8 @@ reveal(my_prediction, answer)
 #
 # ## A bias
 #
-# Brightness 4: is that bright or dark? It would be handy if 0 meant *medium*, bright patches were positive and dark ones
-# negative. For that a detector gets one more number, its **bias**, which is added to the sum. Here -4 does it:
+# Brightness 4: is that bright or dark? It would be handy if 0 meant *medium*, bright patches were positive and dark
+# ones negative. For that a detector gets one more number, its **bias**, which is added to the sum. Here -4 does it:
 
 # %%
 [(weight[0] * patch).sum().item() - 4 for patch in table]
@@ -127,8 +128,8 @@ reveal(my_prediction, answer)
 #
 # $$\text{token}_{s,c} = \sum_{d} \text{weight}_{c,d} \cdot x_{s,d} + \text{bias}_c$$
 #
-# Weights and biases together are the layer's **parameters**: the numbers that training will set. Our detectors are happy
-# with biases of 0.
+# Weights and biases together are the layer's **parameters**: the numbers that training will set. Our detectors are
+# happy with biases of 0.
 #
 # ## With a loop over the patches
 #
@@ -149,21 +150,22 @@ assert torch.equal(tokens[0], patch_0_by_hand)
 tokens
 
 # %% [markdown]
-# Now look for what is *not* in the loop. There is no `weight[s]`. Whatever the patch and wherever it comes from, it meets
-# the same weights. They are **shared**. This small omission is the subject of the rest of the lesson.
+# Now look for what is *not* in the loop. There is no `weight[s]`. Whatever the patch and wherever it comes from, it
+# meets the same weights. They are **shared**. This small omission is the subject of the rest of the lesson.
 #
 # ![Two halves. Left, titled the same weights for every row, patch embedding and channel mixing: from each of a table's five
-# rows a line leads to one and the same box of weights; below, five empty boxes: not shared, there would be S times as many
-# to learn. Right, titled the same weights for every column, token mixing: from each of the table's six columns a line leads
-# to one box; below, six boxes: not shared, there would be C times as many to learn.](../figures/sharing.svg)
+# rows a line leads to one and the same box of weights; below, five empty boxes: not shared, there would be S times as
+# many to learn. Right, titled the same weights for every column, token mixing: from each of the table's six columns a
+# line leads to one box; below, six boxes: not shared, there would be C times as many to
+# learn.](../figures/sharing.svg)
 #
 # The left half is this lesson. The right half is the surprise of lesson 4.
 #
 # ## Without a loop
 #
-# `tokens` has a row for each patch and a column for each detector. That is what a matrix product makes: rows of its left
-# side times columns of its right. Our detectors are the *rows* of `weight`, so `.T` turns it on its side first. The
-# bias is added to every row.
+# `tokens` has a row for each patch and a column for each detector. That is what a matrix product makes: rows of its
+# left side times columns of its right. Our detectors are the *rows* of `weight`, so `.T` turns it on its side first.
+# The bias is added to every row.
 
 # %%
 by_matmul = table @ weight.T + bias                 # [S, D] @ [D, C] + [C] -> [S, C]
@@ -174,7 +176,7 @@ assert torch.equal(by_matmul, tokens)
 
 # %%
 linear = nn.Linear(4, 3)                            # from D = 4 numbers to C = 3
-linear.weight.data.copy_(weight)
+linear.weight.data.copy_(weight)                    # ours in place of random ones
 linear.bias.data.copy_(bias)
 assert torch.allclose(linear(table), tokens)
 
@@ -193,9 +195,9 @@ assert torch.allclose(horse_tokens[0], by_loop, atol=1e-5)
 horse_tokens.shape
 
 # %% [markdown]
-# `nn.Linear` works on the last axis and leaves those before it alone, so it takes a batch as it comes. And notice that
-# $D$ is gone. How many numbers a token has is ours to choose: 64 here, 768 in the paper's Mixer-B/16. From now on a Mixer
-# works on tables of $S$ tokens with $C$ channels and never sees a pixel again.
+# `nn.Linear` works on the last axis and leaves those before it alone, so it takes a batch as it comes. And notice
+# that $D$ is gone. How many numbers a token has is ours to choose: 64 here, 768 in the paper's Mixer-B/16. From now
+# on a Mixer works on tables of $S$ tokens with $C$ channels and never sees a pixel again.
 #
 # ## What a token knows of its place
 #
@@ -213,20 +215,20 @@ same = torch.allclose(pasted_tokens[0, 0], pasted_tokens[0, 15], atol=1e-5)
 reveal(my_prediction, same)
 
 # %% [markdown]
-# The same numbers meet the same weights. So a token tells *what* is in its patch and nothing of *where* it was. The place
-# is not lost: it is the number of the row, since row 15 is still row 15. But no layer has read it yet. The one that does
-# is token mixing in lesson 4, which has a weight for each row. That is why a Mixer needs no *position embedding*, numbers
-# added to each token to mark its place, as a vision transformer has
-# ([the paper](https://arxiv.org/abs/2105.01601), section 2).
+# The same numbers meet the same weights. So a token tells *what* is in its patch and nothing of *where* it was. The
+# place is not lost: it is the number of the row, since row 15 is still row 15. But no layer has read it yet. The one
+# that does is token mixing in lesson 4, which has a weight for each row. That is why a Mixer needs no *position
+# embedding*, numbers added to each token to mark its place, as a vision transformer has ([the
+# paper](https://arxiv.org/abs/2105.01601), section 2).
 #
-# Shared weights also do not care how *many* patches there are. The three detectors of the toy work on any gray image cut
-# with $P = 2$. On the horse, that is 256 patches, and each channel of the tokens, laid out as the patches were, is a
-# small picture:
+# Shared weights also do not care how *many* patches there are. The three detectors of the toy work on any gray image
+# cut with $P = 2$. On the horse, that is 256 patches, and each channel of the tokens, laid out as the patches were,
+# is a small picture:
 
 # %%
 gray = horse.mean(dim=0)                                    # [C_in, H, W] -> [H, W]
-maps = patchify(gray[None, None], 2)[0] @ weight.T          # [S, C] = [256, 3]
-bright, right, bottom = maps.T.reshape(3, 1, 16, 16)        # [C, 1, H/P, W/P]
+answers = patchify(gray[None, None], 2)[0] @ weight.T       # [S, C] = [256, 3]
+bright, right, bottom = answers.T.reshape(3, 1, 16, 16)     # [C, 1, H/P, W/P]
 pictures = [gray[None], bright, 0.5 + 2 * right, 0.5 + 2 * bottom]      # 0 is mid gray
 titles = ["gray horse", "channel 0: brightness", "channel 1: right minus left",
           "channel 2: bottom minus top"]
@@ -266,10 +268,10 @@ for name, (S, D, C) in sizes.items():
     print(f"{name:10}{S:5}{D:5}{C:5}{shared:13,}{S * shared:15,}")
 
 # %% [markdown]
-# Without sharing, the first layer of B/16 would need 115,756,032 parameters, nearly twice as many as all of B/16, which
-# has 60 million (lesson 6 counts them). And storing them is not the worst. A detector of one place sees one patch of each
-# image. So it would have to find out what an edge is from a 196th of the patches, and those of the other 195 places would
-# have to find out the same. A shared detector learns from them all.
+# Without sharing, the first layer of B/16 would need 115,756,032 parameters, nearly twice as many as all of B/16,
+# which has 60 million (lesson 6 counts them). And storing them is not the worst. A detector of one place sees one
+# patch of each image. So it would have to find out what an edge is from a 196th of the patches, and those of the
+# other 195 places would have to find out the same. A shared detector learns from them all.
 #
 # What sharing does *not* save is work. Each patch meets $C$ detectors of $D$ weights in either case:
 # $S \cdot C \cdot D$ multiplications.
@@ -278,21 +280,21 @@ for name, (S, D, C) in sizes.items():
 #
 # Look into other people's code for a Mixer, the paper's own included, and you find a convolution in this place. A
 # **convolution** slides a small window over an image. At each stop it multiplies the pixels in the window with the
-# weights of a detector, here called **kernel**, and adds up. The kernel is the same at every stop: shared weights, once
-# more. The way from one stop to the next is the **stride** (a step in the image; the strides of lesson 1 were steps in
-# memory). It is often 1, and then the windows overlap. A window of $P × P$ pixels with a stride of $P$ stops exactly at
-# each patch.
+# weights of a detector, here called **kernel**, and adds up. The kernel is the same at every stop: shared weights,
+# once more. The way from one stop to the next is the **stride** (a step in the image; the strides of lesson 1, if you
+# read that part, were steps in memory). It is often 1, and then the windows overlap. A window of $P × P$ pixels with
+# a stride of $P$ stops exactly at each patch.
 
 # %%
 conv = nn.Conv2d(1, 3, kernel_size=2, stride=2)     # 1 color channel in, 3 channels out
 conv.weight.data.copy_(weight.view(3, 1, 2, 2))     # [C, D] -> [C, C_in, P, P]
 conv.bias.data.copy_(bias)
 maps = conv(tiny[None, None])                       # [B, C, H/P, W/P] = [1, 3, 2, 2]
-maps.detach()
+maps.detach()                                       # the numbers alone
 
 # %% [markdown]
-# One small picture a channel; the top left numbers of the three are the token of patch 0, `[4, 4, 0]`. `flatten(2)` lays
-# each picture out in raster order, which makes a channel a row. Our table has it as a column, so turn it:
+# One small picture a channel; the top left numbers of the three are the token of patch 0, `[4, 4, 0]`. `flatten(2)`
+# lays each picture out in raster order, which makes a channel a row. Our table has it as a column, so turn it:
 
 # %%
 by_conv = maps.flatten(2).transpose(1, 2)           # [B, C, S] -> [B, S, C]
@@ -331,8 +333,8 @@ class MyPatchEmbedding(nn.Module):
         return self.linear(x)                       # [B, S, C]
 
 # %% [markdown]
-# `PatchEmbedding` in [`mixer_lib/model.py`](../mixer_lib/model.py) is this class with two checks. It is told the size of
-# the images, too, and refuses any other: the embedding itself would not mind, but token mixing will.
+# `PatchEmbedding` in [`mixer_lib/model.py`](../mixer_lib/model.py) is this class with two checks. It is told the size
+# of the images, too, and refuses any other: the embedding itself would not mind, but token mixing will.
 
 # %%
 from mixer_lib.model import PatchEmbedding
@@ -348,9 +350,9 @@ print(library(batch).shape, sum(p.numel() for p in library.parameters()), "param
 # %% [markdown]
 # ## Move it
 #
-# Four detectors for patches of 8 × 8 gray pixels: the three you know, larger, and one that compares the center of a patch
-# with its rim. A detector has a weight for each pixel, so it can be drawn like a patch: blue below 0, white at 0, orange
-# above.
+# Four detectors for patches of 8 × 8 gray pixels: the three you know, larger, and one that compares the center of a
+# patch with its rim. A detector has a weight for each pixel, so it can be drawn like a patch: blue below 0, white at
+# 0, orange above.
 
 # %%
 sides = torch.where(torch.arange(8) < 4, -1, 1) / 64        # [P], left half negative
@@ -362,7 +364,8 @@ detectors = {"brightness": torch.full((8, 8), 1 / 64),
              "center minus rim": center}                    # each [P, P]
 
 # %% [markdown]
-# Choose a patch and a channel. Pixel times weight, added up, is one number of the table of tokens. Things to try:
+# Choose a patch and a channel. Pixel times weight, added up, is one number of the table of tokens. (The frames only
+# mark what belongs together; the colors inside are the numbers.) Things to try:
 #
 # 1. Stay at *brightness* and walk through the patches. What changes in the picture, and what never does?
 # 2. Find the patch where *right minus left* is strongest, above 0 or below. What is to be seen in it?
@@ -372,8 +375,8 @@ detectors = {"brightness": torch.full((8, 8), 1 / 64),
 # <details><summary>What you should see</summary>
 #
 # 1. The pixels, the products and the marked row of the table change. The weights never do: they are shared.
-# 2. Patch 4, with -0.15: bright background on the left, the dark rump on the right. So much blue cannot be made up for by
-#    the orange, whose pixels are dark.
+# 2. Patch 4, with -0.15: bright background on the left, the dark rump on the right. So much blue cannot be made up
+#    for by the orange, whose pixels are dark.
 # 3. The horse's hind leg: -0.11, dark in the middle of a brighter surrounding.
 # 4. All three show the bright, even ground. Their tokens say *bright and plain*, and nothing about the place.
 #
@@ -437,8 +440,8 @@ exercises.check_count_embedding(count_embedding)
 #
 # ### 2.2 Embed a batch · medium · 8 minutes
 #
-# Turn a batch of images into tokens, with a weight and a bias that are given. Take any of the roads of this lesson, or two
-# and compare.
+# Turn a batch of images into tokens, with a weight and a bias that are given. Take any of the roads of this lesson,
+# or two and compare.
 
 # %% tags=["exercise-2"]
 def embed(images, weight, bias, P):
@@ -466,8 +469,8 @@ exercises.check_embed(embed)
 #
 # ### 2.3 Design a detector · medium · 8 minutes
 #
-# Write the weights of a detector for *color* patches with an even side $P$. Its answer: the mean of red over the left half
-# of the patch, minus the mean of red over the right half. Green and blue do not count.
+# Write the weights of a detector for *color* patches with an even side $P$. Its answer: the mean of red over the left
+# half of the patch, minus the mean of red over the right half. Green and blue do not count.
 
 # %% tags=["exercise-3"]
 def red_on_the_left(P):
@@ -510,8 +513,8 @@ exercises.check_from_released(from_released)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Where do you want to be before the merge? At the shape that the `view` of this lesson went to, `[C, C_in, P, P]`. Which
-# axis of the kernel is each of these four?
+# Where do you want to be before the merge? At the shape that the `view` of this lesson went to, `[C, C_in, P, P]`.
+# Which axis of the kernel is each of these four?
 #
 # </details>
 #
@@ -535,13 +538,13 @@ exercises.check_from_released(from_released)
 #
 # ## Quiz
 #
-# **1.** You brighten an image: each pixel grows by 0.1. Which of the three channels of the toy's detectors change, and by
-# how much?
+# **1.** You brighten an image: each pixel grows by 0.1. Which of the three channels of the toy's detectors change,
+# and by how much?
 #
 # <details><summary>Answer</summary>
 #
-# Brightness alone, by 0.1. Its weights add up to 1; those of the other two add up to 0, and a detector with weights that
-# add up to 0 does not see what all pixels have in common.
+# Brightness alone, by 0.1. Its weights add up to 1; those of the other two add up to 0, and a detector with weights
+# that add up to 0 does not see what all pixels have in common.
 #
 # </details>
 #
@@ -554,8 +557,8 @@ exercises.check_from_released(from_released)
 #
 # </details>
 #
-# **3.** Somebody shuffled the 192 numbers of every patch, always in the same way. Can a linear layer still make the tokens
-# that you had before?
+# **3.** Somebody shuffled the 192 numbers of every patch, always in the same way. Can a linear layer still make the
+# tokens that you had before?
 #
 # <details><summary>Answer</summary>
 #
@@ -566,8 +569,8 @@ exercises.check_from_released(from_released)
 #
 # ## To read
 #
-# - [The paper](https://arxiv.org/abs/2105.01601), section 2, first paragraph, and the box *Per-patch Fully-connected* in
-#   Figure 1: this lesson.
+# - [The paper](https://arxiv.org/abs/2105.01601), section 2, first paragraph, and the box *Per-patch Fully-connected*
+#   in Figure 1: this lesson.
 # - [`mixer_lib/model.py`](../mixer_lib/model.py): `PatchEmbedding`.
 # - The [glossary](glossary.md), for token, channel and the other new words.
 #

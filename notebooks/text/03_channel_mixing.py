@@ -12,9 +12,9 @@
 # *After this lesson you can build the half of a Mixer that works on one token at a time, from a pencil and paper to a
 # module, and prove that in it no token ever sees another.*
 #
-# **About 30 minutes, with the exercises 55.** You need: [lesson 2](02_patch_embedding.ipynb).
+# **About 35 minutes, with the exercises 60.** You need: [lesson 2](02_patch_embedding.ipynb).
 #
-# Previous: [2 · Patch embedding](02_patch_embedding.ipynb) · Next: [4 · Token mixing](04_token_mixing.ipynb)
+# Previous: [2 · The patch embedding](02_patch_embedding.ipynb). Next: [4 · Token mixing](04_token_mixing.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
@@ -22,7 +22,7 @@
 # - normalize a token by hand (LayerNorm), and say what the norm keeps and what it throws away;
 # - see two linear layers collapse into one, and put a switch between them: GELU, exact and approximate;
 # - build the MLP on each token, and the residual around it, by hand, with a loop, with tensors and as a module;
-# - prove with derivatives that the output of patch $i$ depends on patch $i$ alone.
+# - measure with derivatives, and prove from the loop, that the output of patch $i$ depends on patch $i$ alone.
 
 # %%
 import math
@@ -47,12 +47,12 @@ tokens = torch.tensor([[4., 4., 0.],
 
 # %% [markdown]
 # A detector adds up pixels, and that is all it can do. So some plain questions about a patch are still open. For
-# example: *is there an edge, whichever side is bright?* Channel 1 says 4 where the right side is bright, and it would say
-# −4 where the left side is.
+# example: *is there an edge, whichever side is bright?* Channel 1 says 4 where the right side is bright, and it would
+# say −4 where the left side is.
 #
-# All that is needed to answer stands in one row of the table. So let each token have a small network of its own: it reads
-# the token's $C$ numbers, combines them, and writes $C$ numbers. This is **channel mixing**, the left half of the
-# picture. The right half is lesson 4.
+# All that is needed to answer stands in one row of the table. So let each token have a small network of its own: it
+# reads the token's $C$ numbers, combines them, and writes $C$ numbers. This is **channel mixing**, the left half of
+# the picture. The right half is lesson 4.
 #
 # ![The same table of 6 tokens and 8 channels, twice. Left, channel mixing: one row is framed, and an arrow leads from it
 # through an MLP to the same row of a new table; every row alone, with the same weights. Right, token mixing: one column
@@ -60,10 +60,10 @@ tokens = torch.tensor([[4., 4., 0.],
 #
 # ## First, the same patch in less light
 #
-# Take a photograph of the drawing in half the light. Every pixel is halved, so row 0 is no longer 4, 4, 0 but 2, 2, 0. It
-# is the same drawing, and the network should think the same of it. So before it reads a token, we take out what the light
-# does. By hand, for row 0: subtract the mean of its three numbers, then divide by their **standard deviation**, which
-# is the root of the mean squared distance from the mean.
+# Take a photograph of the drawing in half the light. Every pixel is halved, so row 0 is no longer 4, 4, 0 but
+# 2, 2, 0. It is the same drawing, and the network should think the same of it. So before it reads a token, we take out what
+# the light does. By hand, for row 0: subtract the mean of its three numbers, then divide by their **standard
+# deviation**, which is the root of the mean squared distance from the mean.
 
 # %%
 mean = (4 + 4 + 0) / 3
@@ -88,12 +88,13 @@ print("half light:", normalize_token(torch.tensor([2., 2., 0.]), eps=0))
 print("token 2:   ", normalize_token(tokens[2], eps=0))
 
 # %% [markdown]
-# The light is gone, as we wished. But token 2, the blank patch, is now *not a number*: its deviations are 0, its variance
-# is 0, and 0 / 0 has no value. One such token would spoil all that is computed with it. That is what `eps` is for, a
-# tiny number added under the root. The official code of the Mixer takes $10^{-6}$ (PyTorch's default is $10^{-5}$): too
-# small to show in other tokens, enough to turn 0 / 0 into 0.
+# The light is gone, as we wished. But token 2, the blank patch, is now *not a number*: its deviations are 0, its
+# variance is 0, and 0 / 0 has no value. One such token would spoil all that is computed with it. That is what `eps`
+# is for, a tiny number added under the root. The official code of the Mixer takes $10^{-6}$ (PyTorch's default is
+# $10^{-5}$): too small to show in other tokens, enough to turn 0 / 0 into 0.
 #
-# **Predict, then run.** With `eps`, all four tokens can be normalized. One other row comes out the same as row 0. Which?
+# **Predict, then run.** With `eps`, all four tokens can be normalized. One other row comes out the same as row 0.
+# Which?
 
 # %%
 my_prediction = None        # for example 1
@@ -136,9 +137,9 @@ assert torch.allclose(norm(tokens), normed, atol=1e-5)
 # $2C$ parameters, which it applies at the end. They begin at 1 and 0, where they do nothing, and training may change
 # them: so a channel that matters can speak louder than the others.
 #
-# The norm works *per token*. One could also take one mean and one standard deviation for the whole table. In PyTorch that
-# is a small change, another shape over which to normalize, and it is a different thing. Look at row 0 when nothing but
-# token 1 becomes ten times as large:
+# The norm works *per token*. One could also take one mean and one standard deviation for the whole table. In PyTorch
+# that is a small change, another shape over which to normalize, and it is a different thing. Look at row 0 when
+# nothing but token 1 becomes ten times as large:
 
 # %%
 louder = tokens * torch.tensor([1., 10., 1., 1.])[:, None]      # token 1 times 10
@@ -148,8 +149,8 @@ for name, shape in {"per token": [3], "whole table": [4, 3]}.items():
     print(f"{name:11}  row 0: {row[0]} -> {row[1]}")
 
 # %% [markdown]
-# Over the whole table, token 0 changes because of something in token 1. That would be mixing tokens by the back door. In a
-# Mixer they are mixed in one place only (lesson 4), and its norms work per token.
+# Over the whole table, token 0 changes because of something in token 1. That would be mixing tokens by the back door.
+# In a Mixer they are mixed in one place only (lesson 4), and its norms work per token.
 #
 # ## Two linear layers are one
 #
@@ -157,9 +158,9 @@ for name, shape in {"per token": [3], "whole table": [4, 3]}.items():
 # *stand out* from the token's mean, up or down? One linear layer cannot tell. Turn every sign in the token, and its
 # weighted sums turn their signs, too: what said yes now says no.
 #
-# So let us use two. The first asks four questions, one a row of its weights: is channel 1 above the mean? below? is
-# channel 2 above? below? The second layer adds up: "above" and "below" of channel 1 go into channel 1, those of channel
-# 2 into channel 2. Channel 0 is left alone.
+# So let us use two. The first asks four questions ($D_C = 4$), one a row of its weights: is channel 1 above the mean?
+# below? is channel 2 above? below? The second layer adds up: "above" and "below" of channel 1 go into channel 1,
+# those of channel 2 into channel 2. Channel 0 is left alone.
 
 # %%
 W1 = torch.tensor([[0.,  1.,  0.],
@@ -176,18 +177,18 @@ print("answer:   ", answer)
 
 # %% [markdown]
 # Nothing. The two questions about a channel cancel, in this token and in every other. And no better choice of weights
-# will do: whatever the weights, two linear layers in a row are *one* linear layer, with the weights $W_2 W_1$ and the bias
-# $W_2 b_1 + b_2$. Here $W_2 W_1$ is all zeros. With random numbers:
+# will do: whatever the weights, two linear layers in a row are *one* linear layer, with the weights $W_2 W_1$ and the
+# bias $W_2 b_1 + b_2$. Here $W_2 W_1$ is all zeros. With random numbers:
 
 # %%
 torch.manual_seed(0)
 first, second = nn.Linear(3, 100), nn.Linear(100, 3)
-W = second.weight @ first.weight                                # [3, 3]
-b = second.weight @ first.bias + second.bias                    # [3]
-assert torch.allclose(second(first(normed)), normed @ W.T + b, atol=1e-5)
+both = second.weight @ first.weight                             # [3, 3]
+bias = second.weight @ first.bias + second.bias                 # [3]
+assert torch.allclose(second(first(normed)), normed @ both.T + bias, atol=1e-5)
 assert torch.equal(W2 @ W1, torch.zeros(3, 3))
 weights = first.weight.numel() + second.weight.numel()
-print(f"{weights} weights do the work of {W.numel()}")
+print(f"{weights} weights do the work of {both.numel()}")
 
 # %% [markdown]
 # ## A switch: GELU
@@ -197,8 +198,8 @@ print(f"{weights} weights do the work of {W.numel()}")
 #
 # $$\text{gelu}(z) = z \cdot \Phi(z)$$
 #
-# $\Phi(z)$ is the share of the bell curve (the normal distribution with mean 0 and standard deviation 1) that lies below
-# $z$. It turns gradually from 0 to 1, and PyTorch knows it as `torch.special.ndtr`:
+# $\Phi(z)$ is the share of the bell curve (the normal distribution with mean 0 and standard deviation 1) that lies
+# below $z$. It turns gradually from 0 to 1, and PyTorch knows it as `torch.special.ndtr`:
 
 # %%
 for z in (-3., -1., 0., 1., 3.):
@@ -208,8 +209,9 @@ for z in (-3., -1., 0., 1., 3.):
 # %% [markdown]
 # A 3 passes almost whole, a −3 is held back almost whole, and near 0 it is a matter of degree.
 #
-# There is a second GELU, an approximation with $\tanh$, meant to be faster. The official code of the Mixer takes it, so
-# the weights that came with the paper were trained with it. How far are the two apart?
+# There is a second GELU, an approximation meant to be faster, $z \, \big(1 + \tanh(\sqrt{2/\pi}\,(z + 0.044715\,
+# z^3))\big) / 2$. The official code of the Mixer takes it, so the weights that came with the paper were trained with
+# it. How far are the two apart?
 
 # %%
 z = torch.linspace(-6, 6, 1201, dtype=torch.float64)
@@ -225,7 +227,7 @@ near = slice(200, 1001)                                 # z from -4 to 4
 plots.show(
     plots.functions({"GELU beside ReLU": (z[near], {
                          "GELU": exact[near], "ReLU": z[near].relu(),
-                         "its switch, Φ": torch.special.ndtr(z[near])}),
+                         "GELU's switch, Φ": torch.special.ndtr(z[near])}),
                      "GELU, exact minus tanh form": (z, {"difference": difference})},
                     xlabel="input z", ylabel="output"),
     alt="Two charts over z. Left, from -4 to 4: ReLU is 0 up to z = 0, then rises "
@@ -241,14 +243,14 @@ plots.show(
 #
 # ## The MLP, by hand
 #
-# Linear layer, GELU, linear layer: this is an **MLP**, a multi-layer perceptron. The numbers between its two layers are the
-# **hidden units**, $D_C$ of them (`channels_mlp_dim` in code); together they are the hidden layer. In the models of the
-# paper $D_C = 4C$ ([Table 1](https://arxiv.org/abs/2105.01601)). Token 0, with our hand-made weights and the switch in
-# place:
+# Linear layer, GELU, linear layer: this is an **MLP**, a multi-layer perceptron. The numbers between its two layers
+# are the **hidden units**, $D_C$ of them (`channels_mlp_dim` in code); together they are the hidden layer. Each is
+# what lesson 2 called a detector, of a token in place of a patch. In the models of the paper $D_C = 4C$ ([Table
+# 1](https://arxiv.org/abs/2105.01601)). Token 0, with our hand-made weights and the switch in place:
 
 # %%
 def gelu(z):
-    return z * (1 + math.erf(z / math.sqrt(2))) / 2     # Φ, written with Python's math
+    return z * (1 + math.erf(z / math.sqrt(2))) / 2     # Φ, from the error function
 
 above_1, below_1 = gelu(by_hand[1]), gelu(-by_hand[1])
 above_2, below_2 = gelu(by_hand[2]), gelu(-by_hand[2])
@@ -256,8 +258,10 @@ answer_by_hand = [0, above_1 + below_1, above_2 + below_2]
 [round(number, 2) for number in answer_by_hand]
 
 # %% [markdown]
-# Now there is an answer: channel 1 stands out a little (0.37), channel 2 more (1.19). That channel 2 stands out *below*
-# the mean makes no difference any more, which is what we asked for.
+# Now there is an answer: channel 1 stands out a little (0.37), channel 2 more (1.19). That channel 2 stands out
+# *below* the mean makes no difference any more, which is what we asked for. (Mind that it is not quite what we wanted
+# to know: token 1 has no edge at all, but its channels 1 and 2 lie below its mean, and it will get 0.37 as well.
+# Questions by hand are a first try. Training finds better ones.)
 #
 # The same with a loop over the tokens, then for all of them at once. As in lesson 2, a detector is a row of the
 # weights, so for a table with the tokens in rows it is `x @ W.T`.
@@ -275,8 +279,8 @@ answers = hidden @ W2.T                                 # [S, D_C] -> [S, C]
 assert torch.allclose(answers, answers_by_loop, atol=1e-5)
 
 # %% [markdown]
-# Look at the loop once more. In it, a token meets the weights and nothing else: no line looks at a second token. And the
-# weights are the same for each, *shared*, as in lesson 2.
+# Look at the loop once more. In it, a token meets the weights and nothing else: no line looks at a second token. And
+# the weights are the same for each, *shared*, as in lesson 2.
 #
 # ## The residual: add, do not replace
 #
@@ -328,8 +332,8 @@ for linear, weight in ((toy.fc1, W1), (toy.fc2, W2)):
 assert torch.allclose(toy(tokens[None])[0], out, atol=1e-5)
 
 # %% [markdown]
-# Adding has another virtue: it is easy to do nothing. With zeros in the second layer, the table comes out as it went in,
-# to the last bit. Without the sum, the layer would have to learn to copy.
+# Adding has another virtue: it is easy to do nothing. With zeros in the second layer, the table comes out as it went
+# in, to the last bit. Without the sum, the layer would have to learn to copy.
 
 # %%
 silent = MyChannelMixing(C=3, D_C=4)
@@ -340,8 +344,9 @@ assert torch.equal(silent(tokens), tokens)
 # %% [markdown]
 # ## Who moves whom
 #
-# We *read* that no token sees another. Can one *measure* it, on a layer whose code one has not read? Yes: move one number of
-# the input a little, and look which numbers of the output move. Here channel 1 of token 1 goes up by a hundredth:
+# We *read* that no token sees another. Can one *measure* it, on a layer whose code one has not read? Yes: move one
+# number of the input a little, and see which numbers of the output move. Here channel 1 of token 1 goes up by a
+# hundredth:
 
 # %%
 nudged = tokens.clone()
@@ -354,14 +359,14 @@ plots.show(
         "Rows 0, 2 and 3 are white, with zeros.")
 
 # %% [markdown]
-# Only row 1 moves, and the others are not *nearly* 0 but exactly. (In row 1: the residual hands on the whole nudge, 1. The
-# MLP takes 0.13 from it, since channel 1 of this token lay below the mean and now stands out less. Channel 2 stands out
-# more.)
+# Only row 1 moves, and the others are not *nearly* 0 but exactly 0. (In row 1: the residual hands on the nudge whole,
+# that is 1, and the MLP takes 0.13 from it, since channel 1 of this token lay below the mean and now stands out less. Channel 2
+# stands out more.)
 #
-# Such a number, output moved by input moved, for ever smaller nudges, is called a **derivative**. All derivatives of one
-# output number together are its **gradient**, and those of all output numbers the **Jacobian**. PyTorch computes them
-# without nudging: `jacrev(f)(x)`. For a table `[S, C]` the Jacobian has four axes: which number moves (token, channel), and
-# which number moves it (token, channel).
+# Such a number, output moved by input moved, for ever smaller nudges, is called a **derivative**. All derivatives of
+# one output number together are its **gradient**, and those of all output numbers the **Jacobian**. PyTorch computes
+# them without nudging: `jacrev(f)(x)`. For a table `[S, C]` the Jacobian has four axes: which number moves (token,
+# channel), and which number moves it (token, channel).
 
 # %%
 from torch.func import jacrev
@@ -371,8 +376,8 @@ assert torch.allclose(J[:, :, 1, 1], rate, atol=0.01)   # moved by channel 1 of 
 J.shape
 
 # %% [markdown]
-# Now a real image. The horse becomes 16 tokens of $C = 64$ channels, by an untrained patch embedding, and goes through an
-# untrained channel mixing with $D_C = 256$ hidden units.
+# Now a real image. The horse becomes 16 tokens of $C = 64$ channels, by an untrained patch embedding, and goes
+# through an untrained channel mixing with $D_C = 256$ hidden units.
 
 # %%
 from mixer_lib.model import PatchEmbedding
@@ -383,12 +388,13 @@ embed = PatchEmbedding(image_size=32, patch_size=8, in_channels=3, hidden_dim=64
 layer = MyChannelMixing(C=64, D_C=256)
 horse_tokens = embed(horse[None])[0].detach()       # [S, C] = [16, 64]
 J = jacrev(layer)(horse_tokens).detach()            # [S, C, S, C]
-moves = J.norm(dim=(1, 3))                          # [S, S]
+moves = J.norm(dim=(1, 3))      # [S, S]: root of the sum of squares over both C
 moves.shape
 
 # %% [markdown]
-# The last step leaves two axes, enough for a picture. `moves[j, i]` is a strength: the root of the sum of the squares of
-# all derivatives of output token $j$ with respect to input token $i$. It is 0 only if all of them are.
+# The last step leaves two axes, enough for a picture. `moves[j, i]` is a strength: the root of the sum of the squares
+# of all derivatives of output token $j$ with respect to input token $i$ (here $i$ and $j$ count tokens). It is 0 only
+# if all of them are.
 #
 # **Predict, then run.** `moves` has 16 × 16 = 256 entries. How many of them are not zero?
 
@@ -419,16 +425,16 @@ assert (moves[off_diagonal] == 0).all()                                     # ex
 assert (leaks != 0).all()
 
 # %% [markdown]
-# The title of the lesson, as a picture: **the output of patch $i$ depends on patch $i$ alone.** (Derivatives speak of one
-# table only, here the horse's. That it is so for every table follows from the loop above, which gives the same numbers
-# and treats each token by itself.) On the right every token feels every other, through nothing but a shared mean and
-# standard deviation.
+# The title of the lesson, as a picture: **the output of patch $i$ depends on patch $i$ alone.** (Derivatives speak of
+# one table only, here the horse's. That it is so for every table follows from the loop above, which gives the same
+# numbers and treats each token by itself.) On the right every token feels every other, through nothing but a shared
+# mean and standard deviation.
 #
 # ## The library's version
 #
-# `mixer_lib` keeps the MLP in one class, `MlpBlock`: linear, GELU, linear on the last axis. `ChannelMixing` is an `MlpBlock`
-# with a name and nothing added. The norm and the sum stand in the block of lesson 5, where one can see both residuals at a
-# glance. On the same weights:
+# `mixer_lib` keeps the MLP in one class, `MlpBlock`: linear, GELU, linear on the last axis. `ChannelMixing` is an
+# `MlpBlock` with a name and nothing added. The norm and the sum stand in the block of lesson 5, where one can see
+# both residuals at a glance. On the same weights:
 
 # %%
 from mixer_lib.analysis import influence
@@ -452,18 +458,19 @@ assert torch.allclose(influence(layer, horse_tokens), moves, atol=1e-5)
 # ## Move it
 #
 # One token of the toy on its way, a bar for each number: the token, after the norm, the four hidden units (a gray
-# frame before the GELU, a filled bar after it), the MLP's answer, and the sum (a gray frame around the token as it was).
-# The first and the last panel have one scale, the three between them another. Things to try:
+# frame before the GELU, a filled bar after it), the MLP's answer, and the sum (a gray frame around the token as it
+# was). The first and the last panel have one scale, the three between them another. Things to try:
 #
 # 1. Take token 0 and turn down the light: move *multiply it by* from 1 to 0.25. Which panels stand still? And at 0?
 # 2. Back at 1, move *add to all channels*. Which panels stand still now?
-# 3. Set *multiply it by* to −1, as in a photograph's negative. What do the hidden units do, and what does the answer do?
+# 3. Set *multiply it by* to −1, so that every sign in the token turns. What do the hidden units do, and what does the
+#    answer do?
 # 4. Compare tokens 0 and 3.
 #
 # <details><summary>What you should see</summary>
 #
-# 1. The three panels in the middle do not move; the MLP never learns about the light. Only the first and the last do. At 0
-#    nothing is left to normalize, and all is 0.
+# 1. The three panels in the middle do not move; the MLP never learns about the light. Only the first and the last do.
+#    At 0 nothing is left to normalize, and all is 0.
 # 2. The same three.
 # 3. The norm's bars turn upside down, and the hidden units trade places, 0 with 1 and 2 with 3. The answer stays as it
 #    was: it says *that* a channel stands out, whichever way.
@@ -512,8 +519,8 @@ exercises.check_layer_norm(my_layer_norm)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# The lesson has all but the last step: three lines with `dim=-1` and `keepdim=True`. Scale first, then shift. Which of the
-# two multiplies, and which is added?
+# The lesson has all but the last step: three lines with `dim=-1` and `keepdim=True`. Scale first, then shift. Which
+# of the two multiplies, and which is added?
 #
 # </details>
 #
@@ -525,8 +532,8 @@ exercises.check_layer_norm(my_layer_norm)
 #
 # ### 3.2 Channel mixing from its weights · medium · 8 minutes
 #
-# Someone sends you a norm and the four tensors of an MLP, as `nn.Linear` keeps them. Compute what channel mixing makes of a
-# batch of tables, the residual included. The GELU is the exact one.
+# Someone sends you a norm and the four tensors of an MLP, as `nn.Linear` keeps them. Compute what channel mixing
+# makes of a batch of tables, the residual included. The GELU is the exact one.
 
 # %% tags=["exercise-2"]
 def channel_mixing(x, norm, W1, b1, W2, b2):
@@ -553,9 +560,9 @@ exercises.check_channel_mixing(channel_mixing)
 #
 # ### 3.3 The detective · hard · 12 minutes
 #
-# You get a layer, a function from `[B, S, C]` to `[B, S, C]`, and cannot read its code. Does it ever mix tokens? That is:
-# does some output token depend on an input token other than its own? Return `True` or `False`. The check tries you on a
-# dozen suspects. Some of them mix in ways that are easy to overlook, and some look guilty and are not.
+# You get a layer, a function from `[B, S, C]` to `[B, S, C]`, and cannot read its code. Does it ever mix tokens? That
+# is: does some output token depend on an input token other than its own? Return `True` or `False`. The check tries
+# you on a dozen suspects. Some of them mix in ways that are easy to overlook, and some look guilty and are not.
 
 # %% tags=["exercise-3"]
 def mixes_tokens(layer, S, C):
@@ -585,16 +592,17 @@ exercises.check_mixes_tokens(mixes_tokens)
 #
 # - LayerNorm takes from each token its own mean, and divides by its own standard deviation; eps saves blank tokens. The
 #   level and the spread go, the pattern stays. A learned scale and shift follow.
-# - Two linear layers in a row are one. GELU between them, $z \cdot \Phi(z)$, lets a yes pass and holds a no back; its tanh
-#   form differs by less than 0.0005.
-# - You built the MLP by hand, with a loop, with tensors and as a module, and added its answer to the token: the residual
-#   keeps what was there.
+# - Two linear layers in a row are one. GELU between them, $z \cdot \Phi(z)$, lets a yes pass and holds a no back; its
+#   tanh form differs by less than 0.0005.
+# - You built the MLP by hand, with a loop, with tensors and as a module, and added its answer to the token: the
+#   residual keeps what was there.
 # - The Jacobian, drawn as 16 × 16 strengths, is exactly zero off the diagonal: the output of patch $i$ depends on patch
 #   $i$ alone.
 #
 # ## Quiz
 #
-# **1.** The images become twice as high and twice as wide, the patches stay. How many parameters does channel mixing gain?
+# **1.** The images become twice as high and twice as wide, the patches stay. How many parameters does channel mixing
+# gain?
 #
 # <details><summary>Answer</summary>
 #
@@ -606,8 +614,8 @@ exercises.check_mixes_tokens(mixes_tokens)
 #
 # <details><summary>Answer</summary>
 #
-# The same two rows of it are swapped, and nothing else changes: a token's output does not depend on where it stands, nor
-# on who stands beside it.
+# The same two rows of it are swapped, and nothing else changes: a token's output does not depend on where it stands,
+# nor on who stands beside it.
 #
 # </details>
 #
@@ -615,16 +623,16 @@ exercises.check_mixes_tokens(mixes_tokens)
 #
 # <details><summary>Answer</summary>
 #
-# The hidden layer: its two linear layers now do no more than one could, with $2 C D_C$ weights in place of $C^2$. "Stands
-# out, whichever way" can no longer be said.
+# The hidden layer: its two linear layers now do no more than one could, with $2 C D_C$ weights in place of $C^2$.
+# "Stands out, whichever way" can no longer be said.
 #
 # </details>
 #
 # ## To read
 #
 # - [The paper](https://arxiv.org/abs/2105.01601), section 2: the second line of equation 1 is this lesson.
-# - [GELU](https://arxiv.org/abs/1606.08415), with both forms, and [LayerNorm](https://arxiv.org/abs/1607.06450), from where
-#   they were first described.
+# - [GELU](https://arxiv.org/abs/1606.08415), with both forms, and [LayerNorm](https://arxiv.org/abs/1607.06450), from
+#   where they were first described.
 # - `MlpBlock` and `ChannelMixing` in [`mixer_lib/model.py`](../mixer_lib/model.py), and the [glossary](glossary.md).
 #
 # Next: [4 · Token mixing](04_token_mixing.ipynb), where the patches begin to talk.

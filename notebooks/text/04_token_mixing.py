@@ -9,12 +9,12 @@
 # %% [markdown]
 # # 4 · Token mixing: the patches talk
 #
-# *After this lesson you can write token mixing from an empty cell, prove who hears whom in it, and say what happens when
-# the patches come in another order.*
+# *After this lesson you can write token mixing from an empty cell, prove who hears whom in it, and say what happens
+# when the patches come in another order.*
 #
-# **About 25 minutes, with the exercises 65.** You need: [lesson 3](03_channel_mixing.ipynb).
+# **About 35 minutes, with the exercises 75.** You need: [lesson 3](03_channel_mixing.ipynb).
 #
-# Previous: [3 · Channel mixing](03_channel_mixing.ipynb) · Next: [5 · The Mixer block](05_mixer_layer.ipynb)
+# Previous: [3 · Channel mixing](03_channel_mixing.ipynb). Next: [5 · The Mixer block](05_mixer_layer.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
@@ -35,8 +35,8 @@ from mixer_lib.model import MlpBlock
 # %% [markdown]
 # ## The question
 #
-# Lesson 3 ended with a proof: in channel mixing, no token has ever heard of another. Stack a hundred such layers, and the
-# patch with the horse's back still does not know that there are legs below it.
+# Lesson 3 ended with a proof: in channel mixing, no token has ever heard of another. Stack a hundred such layers, and
+# the patch with the horse's back still does not know that there are legs below it.
 #
 # Here is the table that lesson 2 ended with: 4 tokens, 3 channels. Its tokens stand for a 2 × 2 grid of patches, so you
 # can lay out each *column* of the table as a small picture, a number a patch:
@@ -73,9 +73,10 @@ assert (W1 @ column).tolist() == [top_minus_bottom, left_minus_right]
 print(top_minus_bottom, left_minus_right)
 
 # %% [markdown]
-# 10: brighter at the top. -6: darker at the left. You have just written two hidden units of a new MLP. In lesson 3 a unit
-# had one weight for each *channel* and read a row. Here it has one weight for each *token* and reads a column. An MLP that
-# reads columns is called **token mixing**, and its number of hidden units is $D_S$, here 2; `tokens_mlp_dim` in code.
+# 10: brighter at the top. -6: darker at the left. You have just written two hidden units of a new MLP. In lesson 3 a
+# unit had one weight for each *channel* and read a row. Here it has one weight for each *token* and reads a column.
+# An MLP that reads columns is called **token mixing**, and its number of hidden units is $D_S$, here 2;
+# `tokens_mlp_dim` in code.
 #
 # ## The same weights for every channel
 #
@@ -96,24 +97,25 @@ hidden
 #
 # ## On its side
 #
-# The loop wants to become a linear layer. But a linear layer works along the last axis, and the numbers that we want to
-# add up stand below each other, along the first. So lay the table on its side. This is called the **transpose**: rows
-# become columns, and the number at `[s, c]` goes to `[c, s]`. Now each row is one channel, and a linear layer treats all
-# rows alike, as it always does:
+# The loop wants to become a linear layer. But a linear layer works along the last axis, and the numbers that we want
+# to add up stand below each other, along the first. So lay the table on its side. This is called the **transpose**:
+# rows become columns, and the number at `[s, c]` goes to `[c, s]`. Now each row is one channel, and a linear layer
+# treats all rows alike, as it always does:
 
 # %%
 on_its_side = tokens.T                          # [S, C] -> [C, S]
-at_once = nn.functional.linear(on_its_side, W1)  # [C, S] -> [C, D_S]
+at_once = nn.functional.linear(on_its_side, W1)  # x @ W1.T: [C, S] -> [C, D_S]
 assert torch.equal(at_once, hidden)
 on_its_side
 
 # %% [markdown]
 # ## There and back
 #
-# The rest you know from lesson 3: a bias, GELU, a second linear layer, a bias. The second layer brings each channel from
-# $D_S$ answers back to $S$ tokens, so its weights are `[S, D_S]`: a row says what one token takes from the answers. By
-# hand, let a token at the top take *top minus bottom* as it is, one at the bottom with a minus, and so for left and
-# right. The biases are zero, so that you can follow the numbers.
+# The rest you know from lesson 3: a bias, GELU, a second linear layer, a bias. (LayerNorm and the residual stay away
+# for this lesson; lesson 5 puts them around both kinds of mixing.) The second layer brings each channel from $D_S$
+# answers back to $S$ tokens, so its weights are `[S, D_S]`: a row says what one token takes from the answers. By
+# hand, let a token at the top take a quarter of *top minus bottom*, and one at the bottom the same with a minus; so,
+# too, for left and right. The biases are zero, so that you can follow the numbers.
 
 # %%
 W2 = torch.tensor([[1., 1.],                    # top left
@@ -152,8 +154,8 @@ plots.show(
 #
 # ## One nudge
 #
-# **Predict, then run.** Add 1 to one number of the table, the one of token 1 in channel 2, and mix again. Which cells of
-# the result change? Write them down as pairs `[token, channel]`.
+# **Predict, then run.** Add 1 to one number of the table, the one of token 1 in channel 2, and mix again. Which cells
+# of the result change? Write them down as pairs `[token, channel]`, from the top down.
 
 # %%
 my_prediction = None        # for example [[1, 0], [1, 1], [1, 2]]
@@ -167,9 +169,9 @@ change = mix_tokens(nudged) - mixed                                     # [S, C]
 reveal(my_prediction, (change.abs() > 1e-6).nonzero().tolist())
 
 # %% [markdown]
-# The whole of column 2, and nothing beside it. Channel mixing would have changed the whole of row 1, and nothing beside
-# it. Rows and columns of one table: that is all the difference there is. Now the right half of lesson 3's picture is
-# yours, too:
+# The whole of column 2, and nothing beside it. Channel mixing could have changed row 1, and nothing beside it. Rows
+# and columns of one table: that is all the difference there is. Now the right half of lesson 3's picture is yours,
+# too:
 #
 # ![The same table of 6 tokens and 8 channels, twice. Left, channel mixing: one row is framed, and an arrow leads from it
 # through an MLP to the same row of a new table; every row alone, with the same weights. Right, token mixing: one column
@@ -178,9 +180,10 @@ reveal(my_prediction, (change.abs() > 1e-6).nonzero().tolist())
 #
 # ## The same code
 #
-# Read `mix_tokens` again. Between the two transposes stands, line for line, the MLP of lesson 3, which the library calls
-# `MlpBlock`. *Channel mixing of the table on its side is token mixing of the table.* So there is no new layer to write,
-# only two transposes. In a batch the images stay in front and the other two axes trade places, `transpose(1, 2)`:
+# Read `mix_tokens` again. Between the two transposes stands, line for line, the MLP of lesson 3, which the library
+# calls `MlpBlock`. *Channel mixing of the table on its side is token mixing of the table.* So there is no new layer
+# to write, only two transposes. In a batch the images stay in front and the other two axes trade places,
+# `transpose(1, 2)`:
 
 # %%
 class MyTokenMixing(nn.Module):
@@ -202,9 +205,9 @@ assert torch.allclose(mixing(tokens[None])[0], mixed, atol=1e-5)
 # %% [markdown]
 # ## Who hears whom
 #
-# A nudge tests one number. Derivatives test all of them, and exactly. As in lesson 3, `influence` tells how strongly each
-# token of the result moves with each token of the input, or each channel with each channel, and white means exactly 0.
-# Here are both kinds of mixing with random weights, at the horse's 16 tokens of 64 channels:
+# A nudge tests one number. Derivatives test all of them, and exactly. As in lesson 3, `influence` tells how strongly
+# each token of the result moves with each token of the input, or each channel with each channel, and white means
+# exactly 0. Here are both kinds of mixing with random weights, at the horse's 16 tokens of 64 channels:
 
 # %%
 from mixer_lib.analysis import influence
@@ -229,8 +232,9 @@ tables = {title: table[:16, :16] for title, table in zip(titles, between.values(
 plots.show(
     plots.tables(tables, xlabel="input", ylabel="output", signed=False, width=11),
     alt="Four tables of influence, 16 by 16, white where it is exactly 0. Between "
-        "tokens, channel mixing has only its diagonal, and token mixing is full. Between "
-        "channels, channel mixing is full, and token mixing has only its diagonal.")
+        "tokens, channel mixing has only its diagonal, and token mixing is full. "
+        "Between channels, channel mixing is full, and token mixing has only its "
+        "diagonal.")
 
 # %%
 others = ~torch.eye(64, dtype=torch.bool)                   # all but the diagonal
@@ -266,14 +270,15 @@ plots.show(
         "reshape only the diagonal is there; all else is white.")
 
 # %% [markdown]
-# `reshape` moves nothing. It takes 16 numbers at a time as they lie in memory, and those are a quarter of *one* token. So
-# no token hears another: it is a poor kind of channel mixing under the name of token mixing. It gives no error, and it
-# would train. Exercise 3.3 finds it in a second.
+# `reshape` moves nothing. It takes 16 numbers at a time as they lie in memory, and those are a quarter of *one*
+# token. So no token hears another: it is a poor kind of channel mixing under the name of token mixing. (Were $C$ not
+# a multiple of $S$, some groups would straddle two tokens, and neighbors in the table would hear a little of each
+# other.) It gives no error, and it would train. Exercise 3.3 finds it in a second.
 #
 # ## A hidden unit is a picture
 #
-# A row of $W_1$ has one weight for each patch. So lay it out on the grid of patches, like a channel. Here are four units
-# by hand for the 16 patches of the horse:
+# A row of $W_1$ has one weight for each patch. So lay it out on the grid of patches, like a channel. Here are four
+# units by hand for the 16 patches of the horse:
 
 # %%
 place = torch.arange(16)
@@ -292,19 +297,19 @@ plots.show(
         "Checkerboard: 1 and minus 1 in turn.")
 
 # %% [markdown]
-# A unit *reads* with such a picture, and it *writes* with one: a column of $W_2$ says how much of its answer goes to each
-# place. In a trained Mixer nobody has drawn them; they have come out of training, and Part III opens them up. (The
-# paper's Figure 5 shows some, on a grid of 14 × 14.)
+# A unit *reads* with such a picture, and it *writes* with one: a column of $W_2$ says how much of its answer goes to
+# each place. In a trained Mixer nobody has drawn them; they have come out of training, and lesson 9 opens them up.
+# (The paper's Figure 5 shows some, on a grid of 14 × 14.)
 #
 # ## What sharing saves
 #
 # ![Left, the same weights for every row of a table, as in the patch embedding and in channel mixing; not shared, there
-# would be S times as many to learn. Right, the same weights for every column, as in token mixing; not shared, there would
-# be C times as many to learn.](../figures/sharing.svg)
+# would be S times as many to learn. Right, the same weights for every column, as in token mixing; not shared, there
+# would be C times as many to learn.](../figures/sharing.svg)
 #
 # Count the token MLP: $S \cdot D_S$ weights and $D_S$ biases, then $D_S \cdot S$ weights and $S$ biases. $C$ does not
-# occur. Shared weights are also called *tied*. **Untied**, with an MLP for each channel, there would be $C$ times as many.
-# B/16 is a model of the paper with 12 token MLPs; lesson 6 counts the rest of it.
+# occur. Shared weights are also called *tied*. **Untied**, with an MLP for each channel, there would be $C$ times as
+# many. B/16 is a model of the paper with 12 token MLPs; lesson 6 counts the rest of it.
 
 # %%
 from mixer_lib.configs import MODELS, count_parameters
@@ -319,14 +324,14 @@ for name, (S, C, D_S) in sizes.items():
     print(f"one token MLP, {name:5}  tied {tied:8,}   untied {C * tied:12,}")
 
 whole = count_parameters(MODELS["B/16"])
-untied = whole + 12 * (768 - 1) * token_mlp(196, 384)
+untied = whole + 12 * 767 * token_mlp(196, 384)     # 767 more MLPs in each block
 print(f"all of B/16 {whole:,}, untied {untied:,}: {untied / whole:.1f} times as many")
 assert token_mlp(16, 32) == sum(p.numel() for p in token_mixing.parameters())
 
 # %% [markdown]
-# From 60 million to 1.45 *billion* parameters. And for what? The authors tried it and saw no noticeable gain
-# ([the paper](https://arxiv.org/abs/2105.01601), Appendix A). That is plausible: whether the top differs from the bottom
-# is a good question whatever a channel means.
+# From 60 million to 1.45 *billion* parameters. And for what? The authors tried it and saw no noticeable gain ([the
+# paper](https://arxiv.org/abs/2105.01601), Appendix A). That is plausible: whether the top differs from the bottom is
+# a good question whatever a channel means.
 #
 # ## The order of the patches
 #
@@ -349,9 +354,10 @@ torch.stack([mixed_after[:, 0], swapped_after[:, 0]])       # channel 0 of both
 
 # %% [markdown]
 # The unit still takes top minus bottom, but something else stands at the top now: 2 + 8 - 0 - 4 makes 6, not 10. For
-# channel mixing the answer is the other one: it treats all places alike, so it makes no difference whether you bring the
-# tokens into a new order before it or after it. Here are both on the horse, in a random order; such a rearrangement is
-# called a **permutation**. The layers get `float64`, numbers of about 16 digits, so that we can look closely.
+# channel mixing the answer is the other one: it treats all places alike, so it makes no difference whether you bring
+# the tokens into a new order before it or after it. Here are both on the horse, in a random order; such a
+# rearrangement is called a **permutation**. The layers get `float64`, numbers of about 16 digits, so that we can look
+# closely.
 
 # %%
 torch.manual_seed(0)
@@ -368,9 +374,9 @@ for name, layer in layers.items():
 #
 # ## Let the weights follow
 #
-# And yet the order of the patches is only a convention. If the tokens move, move their weights with them: the columns of
-# $W_1$, the rows of $W_2$ and the numbers of $b_2$ belong to places. $b_1$ stays, because it belongs to the hidden units,
-# and they have no place.
+# And yet the order of the patches is only a convention. If the tokens move, move their weights with them: the columns
+# of $W_1$, the rows of $W_2$ and the numbers of $b_2$ belong to places. $b_1$ stays, because it belongs to the hidden
+# units, and they have no place.
 
 # %%
 layer = layers["token mixing"]
@@ -388,16 +394,16 @@ print("patches permuted, weights permuted: the same table, permuted")
 
 # %% [markdown]
 # Not close, but equal: every hidden unit adds up the same 16 products as before. It adds them in another order, and a
-# computer rounds after each addition, so the last of the 16 digits may differ. Hence the `1e-12`, where mathematics says
-# 0.
+# computer rounds after each addition, so the last of the 16 digits may differ. Hence the `1e-12`, where mathematics
+# says 0.
 #
-# Think about what this means. For every Mixer that reads patches in raster order there is one that reads them in any other
-# order and gives the same answers. No order is better than another, as long as *all* images come in the same one. Lesson
-# 11 shuffles the patches of a whole data set and trains.
+# Think about what this means. For every Mixer that reads patches in raster order there is one that reads them in any
+# other order and gives the same answers. No order is better than another, as long as *all* images come in the same
+# one. Lesson 11 shuffles the patches of a whole data set and trains.
 #
-# The convention is also a bond: $S$ is built into the weights, a column a place, while $C$ is nowhere in them. So the layer
-# takes tables of any width, but of one height only. Try `token_mixing(torch.zeros(1, 16, 1000))`, then
-# `token_mixing(torch.zeros(1, 64, 64))`: an image with more patches does not fit.
+# The order is a convention, the number of patches is not: $S$ is built into the weights, a column a place, while $C$
+# is nowhere in them. So the layer takes tables of any width, but of one height only. Try `token_mixing(torch.zeros(1,
+# 16, 1000))`, then `token_mixing(torch.zeros(1, 64, 64))`: an image with more patches does not fit.
 #
 # ## The library's version
 #
@@ -432,22 +438,23 @@ channels = {"brightness": pixels.mean((1, 2, 3)),       # each [S]
             "red minus blue": pixels[:, 0].mean((1, 2)) - pixels[:, 2].mean((1, 2))}
 
 # %% [markdown]
-# Choose a channel (a column of the table) and a hidden unit (a row of $W_1$). Both are laid out on the grid, multiplied
-# place by place, and added up: one number of the hidden layer, before bias and GELU. Things to try:
+# Choose a channel (a column of the table) and a hidden unit (a row of $W_1$). Both are laid out on the grid,
+# multiplied place by place, and added up: one number of the hidden layer, before bias and GELU. (The stronger the
+# orange, the larger the number, so the dark horse is pale.) Things to try:
 #
 # 1. Move *channel* alone. Which of the three pictures stays as it is, and why?
 # 2. Stay with *brightness*. Before you move *hidden unit*: for which unit will the bar be longest, and to which side?
 # 3. Which unit says something about the color of the horse?
-# 4. The checkerboard finds little in any channel. Why?
+# 4. The checkerboard finds next to nothing in three of the four channels. Why?
 #
 # <details><summary>What you should see</summary>
 #
 # 1. The unit's weights: they are shared by all channels.
 # 2. Center minus rim, far to the left, -2.41: the horse stands in the middle, and it is darker than what is around it.
-# 3. In *red minus blue*, again center minus rim, 0.59: the reddish brown is in the middle. Top minus bottom sees it, too,
-#    0.49, since there is hardly any red at the bottom.
+# 3. In *red minus blue*, again center minus rim, 0.59: the reddish brown is in the middle. Top minus bottom sees it,
+#    too, 0.49, since there is hardly any red at the bottom.
 # 4. Neighboring patches resemble each other, and it subtracts neighbors. Images vary slowly from place to place, so
-#    units that vary slowly have more to find. Keep this in mind for Part III.
+#    units that vary slowly have more to find. Keep this in mind for lesson 9.
 #
 # </details>
 
@@ -463,8 +470,8 @@ widgets.token_unit_explorer(horse, channels, units)
 plots.show(
     plots.token_unit_explorer(horse, channels, units, "brightness", "center minus rim"),
     alt="Four panels of 4 by 4 cells. First the horse. Then the channel brightness: the"
-        " four middle cells are dark, 0.39 to 0.54, the bottom row is bright, 0.75 to "
-        "0.8. Then the unit, 3 in the four middle cells and minus 1 around them. Then "
+        " four middle cells are palest, 0.39 to 0.54, the bottom row is strongest, 0.75"
+        " to 0.8. Then the unit, 3 in the middle cells and minus 1 around them. Then "
         "their products, positive in the middle and negative on the rim. Below: the 16"
         " products, added up: minus 2.41, with a long blue bar to the left of 0.")
 
@@ -504,8 +511,8 @@ exercises.check_token_mlp_parameters(token_mlp_parameters)
 #
 # ### 4.2 Token mixing from an empty cell · medium · 8 minutes
 #
-# Close your eyes, then write it for a batch, with the weights as `nn.Linear` keeps them: a row of `W1` is a hidden unit, a
-# row of `W2` is a token.
+# Without looking up, write it for a batch, with the weights as `nn.Linear` keeps them: a row of `W1` is a hidden
+# unit, a row of `W2` is a token.
 
 # %% tags=["exercise-2"]
 def my_token_mixing(x, W1, b1, W2, b2):
@@ -520,8 +527,8 @@ exercises.check_token_mixing(my_token_mixing)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Five lines: on its side, linear, GELU, linear, back. `nn.functional.linear(x, W, b)` works along the last axis, however
-# many axes stand before it. And which axis must not move?
+# Five lines: on its side, linear, GELU, linear, back. `nn.functional.linear(x, W, b)` works along the last axis,
+# however many axes stand before it. And which axis must not move?
 #
 # </details>
 #
@@ -534,8 +541,9 @@ exercises.check_token_mixing(my_token_mixing)
 # ### 4.3 Rescue the weights · hard · 12 minutes
 #
 # Somebody has trained a token MLP on tables whose patches were counted *down the columns* of the grid: place 1 is the
-# patch below place 0. (It is the mistake of lesson 1, patch axes swapped.) Lesson 1 called such weights useless for tables
-# in raster order. Prove it wrong: bring the weights into raster order, for a grid of `rows` × `columns` patches.
+# patch below place 0. (It is the mistake of lesson 1, patch axes swapped.) Lesson 1 called such weights useless for
+# tables in raster order. Prove it wrong: bring the weights into raster order, for a grid of `rows` × `columns`
+# patches.
 
 # %% tags=["exercise-3"]
 def from_column_order(W1, b1, W2, b2, rows, columns):
@@ -550,9 +558,9 @@ exercises.check_from_column_order(from_column_order)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# You need `order[s]`: the place in column order of the patch that stands at place $s$ in raster order. Take a sheet of
-# paper and a grid of 2 × 3, and write both numbers into each cell. Column by column you write 0 1, 2 3, 4 5; read what you
-# wrote along the rows.
+# You need `order[s]`: the place in column order of the patch that stands at place $s$ in raster order. Take a sheet
+# of paper and a grid of 2 × 3, and write both numbers into each cell. Column by column you write 0 1, 2 3, 4 5; read
+# what you wrote along the rows.
 #
 # </details>
 #
@@ -564,8 +572,9 @@ exercises.check_from_column_order(from_column_order)
 #
 # ### 4.4 A layer that moves the picture · hard · 15 minutes
 #
-# Find weights for a token MLP, GELU included, biases zero, that move the picture of every channel one patch to the *right*.
-# Each token gets the number of its left neighbor; at the left edge, where there is none, it gets 0. You choose $D_S$.
+# Find weights for a token MLP, GELU included, biases zero, that move the picture of every channel one patch to the
+# *right*. Each token gets the number of its left neighbor; at the left edge, where there is none, it gets 0. You
+# choose $D_S$.
 
 # %% tags=["exercise-4"]
 def shift_weights(rows, columns):
@@ -580,10 +589,10 @@ exercises.check_shift_weights(shift_weights)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Forget GELU first: write the shift as a matrix $M$ of $S \times S$ zeros and ones. Beware of the left edge: the first
-# token of a row follows the last of the row above in the table, and is not its neighbor in the picture. Then get past GELU:
-# GELU($z$) − GELU($-z$) = $z$ for every number $z$ (try some). So spend two hidden units on each number, $2S$ in all, and
-# let the second layer take the difference. `torch.cat` puts matrices together.
+# Forget GELU first: write the shift as a matrix $M$ of $S \times S$ zeros and ones. Beware of the left edge: the
+# first token of a row follows the last of the row above in the table, and is not its neighbor in the picture. Then
+# get past GELU: GELU($z$) − GELU($-z$) = $z$ for every number $z$ (try some). So spend two hidden units on each
+# number, $2S$ in all, and let the second layer take the difference. `torch.cat` puts matrices together.
 #
 # </details>
 #
@@ -598,17 +607,17 @@ exercises.check_shift_weights(shift_weights)
 #
 # - You mixed tokens by hand, with a loop over the channels, and with a **transpose**; all agree, and between the two
 #   transposes stands the MLP of lesson 3.
-# - A nudge moves its own column and nothing else. The derivatives prove it for the whole table: in token mixing all
-#   tokens talk and no two channels do, the opposite of channel mixing.
+# - A nudge moves its own column and nothing else. The derivatives show it at the horse's table, the loop proves it:
+#   in token mixing all tokens talk and no two channels do, the opposite of channel mixing.
 # - A hidden unit is a picture on the grid of patches: one weight a place.
 # - All channels share the weights: 151,108 a token MLP in B/16. Untied, the model would be 24 times as large.
-# - Another order of the patches gives another result, unless the columns of $W_1$, the rows of $W_2$ and $b_2$ follow: then
-#   it is the same table, permuted. The number of places is built in.
+# - Another order of the patches gives another result, unless the columns of $W_1$, the rows of $W_2$ and $b_2$
+#   follow: then it is the same table, permuted. The number of places is built in.
 #
 # ## Quiz
 #
-# **1.** You double the channels $C$ of a Mixer. How many parameters does a token MLP gain? And if instead you double both
-# sides of the image, with patches of the same size?
+# **1.** You double the channels $C$ of a Mixer. How many parameters does a token MLP gain? And if instead you double
+# both sides of the image, with patches of the same size?
 #
 # <details><summary>Answer</summary>
 #
@@ -617,8 +626,8 @@ exercises.check_shift_weights(shift_weights)
 #
 # </details>
 #
-# **2.** Every row of $W_1$ is constant, and so is every column of $W_2$, and all numbers of $b_2$ are equal. What does this
-# token mixing know of places?
+# **2.** Every row of $W_1$ is constant, and so is every column of $W_2$, and all numbers of $b_2$ are equal. What
+# does this token mixing know of places?
 #
 # <details><summary>Answer</summary>
 #
@@ -631,14 +640,15 @@ exercises.check_shift_weights(shift_weights)
 #
 # <details><summary>Answer</summary>
 #
-# The influence between tokens. If it is white off the diagonal, the tokens do not talk, whatever the shapes say.
+# The influence between tokens. If it is white off the diagonal, or but for a thin band beside it, the tokens do not
+# talk, whatever the shapes say.
 #
 # </details>
 #
 # ## To read
 #
-# - [The paper](https://arxiv.org/abs/2105.01601), section 2, on sharing over channels and on position; Appendix A, on
-#   token MLPs that are not shared.
+# - [The paper](https://arxiv.org/abs/2105.01601), section 2: the first line of equation 1 is this lesson; further
+#   down, on sharing over channels and on position; Appendix A, on token MLPs that are not shared.
 # - [`mixer_lib/model.py`](../mixer_lib/model.py): `MlpBlock` and `TokenMixing`, one below the other.
 # - The [glossary](glossary.md).
 #

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 5 · The Mixer block, and a stack of them
 #
-# *After this lesson you can write the Mixer block from its equation, say how many blocks it takes until every patch reaches
-# every other, and show what becomes of gradients in a deep stack when the skip connections are taken out.*
+# *After this lesson you can write the Mixer block from its equation, say how many blocks it takes until every patch
+# reaches every other, and show what becomes of gradients in a deep stack when the skip connections are taken out.*
 #
 # **About 35 minutes, with the exercises 60.** You need: [lesson 4](04_token_mixing.ipynb).
 #
@@ -19,7 +19,8 @@
 # %% [markdown]
 # ## In this lesson you will
 #
-# - join token mixing and channel mixing to a block: by hand, with a loop, with tensors and as a module, and see them agree;
+# - join token mixing and channel mixing to a block: by hand, with a loop, with tensors and as a module, and see them
+#   agree;
 # - predict how many blocks it takes until every patch reaches every other, and hold it against 3 × 3 convolutions;
 # - measure not only whether a patch moves another, but how strongly, at every depth of a stack;
 # - take the skip connections out of 32 blocks, and see what happens to the gradient on its way back.
@@ -38,29 +39,29 @@ from mixer_lib.model import ChannelMixing, MixerBlock, PatchEmbedding, TokenMixi
 # ## The question
 #
 # Lesson 4 left two ingredients on the table, each blind where the other sees. **Channel mixing** lets the numbers of a
-# token talk, one token at a time. **Token mixing** lets the tokens talk, one channel at a time. Alone, channel mixing could
-# be repeated a thousand times, and the horse's head would never hear of its legs; and token mixing alone would keep
-# brightness and color apart for ever. What if one follows the other? As before, let `influence` say who moves whom, and
-# count the pairs where the answer is exactly 0:
+# token talk, one token at a time. **Token mixing** lets the tokens talk, one channel at a time. Alone, channel mixing
+# could be repeated a thousand times, and the horse's head would never hear of its legs; and token mixing alone would
+# keep brightness and color apart for ever. What if one follows the other? As before, let `influence` say who moves
+# whom, and count the pairs where the answer is exactly 0:
 
 # %%
 torch.manual_seed(0)
-horse = load_dataset("cifar10").train_images[3510].float() / 255        # [C_in, H, W]
+horse = load_dataset("cifar10").train_images[3510].float() / 255    # [C_in, H, W]
 embed = PatchEmbedding(image_size=32, patch_size=8, in_channels=3, hidden_dim=64)
-horse_tokens = embed(horse[None])[0].detach()                           # [S, C] = [16, 64]
-token_mixing = TokenMixing(16, 32)                                      # S, D_S
-channel_mixing = ChannelMixing(64, 256)                                 # C, D_C
+horse_tokens = embed(horse[None])[0].detach()                       # [S, C] = [16, 64]
+token_mixing = TokenMixing(16, 32)                                  # S, D_S
+channel_mixing = ChannelMixing(64, 256)                             # C, D_C
 
 for name, layer in {"channel mixing": channel_mixing, "token mixing": token_mixing,
                     "one, then the other": nn.Sequential(token_mixing, channel_mixing)
                     }.items():
     zeros = [(influence(layer, horse_tokens, between) == 0).sum().item()
              for between in ("tokens", "channels")]
-    print(f"{name:19}  zeros between tokens {zeros[0]:3}, between channels {zeros[1]:4}")
+    print(f"{name:19}  zeros between tokens {zeros[0]:3}, channels {zeros[1]:4}")
 
 # %% [markdown]
-# 240 is all of 16 × 16 but the diagonal, 4032 all of 64 × 64 but the diagonal. Each ingredient has a wall that nothing gets
-# through, and the walls stand crosswise. One after the other, everything moves with everything.
+# 240 is all of 16 × 16 but the diagonal, 4032 all of 64 × 64 but the diagonal. Each ingredient has a wall that nothing
+# gets through, and the walls stand crosswise. One after the other, everything moves with everything.
 #
 # ## The block
 #
@@ -69,25 +70,25 @@ for name, layer in {"channel mixing": channel_mixing, "token mixing": token_mixi
 #
 # ![The Mixer block, from left to right. A table [S, C] goes through LayerNorm, is transposed to [C, S], goes through an
 # MLP from S to D_S to S, and is transposed back; a skip connection leads around all this, and the table is added. This
-# half is token mixing. Then channel mixing: LayerNorm, and an MLP from C to D_C to C; again a skip connection leads around,
-# and the table is added. Out comes a table [S, C].](../figures/block.svg)
+# half is token mixing. Then channel mixing: LayerNorm, and an MLP from C to D_C to C; again a skip connection leads
+# around, and the table is added. Out comes a table [S, C].](../figures/block.svg)
 #
-# As an equation, number 1 of [the paper](https://arxiv.org/abs/2105.01601), without the biases. The table comes in as $X$,
-# is called $U$ after the first half, and leaves as $Y$:
+# As an equation, number 1 of [the paper](https://arxiv.org/abs/2105.01601), without the biases. The table comes in as
+# $X$, is called $U$ after the first half, and leaves as $Y$:
 #
 # $$U_{*,i} = X_{*,i} + W_2\, \text{gelu}\big(W_1\, \text{LayerNorm}(X)_{*,i}\big) \qquad \text{for each column } i = 1 \dots C$$
 #
 # $$Y_{j,*} = U_{j,*} + W_4\, \text{gelu}\big(W_3\, \text{LayerNorm}(U)_{j,*}\big) \qquad \text{for each row } j = 1 \dots S$$
 #
-# $U_{*,i}$ is column $i$ of the table, $Y_{j,*}$ is row $j$. Mind one thing: LayerNorm works along the rows in *both* lines,
-# as in lesson 3, one token at a time. In the first line the rows are normalized, and then the columns are mixed.
+# $U_{*,i}$ is column $i$ of the table, $Y_{j,*}$ is row $j$. Mind one thing: LayerNorm works along the rows in *both*
+# lines, as in lesson 3, one token at a time. In the first line the rows are normalized, and then the columns are mixed.
 #
 # ## The smallest example
 #
-# Here is the toy table again, the four patches of the small drawing: top left, top right, bottom left, bottom right. Patch
-# 2 is blank. Both MLPs get a single hidden unit. That of token mixing is lesson 4's *top minus bottom*, and it tells the two
-# tokens at the bottom. That of channel mixing asks each token "is channel 0 larger than channel 1?" and writes its answer
-# into channel 2.
+# Here is the toy table again, the four patches of the small drawing: top left, top right, bottom left, bottom right.
+# Patch 2 is blank. Both MLPs get a single hidden unit. That of token mixing is lesson 4's *top minus bottom*, and it
+# tells the two tokens at the bottom. That of channel mixing asks each token "is channel 0 larger than channel 1?" and
+# writes its answer into channel 2.
 
 # %%
 tokens = torch.tensor([[4., 4., 0.],
@@ -101,8 +102,8 @@ W4 = torch.tensor([[0.], [0.], [1.]])           # [C, D_C] = [3, 1]
 
 # %% [markdown]
 # By hand, column 0. After LayerNorm (lesson 3 did it) its numbers are 0.71, 1.41, 0 and 0.71. Top minus bottom is
-# 0.71 + 1.41 − 0 − 0.71 = 1.41, and gelu(1.41) = 1.30. Tokens 2 and 3 get 1.30 added. Columns 1 and 2 both give −0.71, of
-# which gelu leaves −0.17. So $U$ is, to two digits:
+# 0.71 + 1.41 − 0 − 0.71 = 1.41, and gelu(1.41) = 1.30. Tokens 2 and 3 get 1.30 added. Columns 1 and 2 both give
+# −0.71, of which gelu leaves −0.17. So $U$ is, to two digits:
 
 # %%
 U_by_hand = torch.tensor([[4.00,  4.00,  0.00],
@@ -111,9 +112,10 @@ U_by_hand = torch.tensor([[4.00,  4.00,  0.00],
                           [3.30,  1.83, -2.17]])
 
 # %% [markdown]
-# Then the rows. LayerNorm makes row 2, the formerly blank patch, into 1.41, −0.71, −0.71. Is channel 0 larger than channel
-# 1? 1.41 + 0.71 = 2.12, of which gelu leaves 2.09, and that is added to channel 2. Row 1 looks the same after its
-# LayerNorm and gets 2.09, too. Row 0 has two equal channels and gets 0; row 3 gives 0.64, of which gelu leaves 0.47.
+# Then the rows. LayerNorm makes row 2, the formerly blank patch, into 1.41, −0.71, −0.71. Is channel 0 larger than
+# channel 1? 1.41 + 0.71 = 2.12, of which gelu leaves 2.09, and that is added to channel 2. Row 1 looks the same after
+# its LayerNorm and gets 2.09, too. Row 0 has two equal channels and gets 0; row 3 gives 0.64, of which gelu leaves
+# 0.47.
 
 # %%
 Y_by_hand = U_by_hand.clone()
@@ -121,13 +123,13 @@ Y_by_hand[:, 2] += torch.tensor([0.00, 2.09, 2.09, 0.47])
 plots.show(
     plots.tables({"X, the tokens": tokens, "U, after token mixing": U_by_hand,
                   "Y, after channel mixing": Y_by_hand}),
-    alt="Three tables of 4 tokens and 3 channels. X: 4 4 0; 8 0 0; 0 0 0; 2 2 -2. U: rows "
-        "0 and 1 as in X; then 1.3 -0.17 -0.17; 3.3 1.83 -2.17. Y: only channel 2 has "
-        "changed: 0, 2.09, 1.92, -1.7.")
+    alt="Three tables of 4 tokens and 3 channels. X: 4 4 0; 8 0 0; 0 0 0; 2 2 -2. U: "
+        "rows 0 and 1 as in X; then 1.3 -0.17 -0.17; 3.3 1.83 -2.17. Y: only channel 2 "
+        "has changed: 0, 2.09, 1.92, -1.7.")
 
 # %% [markdown]
-# Follow token 2. Its patch is blank, so it came in with nothing to say. Token mixing told it about the patches above, and
-# channel mixing then worked on what it had been told. That is all a block does.
+# Follow token 2. Its patch is blank, so it came in with nothing to say. Token mixing told it about the patches above,
+# and channel mixing then worked on what it had been told. That is all a block does.
 #
 # ## With a loop
 #
@@ -163,8 +165,8 @@ assert torch.allclose(Y, Y_by_loop, atol=1e-5)
 # %% [markdown]
 # ## As a module
 #
-# `TokenMixing` and `ChannelMixing` are the MLPs of the last two lessons (the first transposes, and transposes back). The
-# block adds the norms and the skip connections, and its `forward` is the equation:
+# `TokenMixing` and `ChannelMixing` are the MLPs of the last two lessons (the first transposes, and transposes back).
+# The block adds the norms and the skip connections, and its `forward` is the equation:
 
 # %%
 class MyMixerBlock(nn.Module):
@@ -180,7 +182,8 @@ class MyMixerBlock(nn.Module):
         return u + self.channel_mixing(self.norm2(u))       # [B, S, C]
 
 # %% [markdown]
-# Two norms, since each has a scale and a shift of its own to learn. With the toy's weights it must give the toy's table:
+# Two norms, since each has a scale and a shift of its own to learn. With the toy's weights it must give the toy's
+# table:
 
 # %%
 toy = MyMixerBlock(S=4, C=3, D_S=1, D_C=1)
@@ -203,9 +206,9 @@ print("tokens first, row 2:  ", [round(number, 2) for number in Y[2].tolist()])
 print("channels first, row 2:", [round(number, 2) for number in swapped[2].tolist()])
 
 # %% [markdown]
-# Neither is more right. In a stack the two alternate anyway, so the order decides only which of them comes first of all and
-# which last of all. But it must be kept: weights learned in one order are of no use in the other. The paper's is tokens,
-# then channels.
+# Neither is more right. In a stack the two alternate anyway, so the order decides only which of them comes first of all
+# and which last of all. But it must be kept: weights learned in one order are of no use in the other. The paper's is
+# tokens, then channels.
 #
 # ## The library's version
 #
@@ -215,7 +218,7 @@ print("channels first, row 2:", [round(number, 2) for number in swapped[2].tolis
 # %%
 mine, library = MyMixerBlock(16, 64, 32, 256), MixerBlock(16, 64, 32, 256)
 for p, q in zip(mine.parameters(), library.parameters(), strict=True):
-    p.data.copy_(q.data)                        # both list them as the forward pass goes
+    p.data.copy_(q.data)                    # both list them as the forward pass goes
 x = horse_tokens[None]                          # [B, S, C] = [1, 16, 64]
 assert torch.equal(mine(x), library(x))
 print(f"{list(x.shape)} -> {list(library(x).shape)}, "
@@ -224,16 +227,18 @@ print(f"{list(x.shape)} -> {list(library(x).shape)}, "
 # %% [markdown]
 # ## The stack
 #
-# A table `[16, 64]` goes in, a table `[16, 64]` comes out. So a second block can follow, and a third. A Mixer is a stack of
-# $L$ blocks (`num_blocks` in code), all of the same sizes, each with weights of its own. The paper's models have 8 to 32 of
-# them (Table 1). How many blocks a table has been through is its **depth**: 0 after the patch embedding, $L$ at the end.
+# A table `[16, 64]` goes in, a table `[16, 64]` comes out. So a second block can follow, and a third. A Mixer is a
+# stack of $L$ blocks (`num_blocks` in code), all of the same sizes, each with weights of its own. The paper's models
+# have 8 to 32 of them (Table 1). How many blocks a table has been through is its **depth**: 0 after the patch
+# embedding, $L$ at the end.
 #
-# We need stacks often now, so here is a function. It builds the library's whole model, which lesson 6 explains, and takes
-# the patch embedding and the blocks out of it. That way their random weights are drawn as the authors' code draws them.
+# We need stacks often now, so here is a function. It builds the library's whole model, which lesson 6 explains, and
+# takes the patch embedding and the blocks out of it. That way their random weights are drawn as the authors' code draws
+# them.
 
 # %%
 def fresh_stack(num_blocks, seed=0):
-    """The tokens of the horse, and blocks with new random weights to put them through."""
+    """The tokens of the horse, and blocks with new random weights for them."""
     torch.manual_seed(seed)
     model = MlpMixer(image_size=32, patch_size=8, in_channels=3, num_classes=10,
                      num_blocks=num_blocks, hidden_dim=64,
@@ -249,10 +254,12 @@ print(f"{len(blocks)} blocks, {list(blocks(x).shape)}, "
 # ## How many blocks until every patch reaches every other?
 #
 # After the patch embedding, each token knows its own patch and nothing else. The grid is 4 × 4. How many blocks does it
-# take until every token depends on every patch, the top left corner on the bottom right one?
+# take until every token depends on every patch, the top left corner on the bottom right one? And how many **3 × 3
+# convolutions** would it take, the building block of ordinary image networks, in which every place looks at itself and
+# its eight neighbors?
 #
-# **Predict, then run.** Then compare with another building block: the **3 × 3 convolution** of an ordinary image network, in
-# which every place looks at itself and its eight neighbors. How many of those, one after the other?
+# **Predict, then run.** Write down both numbers. The second cell makes three convolutions with random weights, and asks
+# who moves whom after 0 and 1 blocks, and after 0 to 3 convolutions.
 
 # %%
 my_blocks = None            # for example 4
@@ -264,7 +271,7 @@ convolutions = nn.ModuleList(nn.Conv2d(64, 64, kernel_size=3, padding=1)
                              for _ in range(3)).double()
 
 def convolve(x, layers):
-    """x: [B, S, C], tokens on a 4 x 4 grid -> [B, S, C], after the first few convolutions"""
+    """[B, S, C], tokens on a 4 x 4 grid -> [B, S, C], after some convolutions"""
     grid = x.transpose(1, 2).reshape(-1, 64, 4, 4)          # [B, C, 4, 4]
     for convolution in convolutions[:layers]:
         grid = gelu(convolution(grid))                      # [B, C, 4, 4]
@@ -290,20 +297,21 @@ reached |= {f"{n} convolution{'s' * (n > 1)}": after_convolutions[n] for n in (1
 plots.show(
     plots.tables({name: table != 0 for name, table in reached.items()},
                  "input patch", "output token", signed=False, width=11),
-    alt="Five tables of 16 output tokens by 16 input patches, dark where the patch moves "
-        "the token, white where it cannot. Depth 0: the diagonal. 1 block: all dark. 1 "
-        "convolution: short bands beside the diagonal. 2 convolutions: broad bands, the "
-        "corners white. 3 convolutions: all dark.")
+    alt="Five tables of 16 output tokens by 16 input patches, dark where the patch "
+        "moves the token, white where it cannot. Depth 0: the diagonal. 1 block: all "
+        "dark. 1 convolution: three bands of short steps along the diagonal. 2 "
+        "convolutions: nearly all dark, two corners and a few cells white. 3 "
+        "convolutions: all dark.")
 
 # %% [markdown]
-# One block is enough, however far apart two patches lie: each hidden unit of token mixing reads all places and writes to
-# all of them, and none of them is far. A convolution carries news one step a layer, and from corner to corner of a 4 × 4
-# grid there are three steps. On larger grids the difference grows. To see it we need no network, only a table with a 1
-# wherever a place looks at another, multiplied with itself once a layer.
+# One block is enough, however far apart two patches lie: each hidden unit of token mixing reads all places and writes
+# to all of them, and none of them is far. A convolution carries news one step a layer, and from corner to corner of a 4
+# × 4 grid there are three steps. On larger grids the difference grows. To see it we need no network, only a table with
+# a 1 wherever a place looks at another, multiplied with itself once a layer.
 
 # %%
 def out_of_reach(side, layers):
-    """Percent of all pairs of places that 3 x 3 convolutions leave apart on a square grid"""
+    """Percent of all pairs of places that 3 x 3 convolutions leave apart"""
     row, column = torch.arange(side ** 2) // side, torch.arange(side ** 2) % side
     apart = torch.maximum((row[:, None] - row).abs(), (column[:, None] - column).abs())
     looks = (apart <= 1).double()                                               # [S, S]
@@ -320,45 +328,45 @@ for side in (4, 8, 14):
     curves[f"3 x 3 convolutions, {side} x {side} places"] = [percent]
 plots.show(
     plots.by_depth(curves, xlabel="blocks or layers", ylabel="pairs out of reach (%)"),
-    alt="Four falling curves, from 100 percent at 0 layers. Mixer blocks: 0 from 1 block "
-        "on. Convolutions: 0 from 3 layers on for a grid of 4 by 4, from 7 for 8 by 8, "
-        "from 13 for 14 by 14.")
+    alt="Four falling curves, from 100 percent at 0 layers. Mixer blocks: 0 from 1 "
+        "block on. Convolutions: 0 from 3 layers on for a grid of 4 by 4, from 7 for 8 "
+        "by 8, from 13 for 14 by 14.")
 
 # %% [markdown]
-# 14 × 14 is the grid of the paper's models with patches of 16 pixels. (A real convolutional network shrinks its grid on the
-# way, and so gets there in fewer layers. Exercise 5.2 counts other windows.) Having little reach is not a fault: what lies
-# near belongs together in most images, and a convolution knows it from the start. A Mixer has to learn it.
+# 14 × 14 is the grid of the paper's models with patches of 16 pixels. (A real convolutional network shrinks its grid on
+# the way, and so gets there in fewer layers. Exercise 5.2 counts other windows.) Having little reach is not a fault:
+# what lies near belongs together in most images, and a convolution knows it from the start. A Mixer has to learn it.
 #
 # ## Reach is not strength
 #
-# One block reaches everything, so what are the others for? First, there is more to seeing than being reached. Look at *how
-# strongly* token $j$ at each depth moves with patch $i$. As in lesson 3 we move the patch's token at depth 0, which stands
-# for its pixels, and the strength is the root of the sum of all squared derivatives. (This takes a few seconds.)
+# One block reaches everything, so what are the others for? First, there is more to seeing than being reached. Look at
+# *how strongly* token $j$ at each depth moves with patch $i$. As in lesson 3 we move the patch's token at depth 0,
+# which stands for its pixels, and the strength is the root of the sum of all squared derivatives. (This takes a few
+# seconds.)
 
 # %%
-with torch.no_grad():           # no gradients of the strengths themselves: half the memory
-    strengths = torch.stack([influence(blocks[:depth], x[0]) for depth in range(9)])
+strengths = torch.stack([influence(blocks[:depth], x[0]) for depth in range(9)])
 strengths.shape                                                 # [L + 1, S, S]
 
 # %%
 own = strengths.diagonal(dim1=1, dim2=2).square().sum(dim=1)    # [L + 1]
 share = own / strengths.square().sum(dim=(1, 2))                # [L + 1]
 for depth in (0, 1, 2, 4, 8):
-    print(f"depth {depth}: {share[depth]:4.0%} of the movement is in the patch's own token")
+    print(f"depth {depth}: {share[depth]:4.0%} of the movement is in its own token")
 
 # %% [markdown]
-# (Shares of the squares, which add up.) After one block nearly half of what a patch moves is still its own token; the skip
-# connections carry each token past both MLPs. It spreads block by block, and at depth 8 the share is still above an even
-# one, which would be 1/16, or 6%.
+# (Shares of the squares, which add up.) After one block nearly half of what a patch moves is still its own token; the
+# skip connections carry each token past both MLPs. It spreads block by block, and at depth 8 the share is still above
+# an even one, which would be 1/16, or 6%.
 #
-# Second, a block is small. It asks $D_S$ questions of each column and $D_C$ of each row, once. Questions about answers need
-# another block.
+# Second, a block is small. It asks $D_S$ questions of each column and $D_C$ of each row, once. Questions about answers
+# need another block.
 #
 # ## Without the skip connections
 #
-# Lesson 3 showed what adding is good for: a layer whose second weights are zero leaves the table as it was. A block
-# has two such sums, so a block can say nothing, and needs to learn only what should *change*. Without the sums, every
-# block would have to hand on all that is worth keeping by itself:
+# Lesson 3 showed what adding is good for: a layer whose second weights are zero leaves the table as it was. So a block,
+# too, can leave the table alone, and what it learns is a correction. Without the two sums, every block would have to
+# hand on by itself all that is worth keeping:
 
 # %%
 def with_skips(block, x):
@@ -372,21 +380,21 @@ def without_skips(block, x):
 assert torch.equal(with_skips(blocks[0], x), blocks[0](x))
 
 # %% [markdown]
-# In a deep stack there is more at stake. A network learns from **gradients**: for each number in it, how much a score at the
-# end would change if that number moved a little, which is nothing but the derivatives that you have been looking at. They
-# are computed from the end backward, block by block. So we ask: how large is the gradient at each depth, in a stack of 32
-# untrained blocks, as many as the paper's largest model has? The score is the sum of the last table, for want of a loss. The
-# size is the **gradient norm**, the root of the sum of the squares.
+# In a deep stack there is more at stake. A network learns from **gradients**: for each number in it, how much a score
+# at the end would change if that number moved a little, which is nothing but the derivatives that you have been looking
+# at. They are computed from the end backward, block by block. So we ask: how large is the gradient at each depth, in a
+# stack of 32 untrained blocks, as many as the paper's largest model has? The score is the sum of the last table, for
+# want of a loss. The size is the **gradient norm**, the root of the sum of the squares.
 #
-# **Predict, then run.** Compare the gradient at depth 0, with and without skip connections. Without them, is it smaller or
-# larger?
+# **Predict, then run.** Compare the gradient at depth 0, with and without skip connections. Without them, is it smaller
+# or larger?
 
 # %%
 my_prediction = None        # "smaller" or "larger"
 
 # %%
 def gradient_norms(step, seed, num_blocks=32):
-    """The norm of the gradient of the score at each depth: L + 1 numbers, depth 0 first"""
+    """The gradient norm at each depth: L + 1 numbers, depth 0 first"""
     x, blocks = fresh_stack(num_blocks, seed)
     tables = [x.double().requires_grad_()]      # double: rounding shall play no part
     for block in blocks.double():
@@ -403,21 +411,21 @@ reveal(my_prediction, "larger" if at_start[1] > at_start[0] else "smaller")
 
 # %%
 plots.show(
-    plots.by_depth(gradients, ylabel="norm of the gradient", log=True),
-    alt="Ten lines over the depth from 0 to 32, on a logarithmic axis, all at 32 at depth "
-        "32. Read from right to left: the five with skip connections rise slowly at first "
-        "and more toward the end, to about 300 at depth 1 and 700 to 1000 at depth 0. The "
-        "five without rise steadily, to between 50,000 and 125,000.")
+    plots.by_depth(gradients, ylabel="gradient norm", log=True),
+    alt="Ten lines over the depth from 0 to 32, on a logarithmic axis, all at 32 at "
+        "depth 32. Read from right to left: the five with skip connections rise slowly "
+        "at first and more toward the end, to about 300 at depth 1 and 700 to 1000 at "
+        "depth 0. The five without rise steadily, to between 50,000 and 125,000.")
 
 # %% [markdown]
-# Larger, and by how much! A line is one draw of the weights, and all five tell the same story. Read from right to left, as
-# the gradient goes. Without skip connections each block multiplies it by about the same factor, which is a straight line
-# on this axis. With them it grows, too, but by ever less the deeper the block; the first block alone does a good part of
-# it.
+# Larger, and by how much! A line is one draw of the weights, and all five tell the same story. Read from right to left,
+# as the gradient goes. Without skip connections each block multiplies it by about the same factor, which is a straight
+# line on this axis. With them it grows, too, but by ever less the deeper the block; the first block alone does a good
+# part of it.
 #
-# You may have heard the opposite, that gradients *vanish* in deep stacks. So look closer. There are two helpers in a block,
-# skip connections and LayerNorm, and we can take out either, or both. By what factor does the gradient change on its way
-# from the last table to the first?
+# You may have heard the opposite, that gradients *vanish* in deep stacks. So look closer. There are two helpers in a
+# block, skip connections and LayerNorm, and we can take out either, or both. By what factor does the gradient change on
+# its way from the last table to the first?
 
 # %%
 def skips_alone(block, x):
@@ -429,7 +437,7 @@ def neither(block, x):
 
 for name, step in {"both": with_skips, "LayerNorm alone": without_skips,
                    "skip connections alone": skips_alone, "neither": neither}.items():
-    runs = torch.tensor([gradient_norms(step, seed) for seed in range(5)])     # [5, L + 1]
+    runs = torch.tensor([gradient_norms(step, seed) for seed in range(5)])  # [5, L + 1]
     factors = (runs[:, 0] / runs[:, -1]).sort().values
     low, high = (f"{float(f'{factor:.2g}'):,.0f}" if factor > 1 else f"{factor:.0e}"
                  for factor in (factors[0], factors[-1]))
@@ -441,10 +449,10 @@ for name, step in {"both": with_skips, "LayerNorm alone": without_skips,
 # stretches every small difference along with it, block after block. Skip connections alone let the table grow, and the
 # gradient with it. With these weights, only both together keep the gradient within a factor of about 30.
 #
-# What would a growing gradient mean for the tables on their way forward? The same numbers read the other way: a small change
-# of the first table becomes a large change of the last. Change the horse's tokens by 0.1%, and measure by how many percent
-# the table at each depth has changed. Beside it, how alike the tokens of a table are: the **cosine similarity** of two
-# tokens is 1 if they point the same way and 0 if they have nothing in common.
+# What would a growing gradient mean for the tables on their way forward? The same numbers read the other way: a small
+# change of the first table becomes a large change of the last. Change the horse's tokens by 0.1%, and measure by how
+# many percent the table at each depth has changed. Beside it, how alike the tokens of a table are: the **cosine
+# similarity** of two tokens is 1 if they point the same way and 0 if they have nothing in common.
 
 # %%
 def forward_signal(step, seed=0, num_blocks=32):
@@ -455,8 +463,8 @@ def forward_signal(step, seed=0, num_blocks=32):
         x, nudged = step(block, x).detach(), step(block, nudged).detach()
         if depth in (1, 8, 16, 32):
             change = (nudged - x).norm() / x.norm()
-            unit = nn.functional.normalize(x[0], dim=1)             # [S, C], each of norm 1
-            alike = ((unit @ unit.T).sum() - 16) / (16 * 15)        # without the diagonal
+            unit = nn.functional.normalize(x[0], dim=1)         # [S, C], each of norm 1
+            alike = ((unit @ unit.T).sum() - 16) / (16 * 15)    # without the diagonal
             print(f"  depth {depth:2}: changed by {100 * change:4.2g}%, "
                   f"tokens alike {alike:.1f}")
 
@@ -465,20 +473,19 @@ for name, step in (("with skip connections", with_skips), ("without", without_sk
     forward_signal(step)
 
 # %% [markdown]
-# With skip connections, a change of 0.1% becomes one of 0.3%. Without them, 32 untrained blocks make two tables out of it
-# that have hardly anything to do with each other: what the last table says about the horse is decided by differences
-# that no eye could see. (The tokens of a table do *not* all become alike, with skip connections or without.) A step
-# along a gradient is a small change, too. Where small changes explode, the gradient describes what happens only for the
-# smallest of steps.
+# With skip connections, a change of 0.1% becomes one of 0.3%. Without them, 32 untrained blocks make two tables out of
+# it that have little to do with each other: what the last table says is decided by differences of a thousandth in the
+# first. (The tokens of a table do *not* all become alike, with skip connections or without.) A step along a gradient is
+# a small change, too. Where small changes explode, the gradient tells what happens only for the smallest of steps.
 #
-# Take this for what it is: a measurement on *untrained* stacks, with one way to draw the weights. Other weights give other
-# factors (with PyTorch's own default weights, skip connections alone would do), and nothing here was trained.
+# Take this for what it is: a measurement on *untrained* stacks, with one way to draw the weights. Other weights give
+# other factors (with PyTorch's own default weights, skip connections alone would do), and nothing here was trained.
 #
 # ## Move it
 #
-# The strengths from above, on the horse. Pick a patch, and a depth from 0 to 8. In the middle you see the 16 tokens at that
-# depth, each in the place of its patch, and how strongly it moves with the patch's token. White is exactly 0, and the
-# darkest cell is the one that moves most. The small maps on the right show all depths. Things to try:
+# The strengths from above, on the horse. Pick a patch, and a depth from 0 to 8. In the middle you see the 16 tokens at
+# that depth, each in the place of its patch, and how strongly it moves with the patch's token. White is exactly 0, and
+# the darkest cell is the one that moves most. The small maps on the right show all depths. Things to try:
 #
 # 1. Go from depth 0 to depth 1. How many tokens move?
 # 2. Go on with patch 5. At which depth is its own token no longer the one that moves most?
@@ -506,19 +513,19 @@ widgets.influence_explorer(horse, strengths, patch_size=8)
 plots.show(
     plots.influence_explorer(horse, strengths, patch_size=8, patch=5, depth=1),
     alt="Three panels. Left, the horse in a grid of 4 by 4 patches, patch 5 framed in "
-        "orange. Middle, the 16 tokens at depth 1, all of them colored: token 5 is by far "
-        "the darkest, with 17.0; the others lie between 2.3 and 10.0. Right, small maps "
-        "for depths 0 to 8: at depth 0 token 5 alone; then ever more even shades of blue. "
-        "Below: patch 5 moves 16 of 16 tokens at depth 1; 40% of the movement is its own "
-        "token's.")
+        "orange. Middle, the 16 tokens at depth 1, all of them colored: token 5 is by "
+        "far the darkest, with 17.0; the others lie between 2.3 and 10.0. Right, small "
+        "maps for depths 0 to 8: at depth 0 token 5 alone; then ever more even shades "
+        "of blue. Below: patch 5 moves 16 of 16 tokens at depth 1; 40% of the movement "
+        "is its own token's.")
 
 # %% [markdown]
 # ## Exercises
 #
 # ### 5.1 The block, from its parts · easy · 5 minutes
 #
-# You get the four parts of a block as modules. `token_mixing` and `channel_mixing` are the library's: each takes and gives
-# `[B, S, C]`, and adds nothing by itself. Put them together.
+# You get the four parts of a block as modules. `token_mixing` and `channel_mixing` are the library's: each takes and
+# gives `[B, S, C]`, and adds nothing by itself. Put them together.
 
 # %% tags=["exercise-1"]
 def mixer_block(x, norm1, token_mixing, norm2, channel_mixing):
@@ -545,8 +552,8 @@ exercises.check_mixer_block(mixer_block)
 #
 # ### 5.2 How many convolutions? · medium · 8 minutes
 #
-# How many convolutions with a window of `kernel` × `kernel` places (3, 5, 7, …, always odd) does it take until every place
-# of a grid reaches every other? The grid need not be square, and it does not shrink on the way.
+# How many convolutions with a window of `kernel` × `kernel` places (3, 5, 7, …, always odd) does it take until every
+# place of a grid reaches every other? The grid need not be square, and it does not shrink on the way.
 
 # %% tags=["exercise-2"]
 def layers_to_reach(grid_height, grid_width, kernel):
@@ -559,8 +566,9 @@ exercises.check_layers_to_reach(layers_to_reach)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# A 3 × 3 window reaches one place to each side of its middle, a 5 × 5 window two. Which two places are farthest apart, and
-# how many steps is that? News travels down and to the side in the same step. To round $a / b$ up, write `-(-a // b)`.
+# A 3 × 3 window reaches one place to each side of its middle, a 5 × 5 window two. Which two places are farthest apart,
+# and how many steps is that? News travels down and to the side in the same step. To round $a / b$ up, write `-(-a //
+# b)`.
 #
 # </details>
 #
@@ -573,8 +581,8 @@ exercises.check_layers_to_reach(layers_to_reach)
 # ### 5.3 Which block is told to move most? · hard · 12 minutes
 #
 # The lesson measured gradients of *tables*. What training moves are the weights. For each block, give the norm of the
-# gradient of `blocks(x).sum()` with respect to all of the block's parameters taken together, as if they stood in one long
-# list: the root of the sum of the squares. Return a list of numbers, the first block first.
+# gradient of `blocks(x).sum()` with respect to all of the block's parameters taken together, as if they stood in one
+# long list: the root of the sum of the squares. Return a list of numbers, the first block first.
 
 # %% tags=["exercise-3"]
 def gradient_by_depth(blocks, x):
@@ -587,9 +595,9 @@ exercises.check_gradient_by_depth(gradient_by_depth)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `torch.autograd.grad(score, list(block.parameters()), retain_graph=True)` gives the gradients for one block, a tensor for
-# each parameter. Without `retain_graph` PyTorch forgets the computation after the first answer. When it works, try it on
-# `fresh_stack(32)`, in which block is the number largest?
+# `torch.autograd.grad(score, list(block.parameters()), retain_graph=True)` gives the gradients for one block, a tensor
+# for each parameter. Without `retain_graph` PyTorch forgets the computation after the first answer. When it works, try
+# it on `fresh_stack(32)`: which block has the largest number? (The solution tells.)
 #
 # </details>
 #
@@ -602,18 +610,19 @@ exercises.check_gradient_by_depth(gradient_by_depth)
 # %% [markdown]
 # ## Recap
 #
-# - A block is norm, token mixing, add; norm, channel mixing, add. You built it by hand, with a loop, with tensors and as a
-#   module, and `MixerBlock` gives the same table.
-# - One block is enough until every patch reaches every other, on any grid; 3 × 3 convolutions need 3 layers on a 4 × 4 grid
-#   and 13 on a 14 × 14 one.
-# - Reach is not strength: after one block nearly half of what a patch moves is its own token, and this share falls with
-#   every block at first, then slowly.
-# - In 32 untrained blocks the gradient grows more than a thousandfold without skip connections, and vanishes if LayerNorm
-#   is gone as well; with both it stays within a factor of about 30.
+# - A block is norm, token mixing, add; norm, channel mixing, add. You built it by hand, with a loop, with tensors and
+#   as a module, and `MixerBlock` gives the same table.
+# - One block is enough until every patch reaches every other, on any grid; 3 × 3 convolutions need 3 layers on a 4 × 4
+#   grid and 13 on a 14 × 14 one.
+# - Reach is not strength: after one block nearly half of what a patch moves is its own token, and this share falls
+#   quickly at first, then slowly.
+# - In 32 untrained blocks the gradient grows more than a thousandfold without skip connections, and vanishes if
+#   LayerNorm is gone as well; with both it stays within a factor of about 30.
 #
 # ## Quiz
 #
-# **1.** Someone leaves out token mixing in all blocks but one. After how many blocks does every patch reach every other?
+# **1.** Someone leaves out token mixing in all blocks but one. After how many blocks does every patch reach every
+# other?
 #
 # <details><summary>Answer</summary>
 #
@@ -621,8 +630,8 @@ exercises.check_gradient_by_depth(gradient_by_depth)
 #
 # </details>
 #
-# **2.** All weights and biases of a block's two second layers (`fc2`) are zero. What does the block do? And a block without
-# skip connections?
+# **2.** All weights and biases of a block's two second layers (`fc2`) are zero. What does the block do? And a block
+# without skip connections?
 #
 # <details><summary>Answer</summary>
 #
@@ -631,14 +640,14 @@ exercises.check_gradient_by_depth(gradient_by_depth)
 #
 # </details>
 #
-# **3.** Token mixing keeps the channels apart. Is the first *half* of a block, $U = X + \dots$, with its LayerNorm, diagonal
-# between the channels, too?
+# **3.** Token mixing keeps the channels apart. Is the first *half* of a block, $U = X + \dots$, with its LayerNorm,
+# diagonal between the channels, too?
 #
 # <details><summary>Answer</summary>
 #
-# No. LayerNorm divides each channel of a token by the spread of all its channels, so each one moves all of them a little.
-# What the bare MLP cannot do, the norm before it does. Between tokens the second half *is* diagonal: neither its norm nor
-# its MLP looks at another token.
+# No. LayerNorm divides each channel of a token by the spread of all its channels, so each one moves all of them a
+# little. What the bare MLP cannot do, the norm before it does. Between tokens the second half *is* diagonal: neither
+# its norm nor its MLP looks at another token.
 #
 # </details>
 #

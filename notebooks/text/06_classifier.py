@@ -9,12 +9,13 @@
 # %% [markdown]
 # # 6 · The classifier: from a table to a verdict, and what it all costs
 #
-# *After this lesson you can write the whole MLP-Mixer from an empty cell, say what its first loss must be before you run
-# it, and count any Mixer of the paper to the last parameter.*
+# *After this lesson you can write the whole MLP-Mixer from an empty cell, say what its first loss must be before you
+# run it, and count any Mixer of the paper to the last parameter.*
 #
-# **About 30 minutes, with the exercises 100, 45 of them for the capstone.** You need: [lesson 5](05_mixer_layer.ipynb).
+# **About 30 minutes, with the exercises 100.** (45 of them are the capstone's.) You need: [lesson
+# 5](05_mixer_layer.ipynb).
 #
-# Previous: [5 · The Mixer block](05_mixer_layer.ipynb) · Next: [7 · Train on MNIST](07_train_mnist.ipynb)
+# Previous: [5 · The Mixer block](05_mixer_layer.ipynb). Next: [7 · Train on MNIST](07_train_mnist.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
@@ -38,22 +39,22 @@ from mixer_lib.exercises import reveal
 # ## The question
 #
 # ![MLP-Mixer from left to right: an image cut into patches; the table of patches, S by D; the patch embedding; the table
-# of tokens, S by C; a frame around one Mixer block, token mixing and channel mixing, each with an arrow past it to a plus
-# sign, and the words L blocks, one after the other; a box LayerNorm, mean; a single column of C numbers; a box head; K
-# bars, the scores, the longest one pointed out as horse.](../figures/architecture.svg)
+# of tokens, S by C; a frame around one Mixer block, token mixing and channel mixing, each with an arrow past it to a
+# plus sign, and the words L blocks, one after the other; a box LayerNorm, mean; a single column of C numbers; a box
+# head; K bars, the scores, the longest one pointed out as horse.](../figures/architecture.svg)
 #
 # You have built the picture from the left up to the end of the frame: patches, tokens, $L$ blocks in which tokens and
-# channels are mixed in turn. What comes out is still a table, as large as what went in. But nobody asked for a table. The
-# question was: is this a horse? How would you get from `[16, 64]` to ten numbers, one for each class?
+# channels are mixed in turn. What comes out is still a table, as large as what went in. But nobody asked for a table.
+# The question was: is this a horse? How would you get from `[16, 64]` to ten numbers, one for each class?
 #
 # One could feed all 1024 numbers to one linear layer. The paper does something plainer: it **averages** the tokens, and
 # lets a linear layer judge the average.
 #
 # ## The smallest example
 #
-# Take the table that lesson 2 ended with. Its channels are the brightness, right minus left, and bottom minus top. Let
-# there be two classes, *lit from the right* and *lit from below*. The last layer, called the **head**, has a row of weights
-# and a bias for each class. Ours look at one channel each.
+# Take the table that lesson 2 ended with. Its channels are the brightness, right minus left, and bottom minus top.
+# Let there be two classes, *lit from the right* and *lit from below*. The last layer, called the **head**, has a row
+# of weights and a bias for each class. Ours look at one channel each.
 
 # %%
 tokens = torch.tensor([[4., 4., 0.],
@@ -70,8 +71,9 @@ by_hand = torch.tensor([2 * mean_1 + 0, 2 * mean_2 + 1])        # [K]
 by_hand
 
 # %% [markdown]
-# A 3 for *from the right*, a 0 for *from below*: fair enough, for a drawing that is bright at its upper right. Such scores,
-# one for each class and any real numbers, are called **logits**. Now with loops, over the tokens and over the classes:
+# A 3 for *from the right*, a 0 for *from below*: fair enough, for a drawing that is bright at its upper right. Such
+# scores, one for each class and any real numbers, are called **logits**. Now with loops, over the tokens and over the
+# classes:
 
 # %%
 pooled = torch.zeros(3)                                 # [C]
@@ -93,8 +95,8 @@ logits = weight @ pooled + bias                         # [C] -> [K]
 assert torch.allclose(logits, by_hand)
 
 # %% [markdown]
-# **Predict, then run.** Swap the first and the last token, then pool and judge again. Do the logits change? Write `True`
-# or `False`.
+# **Predict, then run.** Swap the first and the last token, then pool and judge again. Do the logits change? Write
+# `True` or `False`.
 
 # %%
 my_prediction = None
@@ -125,9 +127,9 @@ plots.show(
         "stands out any more.")
 
 # %% [markdown]
-# On the left, token 1 alone makes more than half of the mean of channel 0: it is the brightest, and so the loudest. Every
-# block *adds* to the table, so after a dozen of them some tokens may be very loud. After the norm each token has the same
-# say (but for a blank one, which says nothing). Norm, mean, head, as a module:
+# On the left, token 1 alone makes more than half of the mean of channel 0: it is the brightest, and so the loudest.
+# Every block *adds* to the table, so after a dozen of them some tokens may be very loud. After the norm each token
+# has the same say (but for a blank one, which says nothing). Norm, mean, head, as a module:
 
 # %%
 class MyClassifier(nn.Module):
@@ -156,9 +158,9 @@ with torch.no_grad():
 # %% [markdown]
 # ## How wrong is a verdict?
 #
-# Logits become probabilities by **softmax**: take $e$ to the power of each, and divide by their sum. The **cross-entropy**
-# loss then asks only one thing, how probable the *true* class was thought to be, and takes minus the logarithm of that:
-# close to 0 for a sure and right verdict, large for a sure and wrong one.
+# Logits become probabilities by **softmax**: take $e$ to the power of each, and divide by their sum. The
+# **cross-entropy** loss then asks only one thing, how probable the *true* class was thought to be, and takes minus
+# the logarithm of that: close to 0 for a sure and right verdict, large for a sure and wrong one.
 
 # %%
 powers = [math.exp(logit) for logit in logits.tolist()]
@@ -171,9 +173,10 @@ loss = nn.functional.cross_entropy(logits[None], torch.tensor([1]))     # truth:
 assert math.isclose(loss, -math.log(probabilities[1]), abs_tol=1e-5)
 
 # %% [markdown]
-# Now real images, and the ones that you will train on in lesson 7: handwritten digits, 28 × 28 pixels, gray, ten classes.
-# With $P = 7$ they give 16 tokens, as the horse did. From here on the pixels are **normalized**: the mean of all training
-# pixels is subtracted, and what is left is divided by their standard deviation, so that the numbers lie around 0.
+# Now real images, and the ones that you will train on in lesson 7: handwritten digits, 28 × 28 pixels, gray, ten
+# classes. With $P = 7$ they give 16 tokens, as the horse did. From here on the pixels are **normalized**: the mean of
+# all training pixels is subtracted, and what is left is divided by their standard deviation, so that the numbers lie
+# around 0.
 
 # %%
 from mixer_lib.model import MixerBlock, PatchEmbedding
@@ -181,7 +184,7 @@ from mixer_lib.model import MixerBlock, PatchEmbedding
 torch.manual_seed(0)
 mnist = load_dataset("mnist")
 images, labels = mnist.train_images[::1250], mnist.train_labels[::1250]     # 8 digits
-x = normalize(images, mnist.mean, mnist.std)            # [B, C_in, H, W] = [8, 1, 28, 28]
+x = normalize(images, mnist.mean, mnist.std)            # [B, C_in, H, W], B = 8
 embed = PatchEmbedding(image_size=28, patch_size=7, in_channels=1, hidden_dim=64)
 block = MixerBlock(num_patches=16, hidden_dim=64,
                    tokens_mlp_dim=32, channels_mlp_dim=256)
@@ -204,12 +207,12 @@ loss = nn.functional.cross_entropy(logits, labels)
 reveal(my_prediction, round(loss.item(), 3))
 
 # %% [markdown]
-# All logits are 0, so each class has probability $1/K$, and the loss is $-\ln(1/K) = \ln K = \ln 10 \approx 2.303$. It
-# must be: the network has said, as it should, that it knows nothing. If your first loss is far from $\ln K$, something is
-# wrong before training has begun. Look at it every time.
+# All logits are 0, so each class has probability $1/K$, and the loss is $-\ln(1/K) = \ln K = \ln 10 \approx 2.303$.
+# It must be: the network has said, as it should, that it knows nothing. If your first loss is far from $\ln K$,
+# something is wrong before training has begun. Look at it every time.
 #
-# A head of ordinary random weights starts a little higher, and one with weights ten times too large much higher: now the
-# network is *sure* of nonsense.
+# A head of ordinary random weights starts a little higher, and one with weights ten times too large much higher: now
+# the network is *sure* of nonsense.
 
 # %%
 torch.manual_seed(0)
@@ -260,8 +263,8 @@ library(x).shape
 
 # %% [markdown]
 # Look at [`mixer_lib/model.py`](../mixer_lib/model.py) now. Read the `forward` of each class, from top to bottom:
-# together they are the whole architecture, and you have built all of it. (Dropout and DropPath act in training only, and
-# are off unless you ask for them.)
+# together they are the whole architecture, and you have built all of it. (Dropout and DropPath act in training only,
+# and are off unless you ask for them.)
 #
 # ## One training step, and the loss moves
 #
@@ -285,8 +288,8 @@ for step in range(3):
     optimizer.step()
 
 # %% [markdown]
-# Loss 2.303 = $\ln 10$ at first, as promised. At step 0 the gradient inside is exactly zero; at step 1 the head has moved
-# and the blocks begin to learn. Lesson 7 does about a thousand such steps.
+# Loss 2.303 = $\ln 10$ at first, as promised. At step 0 the gradient inside is exactly zero; at step 1 the head has
+# moved and the blocks begin to learn. Lesson 7 does about a thousand such steps.
 #
 # ## Counting parameters
 #
@@ -312,10 +315,10 @@ assert by_hand == by_loop
 # \underbrace{2 C D_C + D_C + C}_{\text{channel MLP}} \;+\; \underbrace{4 C}_{\text{norms}}\,\big] \;+\;
 # \underbrace{2 C}_{\text{last norm}} \;+\; \underbrace{(C + 1)\,K}_{\text{head}}$$
 #
-# To count a model one need not train it, so you can hold the count against the paper. Its
-# [Table 1](https://arxiv.org/abs/2105.01601) lists seven models, named by size and patch side, and their parameters in
-# millions, without the head. `count_parameters` is the formula above. And so that not only a formula is counted, each model
-# is built, too, on the device `meta`, which gives the numbers of a model no memory: even H/14 takes no time.
+# To count a model one need not train it, so you can hold the count against the paper. Its [Table
+# 1](https://arxiv.org/abs/2105.01601) lists seven models, named by size and patch side, and their parameters in
+# millions, without the head. `count_parameters` is the formula above. And so that not only a formula is counted, each
+# model is built, too, on the device `meta`, which gives the numbers of a model no memory: even H/14 takes no time.
 
 # %%
 from mixer_lib.configs import MODELS, count_macs, count_parameters
@@ -336,10 +339,10 @@ for name, millions in paper.items():
 #
 # ## Counting work
 #
-# The last column counts **multiply-accumulates** (MACs): how often a weight is multiplied with a number and added to a
-# sum, for one image. A linear layer from $m$ to $n$ does $m \cdot n$ of them each time it is used. The channel MLP is
-# used once a token, $S$ times; the token MLP once a channel, $C$ times. Biases, norms and GELUs are left out: they are few.
-# Together:
+# The last column counts **multiply-accumulates** (MACs): how often a weight is multiplied with a number and added to
+# a sum, for one image. A linear layer from $m$ to $n$ does $m \cdot n$ of them each time it is used. The channel MLP
+# is used once a token, $S$ times; the token MLP once a channel, $C$ times. Biases, norms and GELUs are left out: they
+# are few. Together:
 #
 # $$\underbrace{S D C}_{\text{embedding}} \;+\; L\,\big[\,\underbrace{C \cdot 2 S D_S}_{\text{token MLP}} \;+\;
 # \underbrace{S \cdot 2 C D_C}_{\text{channel MLP}}\,\big] \;+\; \underbrace{C K}_{\text{head}}
@@ -365,8 +368,8 @@ f"{sum(macs):,} MACs for one digit"
 # %% [markdown]
 # So a weight of the channel MLP works $S$ times an image, and one of the token MLP $C$ times.
 #
-# How do both counts grow? Read the formulas: where does $S$ stand, where $C$, where $P$ (it hides in $S$ and in $D$)? Then
-# look at B/16 with one size changed at a time:
+# How do both counts grow? Read the formulas: where does $S$ stand, where $C$, where $P$ (it hides in $S$ and in $D$)?
+# Then look at B/16 with one size changed at a time:
 
 # %%
 base = MODELS["B/16"]
@@ -387,7 +390,7 @@ plots.show(
     plots.lines(panels, ylabel="count", log=True),
     alt="Three charts with logarithmic axes, parameters and MACs of B/16. Against the "
         "tokens, 49 to 3136, the MACs rise in proportion; the parameters stay near 60 "
-        "million, up to a gentle rise at the end. Against the channels both rise about "
+        "million, and rise gently at the end. Against the channels both rise about "
         "twofold for each doubling. Against the patch side the MACs fall about "
         "fourfold for each doubling; the parameters stay near 60 million, a little "
         "more at both ends.")
@@ -396,10 +399,10 @@ plots.show(
 # - **More tokens** (a larger image at the same $P$): the work grows in proportion to $S$, and no faster. A vision
 #   transformer's attention grows with $S^2$. But the token MLP's weights are tied to the number of tokens, $2 S D_S$ a
 #   block: a Mixer's *size* depends on the image, unlike a convolution's.
-# - **More channels**: both grow about in proportion to $C$. (Here $D_S$ and $D_C$ stay. With $D_C = 4C$, as in the paper,
-#   they grow with $C^2$.)
-# - **Smaller patches**: half the side, four times the tokens, so four times the work, at almost the same number of
-#   parameters. Those rise a little at both ends: small patches mean more tokens for the token MLP, large ones more
+# - **More channels**: both grow about in proportion to $C$. (Here $D_S$ and $D_C$ stay. With $D_C = 4C$, as in the
+#   paper, they grow with $C^2$.)
+# - **Smaller patches**: half the side, four times the tokens, so about four times the work, at almost the same number
+#   of parameters. Those rise a little at both ends: small patches mean more tokens for the token MLP, large ones more
 #   numbers a patch for the embedding.
 #
 # ## Move it
@@ -414,8 +417,8 @@ plots.show(
 #
 # 1. Channel mixing, by far.
 # 2. The shares hardly move, since both kinds of mixing are done for each token; the total grows with their number.
-# 3. Set `tokens_mlp_dim` to 3072, the same as `channels_mlp_dim`. The work is equal, as the formula says; the parameters
-#    are not, because a token MLP has sides of 196 and 3072, a channel MLP of 768 and 3072.
+# 3. Set `tokens_mlp_dim` to 3072, the same as `channels_mlp_dim`. The work is equal, as the formula says; the
+#    parameters are not, because a token MLP has sides of 196 and 3072, a channel MLP of 768 and 3072.
 #
 # </details>
 
@@ -440,8 +443,8 @@ plots.show(
 
 # %% [markdown]
 # Nearly everything is channel mixing: 95% of the parameters and 88% of the work. The part that makes a Mixer a Mixer,
-# token mixing, is 3% of its weights. Both MLPs are shared, one over the channels, the other over the tokens; token mixing is
-# so cheap because its sides are short, 196 × 384 against 768 × 3072.
+# token mixing, is 3% of its weights. Both MLPs are shared, one over the channels, the other over the tokens; token
+# mixing is so cheap because its sides are short, 196 × 384 against 768 × 3072.
 #
 # ## Exercises
 #
@@ -506,9 +509,9 @@ exercises.check_count_parameters(my_count)
 #
 # ### 6.3 A Mixer on a budget · medium · 10 minutes
 #
-# Design a Mixer for CIFAR-10 (32 × 32, 3 channels, 10 classes) with at least 64 tokens, 6 blocks and a `hidden_dim` of at
-# least 96, with at most 300,000 parameters and at most 15 million MACs an image. There is more than one answer. The names
-# of the arguments are those of exercise 6.2.
+# Design a Mixer for CIFAR-10 (32 × 32, 3 channels, 10 classes) with at least 64 tokens, 6 blocks and a `hidden_dim`
+# of at least 96, with at most 300,000 parameters and at most 15 million MACs an image. There is more than one answer.
+# The names of the arguments are those of exercise 6.2.
 
 # %% tags=["exercise-3"]
 def my_design():
@@ -523,8 +526,8 @@ exercises.check_design(my_design)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# 64 tokens of a 32 × 32 image fix the largest patch side. Then begin with the smallest sizes allowed. The formula for the
-# MACs, solved for $D_S + D_C$, tells you how wide the two MLPs may be together.
+# 64 tokens of a 32 × 32 image fix the largest patch side. Then begin with the smallest sizes allowed. The formula for
+# the MACs, solved for $D_S + D_C$, tells you how wide the two MLPs may be together.
 #
 # </details>
 #
@@ -545,8 +548,8 @@ exercises.check_design(my_design)
 #   parts in the order in which an image meets them. What you call them is your business.
 # - Its `forward` takes images `[B, in_channels, H, W]` to logits `[B, K]`.
 #
-# Run the check as often as you like, for the first time when `__init__` is done. It goes from part to part, compares each
-# with the library's on the same weights, and says which ones are right.
+# Run the check as often as you like, for the first time when `__init__` is done. It goes from part to part, compares
+# each with the library's on the same weights, and says which ones are right and what is wrong.
 
 # %% tags=["exercise-4"]
 class Mixer(nn.Module):
@@ -563,8 +566,9 @@ exercises.check_mixer(Mixer)
 # <details><summary>Hint</summary>
 #
 # Draw the picture at the top of this lesson from memory, with the shape of the table at each arrow. Every box with
-# weights is a line of `__init__`, every arrow a line of `forward`. Two small helpers make it short: an MLP (two linear layers, a
-# GELU between them), used for both kinds of mixing, and a block (two norms, two MLPs), used $L$ times.
+# weights is a line of `__init__`, every arrow a line of `forward`. Two small helpers make it short: an MLP (two
+# linear layers, a GELU between them), used for both kinds of mixing, and a block (two norms, two MLPs), used $L$
+# times.
 #
 # Wrong shapes somewhere? Print `x.shape` after each line of `forward`. Wrong numbers only? The check names the part.
 #
@@ -576,14 +580,14 @@ exercises.check_mixer(Mixer)
 #
 # </details>
 #
-# Done? Then it is yours. Build one with the sizes of `MODELS["mnist"]`, start its head at zero, and put it in the place of
-# `create_model("mnist")` under *One training step*. You know what its first loss must be.
+# Done? Then it is yours. Build `Mixer(**MODELS["mnist"])`, start its head at zero, and ask for its loss on the 250
+# digits `x` and `y` from above. You know what it must be.
 
 # %% [markdown]
 # ## Recap
 #
-# - Tokens become class scores by LayerNorm, mean over the tokens, and one linear layer: you did it by hand, with a loop,
-#   with tensors and as a module, and the mean forgets where a token stood.
+# - Tokens become class scores by LayerNorm, mean over the tokens, and one linear layer: you did it by hand, with a
+#   loop, with tensors and as a module, and the mean forgets where a token stood.
 # - With a head of zeros the first loss is $\ln K$; the first step moves the head alone, then everything moves.
 # - You assembled the whole Mixer; on the same weights it gives the library's logits to the last bit, and three steps
 #   moved its loss.
@@ -596,8 +600,8 @@ exercises.check_mixer(Mixer)
 #
 # <details><summary>Answer</summary>
 #
-# $\ln 100 \approx 4.6$, so the untrained network is sure of nonsense: look at the head's initialization and the scale of
-# what goes into it.
+# $\ln 100 \approx 4.6$, so the untrained network is sure of nonsense: look at the head's initialization and the scale
+# of what goes into it.
 #
 # </details>
 #

@@ -12,7 +12,7 @@
 # *After this lesson you can write a training step from memory, watch a Mixer reach 97% on digits it has never seen, and
 # say which digits it takes for which.*
 #
-# **About 30 minutes, with the exercises 55. Training takes about a minute on two free CPU cores.** You need:
+# **About 30 minutes, with the exercises 55.** Training takes about a minute on two free CPU cores. You need:
 # [lesson 6](06_classifier.ipynb), and to have heard of gradient descent.
 #
 # Previous: [6 · The classifier](06_classifier.ipynb)

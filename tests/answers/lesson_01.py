@@ -85,6 +85,8 @@ WRONG = {
         "an array": ("a tuple", "return np.array([(image_size // patch_size) ** 2, in_channels * patch_size ** 2])"),
     },
     "check_find_pixel": {
+        "made for the lesson's image": ("Use image_size and P", """
+            return row // 8 * 4 + column // 8, channel * 64 + row % 8 * 8 + column % 8"""),
         "swapped": ("other way round", """
             s = row // P * (image_size // P) + column // P
             return channel * P * P + row % P * P + column % P, s"""),

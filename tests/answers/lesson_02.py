@@ -168,6 +168,7 @@ WRONG = {
         ("colors last from the start", r"order \(line, column, color\)", ("(3, P, P)", "(P, P, 3)"),
          ("[0, :, :P // 2]", "[:, :P // 2, 0]"), ("[0, :, P // 2:]", "[:, P // 2:, 0]")),
         ("sums", "asked for are means", ("2 / P ** 2", "1")),
+        ("columns of a half", "P lines, too", ("2 / P ** 2", "1 / (P // 2)")),
         ("whole patch's pixels", "half as many", ("2 / P ** 2", "1 / P ** 2")),
         ("whole patch's numbers", "all its colors", ("2 / P ** 2", "1 / (3 * P ** 2)")),
         ("left only", "take away", ("= -2", "= 0")),

@@ -115,6 +115,8 @@ WRONG = {
         ("the lesson's C", r"\(12, 4, 5, 7\) gives 9,088 for untied", ("hidden_dim * tied", "64 * tied")),
     ]},
     "check_token_mixing": {name: (word, but(MIX, *changes)) for name, word, *changes in [
+        ("from the left", "added along the channels",
+         ("x = x.transpose(1, 2)", "return W2 @ F.gelu(W1 @ x + b1) + b2")),
         ("channels mixed", "mixes the channels of each token. Transpose",
          ("x = x.transpose(1, 2)", "x = x"), ("return x.transpose(1, 2)", "return x")),
         ("reshape", "mixes the channels of each token. Transpose", ("x = x.transpose(1, 2)", "B, S, C = x.shape; "

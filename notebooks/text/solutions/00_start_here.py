@@ -36,7 +36,7 @@ exercises.check_best_class(best_class)
 
 # %% tags=["exercise-2"]
 def in_doubt(probabilities, limit):
-    """Which rows of probabilities [N, K] have no entry of at least limit: a list of their numbers."""
+    """The rows of probabilities [B, K] whose highest entry is below limit: a list."""
     # SOLUTION
     highest = probabilities.max(dim=1).values           # [N]
     return (highest < limit).nonzero().flatten().tolist()

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Solutions to lesson 3, channel mixing
 #
-# Back to [the lesson](../03_channel_mixing.ipynb). Try each exercise before you look: a wrong answer teaches more than a
-# right one that you read.
+# Back to [the lesson](../03_channel_mixing.ipynb). Try each exercise before you look: a wrong answer teaches more
+# than a right one that you read.
 
 # %%
 import torch
@@ -42,8 +42,8 @@ exercises.check_channel_mixing(channel_mixing)
 # %% [markdown]
 # ## 3.3 The detective
 #
-# At a random table, a layer that mixes has at least one derivative off the diagonal that is not zero. A special table will
-# not do: at a table of zeros a derivative may happen to vanish, as that of a square does.
+# At a random table, a layer that mixes has, almost surely, a derivative off the diagonal that is not zero. A special
+# table will not do: at a table of zeros a derivative may happen to vanish, as that of a square does.
 
 # %%
 from mixer_lib.analysis import influence

@@ -55,7 +55,7 @@ exercises.check_layers_to_reach(layers_to_reach)
 # ## 5.3 Which block is told to move most?
 #
 # `retain_graph=True` keeps what PyTorch has recorded of the computation, so that the next block can ask, too. On
-# `fresh_stack(32)` of the lesson, the first block has the largest number, about three times that of the last.
+# `fresh_stack(32)` of the lesson, the first block has the largest number, three to five times that of the last.
 
 # %% tags=["exercise-3"]
 def gradient_by_depth(blocks, x):
