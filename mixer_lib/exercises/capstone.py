@@ -10,6 +10,7 @@ from collections import Counter
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 
 import torch
 from torch import nn
@@ -42,7 +43,7 @@ def check_mixer(Mixer):
         other = build(Mixer, OTHER)
     print(f"  · all {len(layers(model))} parts are there, in the right order and shape")
     if other is None:
-        raise NotDone
+        raise NotDone("the parts are right; `forward` is still to come.")
     ours, images = weighty(SIZES), torch.rand(8, 3, 10, 10, dtype=torch.float64)
     check_stages(model, ours, images)
     check_gradients(model, ours, images)
@@ -158,13 +159,23 @@ def attempt(action, what, sizes):
         numbers = {int(n) for n in re.findall(r"\d+", str(error))}
         known = {letter: n for letter, n in letters(sizes).items() if n in numbers and letter not in ("P·P", "H/P")}
         legend = f" Here {', '.join(f'{letter} = {n}' for letter, n in known.items())}." if known else ""
-        if {"S", "C"} <= {*known}:
+        text, stops = str(error).lower(), (sizes["image_size"] - sizes["patch_size"] + 1) ** 2
+        if "inplace" in text:
+            legend = " `x += ...` overwrites a table that is still needed: write x = x + ..."
+        elif "before module.__init__() call" in text:
+            legend = " The first line of `__init__` is super().__init__()."
+        elif "modulelist" in text:
+            legend = " A ModuleList is looped over: for block in self.blocks: x = block(x)."
+        elif stops in numbers:
+            legend += f" {stops} tokens are too many: is the convolution's stride missing?"
+        elif {"S", "C"} <= {*known}:
             legend += " Is there a transpose missing, or one too many?"
-        if "double" in str(error).lower():
+        elif "double" in text:
             legend += " The check runs in float64: no .float() in forward."
         elif "float" in str(error):
             legend += " A size is a whole number: divide with //."
-        raise Wrong(f"{what} stopped with {one_line(error)}{where}.{legend}") from None
+        said = shorten(one_line(error), 180, placeholder=" ...")
+        raise Wrong(f"{what} stopped with {said}{where}.{legend}") from None
 
 
 # ---- the forward pass ---------------------------------------------------------------------------------------------
@@ -274,9 +285,9 @@ def same(a, b):
 @torch.no_grad()
 def forward(model, images, cut=patchify, mlp=lambda part, x: part.fc2(F.gelu(part.fc1(x))),
             turn=lambda mlp, x: mlp(x.mT).mT, block=lambda x, n1, t, n2, c: (y := x + t(n1(x))) + c(n2(y)),
-            stack=list, end=lambda x, norm, head: head(norm(x).mean(dim=1))):
+            lay=lambda x: x, stack=list, end=lambda x, norm, head: head(norm(x).mean(dim=1))):
     """MlpMixer's forward pass, with every step open to a mistake."""
-    x = model.patch_embedding.linear(cut(images, model.patch_embedding.patch_size[0]))          # [B, S, C]
+    x = lay(model.patch_embedding.linear(cut(images, model.patch_embedding.patch_size[0])))     # [B, S, C]
     for b in stack(model.blocks):
         tokens, channels = partial(turn, partial(mlp, b.token_mixing)), partial(mlp, b.channel_mixing)
         x = block(x, b.token_norm, tokens, b.channel_norm, channels)                            # [B, S, C]
@@ -325,7 +336,10 @@ MISTAKES = {
     "the patches are counted down the columns; they are counted along the rows first.":
         {"cut": partial(cut, order=(0, 4, 2, 1, 3, 5))},
 
-    "both skip connections are missing: what a branch gives is added to the table that went into it.":
+    "the maps of the convolution are reshaped; flatten them and transpose: [B, C, S] -> [B, S, C].":
+        {"lay": lambda x: x.mT.reshape(x.shape)},
+
+    "both skip connections are missing: what an MLP gives is added to the table that went into it.":
         {"block": lambda x, n1, t, n2, c: c(n2(t(n1(x))))},
     "the skip connection around token mixing is missing: its result is added to the table that went in.":
         {"block": lambda x, n1, t, n2, c: (y := t(n1(x))) + c(n2(y))},
@@ -345,8 +359,12 @@ MISTAKES = {
         {"block": lambda x, n1, t, n2, c: (y := (z := n1(x)) + t(z)) + c(n2(y))},
     "the skip connection around channel mixing carries the normalized table, not the table from before the norm.":
         {"block": lambda x, n1, t, n2, c: (y := n2(x + t(n1(x)))) + c(y)},
-    "each norm stands after the addition; it should stand before the MLP, inside the branch.":
+    "each norm stands after the addition; it should stand before the MLP, inside the skip connection.":
         {"block": lambda x, n1, t, n2, c: n2((y := n1(x + t(x))) + c(y))},
+    "the LayerNorm of token mixing stands after its MLP; it should stand before it.":
+        {"block": lambda x, n1, t, n2, c: (y := x + n1(t(x))) + c(n2(y))},
+    "the LayerNorm of channel mixing stands after its MLP; it should stand before it.":
+        {"block": lambda x, n1, t, n2, c: (y := x + t(n1(x))) + n2(c(y))},
     "each norm stands after its MLP; it should stand before it.":
         {"block": lambda x, n1, t, n2, c: (y := x + n1(t(x))) + n2(c(y))},
     "the LayerNorms of the blocks are made, but not used.":
@@ -376,6 +394,8 @@ MISTAKES = {
     "the GELU stands after fc2; it should stand between fc1 and fc2.":
         {"mlp": lambda part, x: F.gelu(part.fc2(part.fc1(x)))},
 
+    "the blocks are made, but the table does not go through them: x = block(x) for each.":
+        {"stack": lambda blocks: []},
     "only the first block is used.": {"stack": lambda blocks: [blocks[0]]},
     "only the last block is used.": {"stack": lambda blocks: [blocks[-1]]},
     "the blocks go from last to first.": {"stack": lambda blocks: [*blocks][::-1]},

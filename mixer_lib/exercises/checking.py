@@ -50,9 +50,9 @@ def exercise(number, praise):
                                        "without parentheses.")
                 with torch.random.fork_rng(devices=[]):         # a check leaves the lesson's random numbers alone
                     check(answer)
-            except NotDone:
-                print(f"○ Exercise {number}: {name_of(answer)} returns nothing yet. Write it above, ending in "
-                      "`return ...` (to print is not enough), then run its cell and this one.")
+            except NotDone as what:
+                print(f"○ Exercise {number}:", str(what) or f"{name_of(answer)} returns nothing yet. Write it above, "
+                      "ending in `return ...` (to print is not enough), then run its cell and this one.")
             except Wrong as wrong:
                 print(f"✗ Exercise {number}: {wrong}".strip())
             except Exception as error:

@@ -34,11 +34,11 @@ def check_mixer_block(mixer_block):
         "the table is right, but the input is added once more at the end.": x + y,
         "channel mixing comes first here. The block's order: token mixing, then channel mixing.":
             other + tokens(norm1(other)),
-        "each norm stands after its addition. In the block it stands at the start of its branch, before the MLP.":
+        "each norm stands after its addition. In the block it stands at the start of its half, before the MLP.":
             norm2(after + channels(after)),
         "each norm stands after its MLP. In the block it stands before it.":
             (mid := x + norm1(tokens(x))) + norm2(channels(mid)),
-        "both norms are missing: each MLP reads the normalized table.": bare + channels(bare),
+        "both norms are missing: each MLP should read the normalized table.": bare + channels(bare),
         "norm1 is missing before token mixing.": bare + channels(norm2(bare)),
         "norm2 is missing before channel mixing.": u + channels(u),
         "norm1 is used twice; norm2 has learned numbers of its own.": u + channels(norm1(u)),
@@ -51,6 +51,10 @@ def check_mixer_block(mixer_block):
         "channel_mixing is used in both halves.": other + channels(norm2(other)),
         "token_mixing transposes by itself: give it the table as it stands.":
             (mid := x + tokens(norm1(x).mT).mT) + channels(norm2(mid)),
+        "token_mixing transposes by itself: add its answer as it stands.":
+            (mid := x + tokens(norm1(x)).mT) + channels(norm2(mid)),
+        "token_mixing transposes by itself: the norm reads the table as it stands, along its rows.":
+            (mid := x + tokens(norm1(x.mT)).mT) + channels(norm2(mid)),
     }
     compare(ask(mixer_block, x, norm1, tokens, norm2, channels), y, wrong,
             "Compare with `forward` of `MyMixerBlock` in the lesson.")

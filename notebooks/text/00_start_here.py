@@ -181,8 +181,8 @@ print(f"{count:,}")
 # | [2 · The patch embedding](02_patch_embedding.ipynb) | turn each row of it into a token | 60 |
 # | [3 · Channel mixing](03_channel_mixing.ipynb) | let each token think for itself | 60 |
 # | [4 · Token mixing](04_token_mixing.ipynb) | let the patches talk | 75 |
-# | [5 · The Mixer block](05_mixer_layer.ipynb) | put both together, and stack them | 60 |
-# | [6 · The classifier](06_classifier.ipynb) | finish the network, count it, write it from memory | 100 |
+# | [5 · The Mixer block](05_mixer_layer.ipynb) | put both together, and stack them | 70 |
+# | [6 · The classifier](06_classifier.ipynb) | finish the network, count it, write it from memory | 105 |
 # | [7 · Train on MNIST](07_train_mnist.ipynb) | train it | 55 |
 #
 # The minutes count the exercises. The lessons build on each other; take them in this order. More are being written: 8

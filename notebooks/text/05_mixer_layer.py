@@ -12,7 +12,7 @@
 # *After this lesson you can write the Mixer block from its equation, say how many blocks it takes until every patch
 # reaches every other, and show what becomes of gradients in a deep stack when the skip connections are taken out.*
 #
-# **About 35 minutes, with the exercises 60.** You need: [lesson 4](04_token_mixing.ipynb).
+# **About 45 minutes, with the exercises 70.** You need: [lesson 4](04_token_mixing.ipynb).
 #
 # Previous: [4 · Token mixing](04_token_mixing.ipynb). Next: [6 · The classifier](06_classifier.ipynb)
 
@@ -38,11 +38,9 @@ from mixer_lib.model import ChannelMixing, MixerBlock, PatchEmbedding, TokenMixi
 # %% [markdown]
 # ## The question
 #
-# Lesson 4 left two ingredients on the table, each blind where the other sees. **Channel mixing** lets the numbers of a
-# token talk, one token at a time. **Token mixing** lets the tokens talk, one channel at a time. Alone, channel mixing
-# could be repeated a thousand times, and the horse's head would never hear of its legs; and token mixing alone would
-# keep brightness and color apart for ever. What if one follows the other? As before, let `influence` say who moves
-# whom, and count the pairs where the answer is exactly 0:
+# Lesson 4 left two ingredients on the table, each blind where the other sees: channel mixing works on one token at a
+# time, token mixing on one channel at a time. What if one follows the other? Begin with the channels. As before, let
+# `influence` say who moves whom, and count the pairs of channels where the answer is exactly 0:
 
 # %%
 torch.manual_seed(0)
@@ -55,13 +53,13 @@ channel_mixing = ChannelMixing(64, 256)                             # C, D_C
 for name, layer in {"channel mixing": channel_mixing, "token mixing": token_mixing,
                     "one, then the other": nn.Sequential(token_mixing, channel_mixing)
                     }.items():
-    zeros = [(influence(layer, horse_tokens, between) == 0).sum().item()
-             for between in ("tokens", "channels")]
-    print(f"{name:19}  zeros between tokens {zeros[0]:3}, channels {zeros[1]:4}")
+    moves = influence(layer, horse_tokens, between="channels")          # [C, C]
+    print(f"{name:19}  pairs of channels apart: {(moves == 0).sum().item():4}")
 
 # %% [markdown]
-# 240 is all of 16 × 16 but the diagonal, 4032 all of 64 × 64 but the diagonal. Each ingredient has a wall that nothing
-# gets through, and the walls stand crosswise. One after the other, everything moves with everything.
+# 4032 is all of 64 × 64 but the diagonal: alone, token mixing keeps brightness and color apart for ever. With channel
+# mixing after it, every channel moves with every other. The same question for the *tokens* gets a section of its own
+# below.
 #
 # ## The block
 #
@@ -80,15 +78,17 @@ for name, layer in {"channel mixing": channel_mixing, "token mixing": token_mixi
 #
 # $$Y_{j,*} = U_{j,*} + W_4\, \text{gelu}\big(W_3\, \text{LayerNorm}(U)_{j,*}\big) \qquad \text{for each row } j = 1 \dots S$$
 #
-# $U_{*,i}$ is column $i$ of the table, $Y_{j,*}$ is row $j$. Mind one thing: LayerNorm works along the rows in *both*
-# lines, as in lesson 3, one token at a time. In the first line the rows are normalized, and then the columns are mixed.
+# $U_{*,i}$ is column $i$ of the table, $Y_{j,*}$ is row $j$. $W_1$ and $W_2$ are the token MLP's, as in lesson 4;
+# $W_3$ and $W_4$ are the channel MLP's, which lesson 3 called $W_1$ and $W_2$. Mind one thing: LayerNorm works along
+# the rows in *both* lines, as in lesson 3, one token at a time. In the first line the rows are normalized, and then
+# the columns are mixed.
 #
 # ## The smallest example
 #
 # Here is the toy table again, the four patches of the small drawing: top left, top right, bottom left, bottom right.
 # Patch 2 is blank. Both MLPs get a single hidden unit. That of token mixing is lesson 4's *top minus bottom*, and it
-# tells the two tokens at the bottom. That of channel mixing asks each token "is channel 0 larger than channel 1?" and
-# writes its answer into channel 2.
+# gives its answer to the two tokens at the bottom. That of channel mixing asks each token "is channel 0 larger than
+# channel 1?" and writes its answer into channel 2.
 
 # %%
 tokens = torch.tensor([[4., 4., 0.],
@@ -139,7 +139,7 @@ plots.show(
 norm = nn.LayerNorm(3, eps=1e-6)                # fresh: scale 1, shift 0
 gelu = nn.functional.gelu
 
-with torch.no_grad():
+with torch.no_grad():                       # plain numbers, no derivatives wanted
     U_by_loop, normed = tokens.clone(), norm(tokens)            # [S, C]
     for i in range(3):                                          # each column, [S]
         U_by_loop[:, i] += W2 @ gelu(W1 @ normed[:, i])         # [S] -> [D_S] -> [S]
@@ -268,7 +268,7 @@ my_convolutions = None      # for example 4
 # %%
 torch.manual_seed(0)
 convolutions = nn.ModuleList(nn.Conv2d(64, 64, kernel_size=3, padding=1)
-                             for _ in range(3)).double()
+                             for _ in range(3)).double()    # no tiny number becomes 0
 
 def convolve(x, layers):
     """[B, S, C], tokens on a 4 x 4 grid -> [B, S, C], after some convolutions"""
@@ -305,9 +305,10 @@ plots.show(
 
 # %% [markdown]
 # One block is enough, however far apart two patches lie: each hidden unit of token mixing reads all places and writes
-# to all of them, and none of them is far. A convolution carries news one step a layer, and from corner to corner of a 4
-# × 4 grid there are three steps. On larger grids the difference grows. To see it we need no network, only a table with
-# a 1 wherever a place looks at another, multiplied with itself once a layer.
+# to all of them, and none of them is far. A convolution carries news one step a layer, and from corner to corner of a
+# 4 × 4 grid there are three steps. On larger grids the difference grows. To see it we need no network, only a table
+# with a 1 wherever a place looks at another, multiplied with itself once a layer: its $n$-th power counts the ways
+# from one place to another in $n$ steps, and 0 means that there is none.
 
 # %%
 def out_of_reach(side, layers):
@@ -381,10 +382,10 @@ assert torch.equal(with_skips(blocks[0], x), blocks[0](x))
 
 # %% [markdown]
 # In a deep stack there is more at stake. A network learns from **gradients**: for each number in it, how much a score
-# at the end would change if that number moved a little, which is nothing but the derivatives that you have been looking
-# at. They are computed from the end backward, block by block. So we ask: how large is the gradient at each depth, in a
-# stack of 32 untrained blocks, as many as the paper's largest model has? The score is the sum of the last table, for
-# want of a loss. The size is the **gradient norm**, the root of the sum of the squares.
+# at the end would change if that number moved a little, which is nothing but the derivatives that you have been
+# looking at. They are computed from the end backward, block by block. So we ask: how large is the gradient at each
+# depth, in a stack of 32 untrained blocks, as many as the paper's largest model has? The score is simply the sum of
+# the last table; lesson 6 brings a better one. The size is the **gradient norm**, the root of the sum of the squares.
 #
 # **Predict, then run.** Compare the gradient at depth 0, with and without skip connections. Without them, is it smaller
 # or larger?
@@ -439,7 +440,7 @@ for name, step in {"both": with_skips, "LayerNorm alone": without_skips,
                    "skip connections alone": skips_alone, "neither": neither}.items():
     runs = torch.tensor([gradient_norms(step, seed) for seed in range(5)])  # [5, L + 1]
     factors = (runs[:, 0] / runs[:, -1]).sort().values
-    low, high = (f"{float(f'{factor:.2g}'):,.0f}" if factor > 1 else f"{factor:.0e}"
+    low, high = (f"{float(f'{factor:.2g}'):,.0f}" if factor > 1 else f"{factor:.0e}"    # 2 digits
                  for factor in (factors[0], factors[-1]))
     print(f"{name:22}  x {low:>7} to x {high:>7}")
 
@@ -451,8 +452,9 @@ for name, step in {"both": with_skips, "LayerNorm alone": without_skips,
 #
 # What would a growing gradient mean for the tables on their way forward? The same numbers read the other way: a small
 # change of the first table becomes a large change of the last. Change the horse's tokens by 0.1%, and measure by how
-# many percent the table at each depth has changed. Beside it, how alike the tokens of a table are: the **cosine
-# similarity** of two tokens is 1 if they point the same way and 0 if they have nothing in common.
+# many percent the table at each depth has changed. One might also fear that after so much mixing all tokens say the
+# same. So beside it stands how alike the tokens of a table are: the **cosine similarity** of two tokens is 1 if they
+# point the same way and 0 if they have nothing in common.
 
 # %%
 def forward_signal(step, seed=0, num_blocks=32):
@@ -473,10 +475,11 @@ for name, step in (("with skip connections", with_skips), ("without", without_sk
     forward_signal(step)
 
 # %% [markdown]
-# With skip connections, a change of 0.1% becomes one of 0.3%. Without them, 32 untrained blocks make two tables out of
-# it that have little to do with each other: what the last table says is decided by differences of a thousandth in the
-# first. (The tokens of a table do *not* all become alike, with skip connections or without.) A step along a gradient is
-# a small change, too. Where small changes explode, the gradient tells what happens only for the smallest of steps.
+# With skip connections, a change of 0.1% becomes one of 0.3%. Without them, 32 untrained blocks make two clearly
+# different tables out of it: the change is by now almost as large as the table. What the last table says depends on
+# differences of a thousandth in the first. (And the tokens of a table do *not* all become alike, with skip
+# connections or without.) A step along a gradient is a small change, too. Where small changes explode, the gradient
+# tells what happens only for the smallest of steps.
 #
 # Take this for what it is: a measurement on *untrained* stacks, with one way to draw the weights. Other weights give
 # other factors (with PyTorch's own default weights, skip connections alone would do), and nothing here was trained.
@@ -493,8 +496,8 @@ for name, step in (("with skip connections", with_skips), ("without", without_sk
 #
 # <details><summary>What you should see</summary>
 #
-# 1. One at depth 0, all 16 at depth 1. (The 8 at depth 0 is √64: of the token's 64 × 64 derivatives with respect to
-#    itself, 64 are 1.)
+# 1. One at depth 0, all 16 at depth 1. (The 40% below the picture is for patch 5 alone; the 45% above was over all
+#    patches.) (The 8 at depth 0 is √64: of the token's 64 × 64 derivatives with respect to itself, 64 are 1.)
 # 2. At depth 5: then token 4, on the left, moves more.
 # 3. No. The weights are random, and no weight knows how far apart two places lie. In lesson 9 you see what training
 #    makes of it.

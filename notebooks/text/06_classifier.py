@@ -12,7 +12,7 @@
 # *After this lesson you can write the whole MLP-Mixer from an empty cell, say what its first loss must be before you
 # run it, and count any Mixer of the paper to the last parameter.*
 #
-# **About 30 minutes, with the exercises 100.** (45 of them are the capstone's.) You need: [lesson
+# **About 35 minutes, with the exercises 105.** (45 of them are the capstone's.) You need: [lesson
 # 5](05_mixer_layer.ipynb).
 #
 # Previous: [5 · The Mixer block](05_mixer_layer.ipynb). Next: [7 · Train on MNIST](07_train_mnist.ipynb)
@@ -21,7 +21,7 @@
 # ## In this lesson you will
 #
 # - turn a table of tokens into class scores: by hand, with a loop, with tensors, as a module;
-# - predict the first loss of an untrained classifier, $\ln K$, and see why the head starts at zero;
+# - predict the first loss of an untrained classifier to three digits, and see why the head starts at zero;
 # - assemble the whole Mixer, see that it gives the library's numbers, and take the first training steps;
 # - count the seven models of the paper exactly, and say how parameters and work grow with the sizes.
 
@@ -123,8 +123,8 @@ plots.show(
                  width=8.5),
     alt="Four tables with three channels each. Tokens: 4 4 0; 8 0 0; 0 0 0; 2 2 -2. "
         "Their mean: 3.5, 1.5, -0.5. After the norm: 0.707 0.707 -1.41; 1.41 -0.707 "
-        "-0.707; 0 0 0; 0.707 0.707 -1.41. Its mean: 0.707, 0.177, -0.884. No number "
-        "stands out any more.")
+        "-0.707; 0 0 0; 0.707 0.707 -1.41. Its mean: 0.707, 0.177, -0.884. No token "
+        "is louder than another, but for the blank one.")
 
 # %% [markdown]
 # On the left, token 1 alone makes more than half of the mean of channel 0: it is the brightest, and so the loudest.
@@ -144,7 +144,8 @@ class MyClassifier(nn.Module):
         return self.head(x)                 # [B, K]
 
 # %% [markdown]
-# With our weights it gives what the tensors give:
+# With our weights it gives what the tensors give on the *normalized* table. The scores are no longer 3 and 0, but
+# their order is the same:
 
 # %%
 toy = MyClassifier(hidden_dim=3, num_classes=2)
@@ -229,7 +230,9 @@ for scale in (0, 1, 10):
 #
 # ## The whole Mixer
 #
-# Now everything stands in its place. The picture at the top, as code:
+# Now everything stands in its place. The picture at the top, as code. (`super().__init__()` comes first: it prepares the
+# module to keep parts. `nn.Sequential` keeps several parts and calls one after the other; in a plain list PyTorch would
+# not find their weights. The loop makes each block anew, with weights of its own.)
 
 # %%
 class MyMixer(nn.Module):
@@ -263,8 +266,8 @@ library(x).shape
 
 # %% [markdown]
 # Look at [`mixer_lib/model.py`](../mixer_lib/model.py) now. Read the `forward` of each class, from top to bottom:
-# together they are the whole architecture, and you have built all of it. (Dropout and DropPath act in training only,
-# and are off unless you ask for them.)
+# together they are the whole architecture, and you have built all of it. (Dropout and DropPath, two ways of leaving
+# things out at random, act in training only, and are off unless you ask for them.)
 #
 # ## One training step, and the loss moves
 #
@@ -298,11 +301,11 @@ for step in range(3):
 
 # %%
 D, S, C, D_S, D_C, L, K = 49, 16, 64, 32, 256, 4, 10
-stem = D * C + C                                    # patch embedding
+embedding = D * C + C                               # patch embedding
 token_mlp = (S * D_S + D_S) + (D_S * S + S)         # fc1 and fc2 of token mixing
 channel_mlp = (C * D_C + D_C) + (D_C * C + C)       # fc1 and fc2 of channel mixing
 block_size = token_mlp + channel_mlp + 2 * (2 * C)  # and two LayerNorms
-by_hand = stem + L * block_size + 2 * C + (C * K + K)
+by_hand = embedding + L * block_size + 2 * C + (C * K + K)
 
 by_loop = sum(p.numel() for p in model.parameters())
 print(f"by hand {by_hand:,}, by loop {by_loop:,}")
@@ -318,7 +321,7 @@ assert by_hand == by_loop
 # To count a model one need not train it, so you can hold the count against the paper. Its [Table
 # 1](https://arxiv.org/abs/2105.01601) lists seven models, named by size and patch side, and their parameters in
 # millions, without the head. `count_parameters` is the formula above. And so that not only a formula is counted, each
-# model is built, too, on the device `meta`, which gives the numbers of a model no memory: even H/14 takes no time.
+# model is built, too, on the device `meta`, which gives the numbers of a model no memory: even H/14 takes no time. (The last column, GMACs, belongs to the next section.)
 
 # %%
 from mixer_lib.configs import MODELS, count_macs, count_parameters
@@ -416,7 +419,8 @@ plots.show(
 # <details><summary>What you should see</summary>
 #
 # 1. Channel mixing, by far.
-# 2. The shares hardly move, since both kinds of mixing are done for each token; the total grows with their number.
+# 2. The shares of the work hardly move: both MLPs' work is in proportion to the number of tokens, and the total grows
+#    with it. (Of the *parameters*, token mixing's share grows: it has weights for every place.)
 # 3. Set `tokens_mlp_dim` to 3072, the same as `channels_mlp_dim`. The work is equal, as the formula says; the
 #    parameters are not, because a token MLP has sides of 196 and 3072, a channel MLP of 768 and 3072.
 #
@@ -565,10 +569,10 @@ exercises.check_mixer(Mixer)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Draw the picture at the top of this lesson from memory, with the shape of the table at each arrow. Every box with
-# weights is a line of `__init__`, every arrow a line of `forward`. Two small helpers make it short: an MLP (two
-# linear layers, a GELU between them), used for both kinds of mixing, and a block (two norms, two MLPs), used $L$
-# times.
+# Draw the picture at the top of this lesson from memory, and its frame once more, larger, with what lesson 5 puts
+# into it: norms, transposes, sums. Write the shape of the table at each arrow. Every box with weights is a line of
+# `__init__`, every arrow a line of `forward`. Two small helpers make it short: an MLP (two linear layers, a GELU
+# between them), used for both kinds of mixing, and a block (two norms, two MLPs), used $L$ times.
 #
 # Wrong shapes somewhere? Print `x.shape` after each line of `forward`. Wrong numbers only? The check names the part.
 #
@@ -619,8 +623,8 @@ exercises.check_mixer(Mixer)
 #
 # <details><summary>Answer</summary>
 #
-# No: the token MLP has weights for exactly 196 tokens, and now there are 784. (A CNN could. The paper's Appendix C
-# shows how to grow the token MLP.)
+# No: the token MLP has weights for exactly 196 tokens, and now there are 784. (A convolutional network could. The
+# paper's Appendix C shows how to grow the token MLP.)
 #
 # </details>
 #

@@ -20,7 +20,7 @@ from mixer_lib import exercises
 # %% [markdown]
 # ## 5.1 The block, from its parts
 #
-# Two lines, one for each line of equation 1. The second reads `u` twice: as what goes past the branch, and as what
+# Two lines, one for each line of equation 1. The second reads `u` twice: as what goes past the MLP, and as what
 # goes into it.
 
 # %% tags=["exercise-1"]

@@ -34,11 +34,11 @@ def my_count(image_size, patch_size, in_channels, num_classes, num_blocks,
     # SOLUTION
     S = (image_size // patch_size) ** 2
     D = in_channels * patch_size ** 2
-    stem = D * C + C
+    embedding = D * C + C
     token_mlp = (S * D_S + D_S) + (D_S * S + S)
     channel_mlp = (C * D_C + D_C) + (D_C * C + C)
     block = token_mlp + channel_mlp + 2 * (2 * C)
-    return stem + num_blocks * block + 2 * C + (C + 1) * num_classes
+    return embedding + num_blocks * block + 2 * C + (C + 1) * num_classes
     # END SOLUTION
 
 # %%
