@@ -185,6 +185,12 @@ class NotebookPage:
         broken += ", .jp-OutputArea-output:text('Loading widget...')"
         for widget in self.page.locator(PANEL).locator(broken).all():
             found.append("a widget is not shown: " + widget.inner_text()[:200])
+        for picture in self.page.locator(f"{PANEL} .jp-RenderedHTMLCommon img").all():
+            alt = picture.get_attribute("alt") or ""
+            if len(alt) < 50:
+                found.append(f"a picture has no alternative text worth the name: {alt!r}")
+            if not picture.evaluate("img => img.complete && img.naturalWidth"):
+                found.append(f"a picture is not shown: {alt[:80]}")
         assert not found, "\n".join(found)
 
     def widget_cells(self):

@@ -6,6 +6,18 @@ from mixer_lib import plots
 from mixer_lib.data import load_dataset
 
 
+def test_lesson_00(open_notebook):
+    lesson = open_notebook("00_start_here.ipynb")
+    lesson.run_all()
+    assert "Everything is there" in lesson.page.locator(".jp-OutputArea-output").first.inner_text()
+    digits, = lesson.widget_cells()
+    picture = lesson.image(digits)
+    for number in ("1", "2"):
+        assert lesson.move_slider(digits) == number
+        picture = lesson.changed_image(digits, picture)
+    lesson.check()
+
+
 def test_lesson_01(open_notebook):
     lesson = open_notebook("01_patches.ipynb")
     lesson.run_all()
@@ -22,8 +34,6 @@ def test_lesson_01(open_notebook):
     assert lesson.move_slider(explorer, 0) == "16"                      # larger patches: only 4 of them
     lesson.changed_image(explorer, after)
     lesson.check()
-    alternatives = lesson.page.locator(".jp-RenderedHTMLCommon img").evaluate_all("all => all.map(img => img.alt)")
-    assert len(alternatives) == 3 and all(len(alt) > 50 for alt in alternatives)
 
 
 def test_lesson_02(open_notebook):
@@ -94,9 +104,6 @@ def test_lesson_06(open_notebook):
         lesson.move_slider(explorer, slider, "ArrowLeft")
         picture = lesson.changed_image(explorer, picture)
     lesson.check()
-    pictures = lesson.page.locator(".jp-RenderedHTMLCommon img")
-    assert all(len(alt) > 50 for alt in pictures.evaluate_all("all => all.map(img => img.alt)"))
-    assert all(pictures.evaluate_all("all => all.map(img => img.naturalWidth)")) and pictures.count() == 4
 
 
 def test_lesson_07(open_notebook):
