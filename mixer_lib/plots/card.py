@@ -1,9 +1,14 @@
 """A white card to draw on: a few milliseconds a picture, where a matplotlib figure takes a hundred."""
 
+import functools
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 SHARP = 2       # image pixels a unit: pictures stay crisp on screens with more than one pixel a CSS pixel
+
+
+font = functools.lru_cache(ImageFont.load_default)      # to load it takes longer than to write a word
 
 
 class Card:
@@ -34,7 +39,7 @@ class Card:
 
     def text(self, x, y, text, size=14, color="black", anchor="la"):
         """anchor: Pillow's, where (x, y) lies in the text: l, m, r (left to right), then a, m, d (downward)."""
-        self.draw.text((x * SHARP, y * SHARP), text, color, ImageFont.load_default(size * SHARP), anchor=anchor)
+        self.draw.text((x * SHARP, y * SHARP), text, color, font(size * SHARP), anchor=anchor)
 
     @staticmethod
     def _corners(x0, y0, x1, y1, inside=0):
