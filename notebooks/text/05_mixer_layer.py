@@ -440,7 +440,7 @@ for name, step in {"both": with_skips, "LayerNorm alone": without_skips,
                    "skip connections alone": skips_alone, "neither": neither}.items():
     runs = torch.tensor([gradient_norms(step, seed) for seed in range(5)])  # [5, L + 1]
     factors = (runs[:, 0] / runs[:, -1]).sort().values
-    low, high = (f"{float(f'{factor:.2g}'):,.0f}" if factor > 1 else f"{factor:.0e}"    # 2 digits
+    low, high = (f"{float(f'{factor:.2g}'):,.0f}" if factor > 1 else f"{factor:.0e}"
                  for factor in (factors[0], factors[-1]))
     print(f"{name:22}  x {low:>7} to x {high:>7}")
 
