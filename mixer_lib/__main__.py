@@ -2,18 +2,22 @@
 
 import argparse
 import json
+import os
 import shlex
 import sys
+import time
 from dataclasses import fields
 from pathlib import Path
+from statistics import median
 
 import torch
+from tqdm import tqdm
 
 from .checkpoints import load_checkpoint, write_atomically
 from .configs import MODELS, count_macs, count_parameters, get_config, layer_table
-from .data import load_dataset, load_image, split
+from .data import load_dataset, load_image
 from .model import MlpMixer
-from .training import Recipe, evaluate, fit, predict
+from .training import Recipe, check_recipe, evaluate, fit, memory_needed, predict
 
 MODEL_OPTIONS = {
     "patch_size": (int, "side of a patch in pixels"),
@@ -45,8 +49,7 @@ def train(options, argv):
     dataset.name = options.dataset      # kept in the checkpoint, so that `evaluate` finds a path again
     given = vars(options)
     recipe = Recipe(**{f.name: given[f.name] for f in fields(Recipe)})
-    if recipe.val_fraction:
-        split(dataset.train_labels, recipe.val_fraction)    # fails, if it must, before anything is written
+    check_recipe(recipe, dataset)       # fails, if it must, before anything is written
     base = "mnist" if dataset.train_images.shape[1:] == (1, 28, 28) else "cifar10"
     config = get_config(base, image_size=list(dataset.train_images.shape[2:]), num_classes=len(dataset.classes),
                         in_channels=dataset.train_images.shape[1],
@@ -64,12 +67,59 @@ def train(options, argv):
         command = ["python", "-m", "mixer_lib", *[word for word in argv if word != "--resume"]]
         write_atomically(out / "command.txt", (shlex.join(command) + "\n").encode())
     print(f"{count_parameters(config):,} parameters, {len(dataset.train_images):,} training images on {device}")
-    history = fit(model, dataset, recipe, out=out, resume=not start)
+    warn_of_memory(memory_needed(model, dataset, recipe), free_memory(device))
+    history = fit(model, dataset, recipe, callbacks=[SayHowLong()], out=out, resume=not start)
     if history.interrupted:
         print(f"{out} holds the last whole epoch; add --resume to go on from there", file=sys.stderr)
         return 130
     _print_result("test", evaluate(model, dataset))
     print(f"model, history and command are in {out}")
+
+
+class SayHowLong:
+    """A callback for `fit` that says once, after its first steps, how long the rest takes, and warns of a long one.
+
+    On the error output, where the progress bar is too."""
+
+    def __init__(self):
+        self.times = []
+
+    def __call__(self, history):
+        self.times.append(time.perf_counter())
+        if len(self.times) != 6:        # the first step, with all that is made ready in it, is not timed
+            return
+        step = median(b - a for a, b in zip(self.times, self.times[1:]))
+        left = history.total_steps - len(history.steps)
+        seconds = step * left
+        tqdm.write(f"{left:,} steps of {step:.2g} s to go: about {duration(seconds)}", file=sys.stderr)
+        if seconds > 3600:
+            tqdm.write("warning: that is more than an hour; fewer epochs, fewer images or a smaller model make it "
+                       "less. Stop with Ctrl-C; --resume goes on later", file=sys.stderr)
+
+
+def duration(seconds):
+    """A time as one says it: "40 seconds", "2.5 minutes", "3.0 hours"."""
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def warn_of_memory(needed, free):
+    """Print a warning when a run needs more bytes than are free."""
+    if needed > free:
+        print(f"warning: training takes about {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free; choose a "
+              f"smaller --batch-size or a smaller model", file=sys.stderr)
+
+
+def free_memory(device):
+    """Bytes that a program can still take; all the memory there is, on systems that do not say what is free."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if os.path.exists("/proc/meminfo"):     # Linux; sysconf counts there what is only cached as taken
+        facts = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return 1024 * int(facts["MemAvailable"].split()[0])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else float("inf")
 
 
 def evaluate_checkpoint(options, argv):

@@ -3,6 +3,7 @@
 Every file is written whole beside its place and then moved there, so a kill leaves the old file or the new one.
 """
 
+import csv
 import io
 import json
 import os
@@ -36,16 +37,7 @@ def load_checkpoint(path):
     about: a namespace with `dataset` (itself with name, classes, mean, std) and what else was kept.
     Raises FileNotFoundError, or ValueError for a file that is cut off, not a checkpoint of this package, or whose
     weights do not fit its configuration."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no checkpoint at {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            about = (file.metadata() or {}).get("mixer_lib")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iteration)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a whole safetensors file ({error}): copy or train it again") from None
-    if about is None:
-        raise ValueError(f"{path} holds no mixer_lib configuration: expected a file written by save_checkpoint")
+    tensors, about = _read(path, "mixer_lib", "mixer_lib configuration: expected a file written by save_checkpoint")
     try:
         about = json.loads(about)
         model = MlpMixer(**about.pop("model"))
@@ -70,13 +62,46 @@ def load_pretrained(name="mnist"):
 
 
 def pretrained_names():
-    """The names of the bundled models."""
-    return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
+    """The names of the bundled models: there is a card of each."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.md"))
 
 
 def save_history(path, history):
-    """Write a `History` as JSON: {"steps": [...], "epochs": [...], "interrupted": false}."""
+    """Write a `History` as JSON: {"steps": [...], "epochs": [...], "interrupted": false, "total_steps": 1200}."""
     write_atomically(path, json.dumps(asdict(history), indent=1).encode())
+
+
+def save_table(path, rows):
+    """Write rows, dicts with the same keys, as CSV with a line of their names; without any rows, an empty file."""
+    table = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(table, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    write_atomically(path, table.getvalue().encode())
+
+
+def token_mixing_weights(model):
+    """{name: float16 tensor on the CPU} of fc1 [D_S, S] and fc2 [S, D_S] of each block: what a snapshot keeps."""
+    return {name: tensor.detach().to("cpu", torch.float16) for name, tensor in model.named_parameters()
+            if name.endswith(("token_mixing.fc1.weight", "token_mixing.fc2.weight"))}
+
+
+def save_snapshots(path, snapshots):
+    """Write {step: token_mixing_weights(model at that step)} to a .safetensors file."""
+    tensors = {name: torch.stack([weights[name] for weights in snapshots.values()])
+               for name in next(iter(snapshots.values()))}
+    write_atomically(path, save(tensors, metadata={"steps": json.dumps(list(snapshots))}))
+
+
+def load_snapshots(path):
+    """The token-mixing weights of a model along its training: (steps, {name: float32 [n, ...]}).
+
+    steps: n ascending numbers of updates done, from 0. The names are those of the model's state_dict: fc1's weights
+    are [n, D_S, S], fc2's [n, S, D_S]. Raises FileNotFoundError, or ValueError for a file that is cut off or not of
+    snapshots."""
+    tensors, steps = _read(path, "steps", "snapshots: expected a file written by save_snapshots")
+    return json.loads(steps), {name: tensor.float() for name, tensor in tensors.items()}
 
 
 def save_state(path, state):
@@ -96,6 +121,21 @@ def load_state(path):
     except Exception as error:      # damaged bytes raise many kinds, some with advice to load them unsafely
         raise ValueError(f"{path} is damaged or not the state of a run ({type(error).__name__}): start again "
                          f"in another folder") from error
+
+
+def _read(path, fact, what):
+    """Of a safetensors file: all its tensors by name, and one fact of its metadata, which makes it `what` it is."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no checkpoint at {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = (file.metadata() or {}).get(fact)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iteration)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error}): copy or train it again") from None
+    if about is None:
+        raise ValueError(f"{path} holds no {what}")
+    return tensors, about
 
 
 def write_atomically(path, data):

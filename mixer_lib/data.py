@@ -3,6 +3,7 @@
 Images stay uint8 tensors [N, C, H, W] until the last moment, when `batches` makes normalized floats of them.
 """
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -105,13 +106,14 @@ def load_dataset(name, full=False, root=None):
     raise ValueError(f"unknown data set {name!r}{did_you_mean(name.lower(), KNOWN)}, or a path to your own images")
 
 
-def batches(images, labels, batch_size, mean, std, shuffle=False, crop_padding=0, flip=False, generator=None):
+def batches(images, labels, batch_size, mean, std, shuffle=False, crop_padding=0, flip=False, randaugment=0,
+            generator=None):
     """Yield (x, y) batches, normalized: x float32 [B, C, H, W], y int64 [B].
 
-    images: uint8 [N, C, H, W]; labels: int64 [N]; mean, std: C floats each, as in Dataset. crop_padding (pixels)
-    and flip are for training: see random_crop and random_flip. All random numbers come from `generator`, a CPU
-    torch.Generator (None: torch's own), so the same seed gives the same batches on every device. The last batch
-    may be smaller. Raises ValueError on a batch_size below 1.
+    images: uint8 [N, C, H, W]; labels: int64 [N]; mean, std: C floats each, as in Dataset. crop_padding (pixels),
+    flip and randaugment (magnitude) are for training: see random_crop, random_flip and rand_augment. All random
+    numbers come from `generator`, a CPU torch.Generator (None: torch's own), so the same seed gives the same batches
+    on every device. The last batch may be smaller. Raises ValueError on a batch_size below 1.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: expected 1 or more")
@@ -122,6 +124,8 @@ def batches(images, labels, batch_size, mean, std, shuffle=False, crop_padding=0
             x = random_crop(x, crop_padding, generator)
         if flip:
             x = random_flip(x, generator)
+        if randaugment:
+            x = rand_augment(x, randaugment, generator)
         yield normalize(x, mean, std), labels[chosen]
 
 
@@ -135,11 +139,13 @@ def normalize(images, mean, std):
 def random_crop(images, padding, generator=None):
     """Shift each image at random by up to `padding` pixels each way; zeros come in at the edges.
 
-    images: uint8 [B, C, H, W], and so is the result. Raises ValueError on a negative padding.
+    images: uint8 [B, C, H, W], and so is the result. Raises ValueError on a padding that is negative or, since it
+    could shift an image out of sight, as large as the image.
     """
-    if padding < 0:
-        raise ValueError(f"padding={padding}: expected 0 or more pixels")
     height, width = images.shape[2:]
+    most = min(height, width) - 1
+    if not 0 <= padding <= most:
+        raise ValueError(f"crop padding={padding}: expected 0 to {most} pixels, for images of {height}x{width}")
     image = torch.arange(len(images), device=images.device)  # [B]
     offsets = torch.randint(2 * padding + 1, (2, len(images)), generator=generator)  # [2, B]
     top, left = offsets.to(images.device)
@@ -154,6 +160,51 @@ def random_flip(images, generator=None):
     mirrored = torch.rand(len(images), generator=generator).to(images.device) < 0.5  # [B]
     both = torch.cat([images, images.flip(3)])  # [2B, C, H, W]: to pick from it is faster than torch.where
     return both.index_select(0, image + len(images) * mirrored)  # [B, C, H, W]
+
+
+def rand_augment(images, magnitude, generator=None, group=8):
+    """RandAugment (Cubuk et al. 2020): two random operations, such as rotate, shear, brightness or posterize.
+
+    images: uint8 [B, C, H, W], and so is the result; C is 1 or 3. magnitude: 1 (faint) to 30. The operations are
+    drawn anew for every `group` images, which is six times as fast as for every image. Raises ValueError on other
+    channels or magnitudes.
+    """
+    from torchvision.transforms import v2  # here, because it takes seconds
+
+    if not 1 <= magnitude <= 30:
+        raise ValueError(f"magnitude={magnitude}: expected 1 to 30")
+    if images.shape[1] not in (1, 3):
+        raise ValueError(f"RandAugment takes images of 1 or 3 channels, not {images.shape[1]}: set randaugment to 0")
+    with _global_numbers_from(generator):
+        return torch.cat([v2.RandAugment(magnitude=magnitude)(part) for part in images.split(group)])
+
+
+def mix(x, y, num_classes, mixup=0.0, cutmix=0.0, generator=None):
+    """Blend each image of a batch with the one before it, and their labels in the same shares.
+
+    MixUp (Zhang et al. 2018) averages the two; CutMix (Yun et al. 2019) pastes a rectangle of one into the other.
+    mixup, cutmix: the parameter of the Beta distribution from which a batch's share is drawn, 0 for off; when both
+    are on, one of the two is drawn for each batch. x: float32 [B, C, H, W]; y: int64 [B].
+    Returns (x, y) with y float32 [B, K], the share of each class; with both off, the two as they came.
+    """
+    if not (mixup or cutmix):
+        return x, y
+    from torchvision.transforms import v2  # here, because it takes seconds
+
+    kinds = [kind(alpha=alpha, num_classes=num_classes)
+             for kind, alpha in ((v2.MixUp, mixup), (v2.CutMix, cutmix)) if alpha]
+    with _global_numbers_from(generator):
+        return v2.RandomChoice(kinds)(x, y)
+
+
+@contextlib.contextmanager
+def _global_numbers_from(generator):
+    """For torchvision, which draws from torch's own CPU generator: what it draws is up to `generator`, and torch's
+    own is put back after it."""
+    seed = torch.randint(2**62, (), generator=generator).item()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # not torch.manual_seed: that would change the GPUs' as well
+        yield
 
 
 def split(labels, fraction, generator=None):

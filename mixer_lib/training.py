@@ -13,8 +13,16 @@ import torch
 from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
 
-from .checkpoints import load_state, save_checkpoint, save_history, save_state
-from .data import batches, split
+from .checkpoints import (
+    load_state,
+    save_checkpoint,
+    save_history,
+    save_snapshots,
+    save_state,
+    save_table,
+    token_mixing_weights,
+)
+from .data import batches, mix, normalize, split
 
 
 def option(default, help):
@@ -35,8 +43,14 @@ class Recipe:
     clip_norm: float = option(1.0, "gradients with a larger norm are scaled down to it")
     crop_padding: int = option(0, "augmentation: pixels of padding for random crops")
     flip: bool = option(False, "augmentation: random left-right flips")
+    randaugment: int = option(0, "augmentation: magnitude of RandAugment, 1 (faint) to 30 (0: none)")
+    mixup: float = option(0.0, "augmentation: MixUp, the parameter of its Beta distribution (0: none)")
+    cutmix: float = option(0.0, "augmentation: CutMix, likewise; with both, one of the two at random a batch")
     val_fraction: float = option(0.1, "share of the training images held out to watch progress (0: none)")
+    patience: int = option(0, "stop after so many epochs without a better held-out accuracy (0: never)")
     precision: str = option("auto", '"float32", "bf16" (autocast), or "auto": bf16 where the device is fast at it')
+    compile: bool = option(False, "torch.compile: a slow start, then faster steps; needs a C++ compiler")
+    snapshots: int = option(0, "how many times along the run to keep the token-mixing weights (0: none)")
     seed: int = option(0, "of the hold-out, the order of the images, augmentation and dropout")
 
     def __post_init__(self):
@@ -48,66 +62,90 @@ class Recipe:
             need(name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, "a whole number from 1")
         for name in ("lr", "clip_norm"):
             need(name, 0 < getattr(self, name) < math.inf, "a positive number")
-        for name in ("warmup_epochs", "weight_decay"):
+        for name in ("warmup_epochs", "weight_decay", "mixup", "cutmix"):
             need(name, 0 <= getattr(self, name) < math.inf, "zero or a positive number")
-        for name in ("crop_padding", "seed"):
+        for name in ("crop_padding", "patience", "snapshots", "seed"):
             need(name, isinstance(getattr(self, name), int) and 0 <= getattr(self, name) < 2**63,
                  "a whole number from 0")
         for name in ("label_smoothing", "val_fraction"):
             need(name, 0 <= getattr(self, name) < 1, "a share from 0 up to, not including, 1")
+        need("randaugment", self.randaugment in range(31), "a whole number from 0 to 30")
+        need("patience", not self.patience or self.val_fraction, "0 where val_fraction is 0: without held-out images "
+             "there is no accuracy to wait for")
         need("precision", self.precision in ("auto", "float32", "bf16"), "'auto', 'float32' or 'bf16'")
 
 
 @dataclass
 class History:
     """What a run did so far: `steps` has a row {step, loss, lr} an update, `epochs` a row a pass over the data
-    {epoch, train_loss, val_loss, val_accuracy, seconds}; the val_ entries are missing without a hold-out."""
+    {epoch, train_loss, val_loss, val_accuracy, seconds}; the val_ entries are missing without a hold-out. Losses are
+    means over images, in nats. train_loss is measured while training, against the smoothed and mixed labels on
+    augmented images, so it may well be above val_loss. total_steps: how many updates the whole run has."""
 
     steps: list = field(default_factory=list)
     epochs: list = field(default_factory=list)
     interrupted: bool = False
+    total_steps: int = 0
 
 
 def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
     """Train `model` in place on dataset's training images and return the `History`.
 
     callbacks: functions called as f(history) after every step and every epoch. out: a folder that then holds, from
-    the start and after every epoch, model.safetensors, history.json and resume.pt; with resume=True the run in that
-    folder is continued from its last whole epoch. Interrupting (Ctrl-C, the notebook's stop button) ends training
-    early; the model and the history keep what they have. Raises FloatingPointError, before the weights are touched,
-    when the loss or its gradient is no longer finite, ValueError when the model does not fit the data or the run to
-    resume, and FileNotFoundError when there is nothing to resume.
+    the start and after every epoch,
+        model.safetensors       the model after the last whole epoch
+        best.safetensors        the model after the epoch of the highest held-out accuracy, with a hold-out
+        snapshots.safetensors   where recipe.snapshots asks for it, for `load_snapshots`
+        history.json, .csv      the History, and its epochs as a table
+        resume.pt               what it takes to go on: with resume=True the run is continued from its last whole epoch
+
+    Interrupting (Ctrl-C, the notebook's stop button) ends training early; the model and the history keep what they
+    have. With recipe.patience the run may also end by itself; the model is then that of the last epoch. Raises
+    FloatingPointError, before the weights are touched, when the loss or its gradient is no longer finite, ValueError
+    when the model or the recipe does not fit the data or the run to resume, or torch.compile does not work here, and
+    FileNotFoundError when there is nothing to resume.
     """
     recipe = recipe or Recipe()
-    if resume and not out:
-        raise ValueError("resume=True needs out, the folder of the run to go on with")
+    for name, value in (("resume", resume), ("snapshots", recipe.snapshots)):
+        if value and not out:
+            raise ValueError(f"{name}={value} needs out, the folder of the run")
     check_fit(model, dataset)
+    check_recipe(recipe, dataset)
     device = next(model.parameters()).device
     images, labels, val = _hold_out(dataset, recipe, device)
     optimizer = make_optimizer(model, recipe)
+    to_train = _compiled(model, device) if recipe.compile else model
     steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
     total = recipe.epochs * steps_per_epoch
     warmup = round(recipe.warmup_epochs * steps_per_epoch)
-    history = History()
+    moments = snapshot_moments(total, recipe.snapshots)
+    history, snapshots = History(total_steps=total), {}
     if resume:
-        history = _restore(Path(out), model, dataset, optimizer, recipe)
+        history, snapshots = _restore(Path(out), model, dataset, optimizer, recipe)
+    elif recipe.snapshots:
+        snapshots[0] = token_mixing_weights(model)
     if out:     # when resuming too: a kill may have come after resume.pt and before the other files
-        _save(Path(out), model, dataset, optimizer, recipe, history)
+        _save(Path(out), model, dataset, optimizer, recipe, history, snapshots)
     first_epoch = len(history.epochs)
 
     with tqdm(total=total, initial=first_epoch * steps_per_epoch, unit="step") as bar, torch.random.fork_rng():
         try:
             for epoch in range(first_epoch, recipe.epochs):
+                if recipe.patience and epoch - best_epoch(history) >= recipe.patience:
+                    bar.write(f"Stopped after {epoch} of {recipe.epochs} epochs: the held-out accuracy was highest "
+                              f"after epoch {best_epoch(history)}.")
+                    break
                 generator = epoch_generator(recipe.seed, epoch)
                 torch.manual_seed(generator.initial_seed())         # dropout and drop path draw from torch's own
                 start = time.perf_counter()
                 model.train()
-                for x, y in batches(images, labels, recipe.batch_size, dataset.mean, dataset.std, shuffle=True,
-                                    crop_padding=recipe.crop_padding, flip=recipe.flip, generator=generator):
+                for x, y in training_batches(images, labels, dataset, recipe, generator):
                     step = len(history.steps)
                     lr = learning_rate(step, total, warmup, recipe.lr)
-                    loss = train_step(model, x, y, optimizer, lr, recipe)
+                    loss = train_step(to_train, x, y, optimizer, lr, recipe)
                     history.steps.append({"step": step, "loss": loss, "lr": lr})
+                    if step + 1 in moments:
+                        snapshots[step + 1] = token_mixing_weights(model)
                     bar.update()
                     for callback in callbacks:
                         callback(history)
@@ -119,7 +157,7 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
                 held_out = f", held out {row['val_accuracy']:.1%}" if val else ""
                 bar.set_postfix_str(f"epoch {epoch + 1}/{recipe.epochs}: loss {row['train_loss']:.3f}{held_out}")
                 if out:
-                    _save(Path(out), model, dataset, optimizer, recipe, history)
+                    _save(Path(out), model, dataset, optimizer, recipe, history, snapshots)
                 for callback in callbacks:
                     callback(history)
         except KeyboardInterrupt:
@@ -137,8 +175,19 @@ def epoch_generator(seed, epoch):
     return torch.Generator().manual_seed(seed + 1_000_003 * (epoch + 1))
 
 
+def training_batches(images, labels, dataset, recipe, generator):
+    """One pass over uint8 images [N, C, H, W] and labels [N] of `dataset`, shuffled and augmented as the recipe says:
+    yields (x, y), x float32 [B, C, H, W] and y int64 [B], or with mixup or cutmix float32 [B, K]."""
+    for x, y in batches(images, labels, recipe.batch_size, dataset.mean, dataset.std, shuffle=True,
+                        crop_padding=recipe.crop_padding, flip=recipe.flip, randaugment=recipe.randaugment,
+                        generator=generator):
+        yield mix(x, y, len(dataset.classes), recipe.mixup, recipe.cutmix, generator)
+
+
 def train_step(model, x, y, optimizer, lr, recipe):
-    """One update of the weights on a batch x [B, in_channels, H, W], y [B]; returns the loss as a float."""
+    """One update of the weights on a batch x [B, in_channels, H, W]; returns the loss as a float, in nats.
+
+    y: the labels, int64 [B], or the share of each class, float32 [B, K]."""
     for group in optimizer.param_groups:
         group["lr"] = lr
     with autocast(x.device, recipe.precision):
@@ -161,6 +210,18 @@ def learning_rate(step, total_steps, warmup_steps, peak):
         return peak * (step + 1) / warmup_steps
     progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
     return peak * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def best_epoch(history):
+    """The epoch (from 1) of the highest held-out accuracy, the first of equals; 0 before there is one."""
+    return max(history.epochs, key=lambda row: row["val_accuracy"], default={"epoch": 0})["epoch"]
+
+
+def snapshot_moments(total_steps, count):
+    """About `count` numbers of steps, each by the same factor further on, up to the last: a set of whole numbers.
+    They are dense at the beginning, where the weights change most."""
+    count = min(count, total_steps)
+    return {round(total_steps ** (i / count)) for i in range(1, count + 1)}
 
 
 def make_optimizer(model, recipe):
@@ -210,6 +271,36 @@ def check_fit(model, dataset):
         raise ValueError(f"the model tells {classes} classes apart, {dataset.name} has {len(dataset.classes)}")
 
 
+def check_recipe(recipe, dataset):
+    """Raise ValueError if the recipe cannot be carried out on dataset's images: tries it on one of them."""
+    generator = torch.Generator()
+    if recipe.val_fraction:
+        split(dataset.train_labels, recipe.val_fraction, generator)
+    next(training_batches(dataset.train_images[:1], dataset.train_labels[:1], dataset, recipe, generator))
+
+
+def memory_needed(model, dataset, recipe):
+    """About how many bytes `fit` takes beyond what is already in memory: the gradients and AdamW's two means, a copy
+    of the images, and what a step keeps for the backward pass, which is counted here on one image and on two; with
+    half as much again for what comes and goes, as measured on CPUs."""
+    def kept(count):
+        storages = {}
+
+        def note(tensor):
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        x = normalize(dataset.train_images[:1].expand(count, -1, -1, -1), dataset.mean, dataset.std).to(device)
+        with torch.random.fork_rng(), autocast(device, recipe.precision), \
+                torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            logits = model(x)  # noqa: F841 (holds what was kept until it is counted)
+        return sum(storages.values())
+
+    device = next(model.parameters()).device
+    weights = sum(p.nbytes for p in model.parameters())
+    return 3 * weights + dataset.train_images.nbytes + int(1.5 * recipe.batch_size * (kept(2) - kept(1)))
+
+
 def autocast(device, precision):
     """The context in which the forward pass runs: bf16 autocast, or nothing for float32."""
     if precision == "auto":
@@ -236,13 +327,31 @@ def _hold_out(dataset, recipe, device):
     return images[train], labels[train], (images[held], labels[held])
 
 
-def _save(out, model, dataset, optimizer, recipe, history):
+def _compiled(model, device):
+    """A second way into `model` that runs through torch.compile; the weights and their names stay the model's."""
+    try:
+        torch.compile(torch.sin)(torch.zeros(2, device=device))
+    except Exception as error:      # many kinds
+        raise ValueError(f"torch.compile does not work here ({' '.join(str(error).splitlines()[:1])}): install a C++ "
+                         f"compiler, such as g++, or leave compile off") from error
+    return torch.compile(model, dynamic=False)      # a kernel for each batch size: a resumed run then uses the same
+
+
+def _save(out, model, dataset, optimizer, recipe, history, snapshots):
     # resume.pt is whole by itself, so a kill between these writes loses nothing.
     save_state(out / "resume.pt", {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
-                                   "settings": _settings(model, dataset, recipe), "history": asdict(history)})
+                                   "settings": _settings(model, dataset, recipe), "history": asdict(history),
+                                   "snapshots": snapshots})
     save_history(out / "history.json", history)
-    save_checkpoint(out / "model.safetensors", model, dataset,
-                    recipe=asdict(recipe), epochs_done=len(history.epochs))
+    save_table(out / "history.csv", history.epochs)
+    if snapshots:
+        save_snapshots(out / "snapshots.safetensors", snapshots)
+    names = ["model"]
+    if recipe.val_fraction and best_epoch(history) == len(history.epochs):
+        names.append("best")
+    for name in names:
+        save_checkpoint(out / f"{name}.safetensors", model, dataset,
+                        recipe=asdict(recipe), epochs_done=len(history.epochs))
 
 
 def _settings(model, dataset, recipe):
@@ -258,7 +367,7 @@ def _restore(out, model, dataset, optimizer, recipe):
         if not changed:
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
-            return History(**state["history"])
+            return History(**state["history"]), state["snapshots"]
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{out / 'resume.pt'} is damaged or not the state of a run ({type(error).__name__}): start "
                          f"again in another folder") from error

@@ -9,11 +9,11 @@ from safetensors import safe_open
 
 import bundle
 from mixer_lib import checkpoints, count_parameters
-from mixer_lib.checkpoints import WEIGHTS, load_pretrained
+from mixer_lib.checkpoints import WEIGHTS, load_pretrained, load_snapshots, pretrained_names
 from mixer_lib.data import Dataset, load_dataset
 from mixer_lib.training import evaluate
 
-NAMES = [path.stem for path in WEIGHTS.glob("*.safetensors")]
+NAMES = pretrained_names()
 every_model = pytest.mark.parametrize("name", NAMES)
 
 
@@ -35,9 +35,8 @@ def test_model_is_as_good_as_its_card_says(name):
     assert {p.dtype for p in model.parameters()} == {torch.float32}
 
 
-@every_model
-def test_file_is_small_and_in_half_precision(name):
-    path = WEIGHTS / f"{name}.safetensors"
+@pytest.mark.parametrize("path", sorted(WEIGHTS.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_file_is_small_and_in_half_precision(path):
     assert path.stat().st_size < 4e6
     with safe_open(path, "pt") as file:
         assert {file.get_tensor(key).dtype for key in file.keys()} == {torch.float16}  # noqa: SIM118
@@ -63,7 +62,8 @@ def toy(monkeypatch, tmp_path):
         monkeypatch.setattr(place, lambda *args, **named: data)
     monkeypatch.setattr(bundle, "WEIGHTS", tmp_path / "weights")
     monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path / "weights")
-    monkeypatch.setitem(bundle.RECIPES, "tiny", "--dataset mnist --epochs 3 --num-blocks 1 --val-fraction 0.2")
+    monkeypatch.setitem(bundle.RECIPES, "tiny",
+                        "--dataset mnist --epochs 3 --num-blocks 1 --val-fraction 0.2 --snapshots 2")
     return data
 
 
@@ -75,7 +75,11 @@ def test_bundle_writes_model_and_card(toy, tmp_path, capsys):
     card = (tmp_path / "weights/tiny.md").read_text()
     history = json.loads((tmp_path / "run/history.json").read_text())["epochs"]
     assert f"{history[-1]['val_accuracy']:.2%}" in card and "3 epochs" in card and "all 40 training images" in card
-    assert re.search(r"--num-blocks 1 --val-fraction 0.2 --out runs/tiny`", card)
+    assert re.search(r"--num-blocks 1 --val-fraction 0.2 --snapshots 2 --out runs/tiny`", card)
+    steps, snapshots = load_snapshots(tmp_path / "weights/tiny-snapshots.safetensors")
+    assert steps == [0, 2, 3] and pretrained_names() == ["tiny"]
+    for weight, tensor in snapshots.items():
+        torch.testing.assert_close(tensor[-1], model.get_parameter(weight), rtol=0, atol=0)
 
     bundle.bundle("tiny", tmp_path / "run", None)               # again: nothing is trained anew
     assert (tmp_path / "weights/tiny.safetensors").read_bytes() == first

@@ -17,7 +17,10 @@ from mixer_lib.checkpoints import (
     load_state,
     save_checkpoint,
     save_history,
+    save_snapshots,
     save_state,
+    save_table,
+    token_mixing_weights,
     write_atomically,
 )
 from mixer_lib.data import Dataset
@@ -165,6 +168,8 @@ def interrupted(path, data):
 SAVES = {
     "model.safetensors": lambda path: save_checkpoint(path, random_mixer(), dataset()),
     "history.json": lambda path: save_history(path, History()),
+    "history.csv": lambda path: save_table(path, [{"epoch": 1, "val_loss": 0.5}]),
+    "snapshots.safetensors": lambda path: save_snapshots(path, {0: token_mixing_weights(random_mixer())}),
     "resume.pt": lambda path: save_state(path, {"a": torch.ones(3)}),
     "command.txt": lambda path: write_atomically(path, b"python -m mixer_lib\n"),
 }

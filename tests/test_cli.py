@@ -24,7 +24,7 @@ from mixer_lib.training import Recipe, evaluate, predict
 MODEL = "--num-blocks 2 --hidden-dim 8 --tokens-mlp-dim 4 --channels-mlp-dim 16"
 RECIPE = "--epochs 3 --batch-size 9 --lr 0.01 --warmup-epochs 0.5"
 RANDOM = "--dropout 0.1 --drop-path 0.2 --crop-padding 1 --flip"
-FILES = {"command.txt", "history.json", "model.safetensors", "resume.pt"}
+FILES = {"command.txt", "history.json", "history.csv", "model.safetensors", "best.safetensors", "resume.pt"}
 
 
 def save_npz(path, count=30, channels=3, size=8, num_classes=3, **changes):
@@ -114,12 +114,14 @@ def test_every_option_arrives(there, monkeypatch):
     model = dict(patch_size=2, num_blocks=3, hidden_dim=6, tokens_mlp_dim=5, channels_mlp_dim=7, dropout=0.3,
                  drop_path=0.4)
     recipe = dict(epochs=4, batch_size=5, lr=0.5, warmup_epochs=0.25, weight_decay=0.75, label_smoothing=0.375,
-                  clip_norm=3.5, crop_padding=2, flip=True, val_fraction=0.3, precision="float32", seed=17)
+                  clip_norm=3.5, crop_padding=2, flip=True, randaugment=7, mixup=0.25, cutmix=0.75, val_fraction=0.3,
+                  patience=6, precision="float32", compile=True, snapshots=9, seed=17)
     assert model.keys() == MODEL_OPTIONS.keys() and recipe.keys() == vars(Recipe()).keys()
     assert all(vars(Recipe())[name] != value for name, value in recipe.items())
     calls = []
     monkeypatch.setattr(command_line, "fit", lambda *args, **kwargs: calls.append((args, kwargs)) or training.History())
-    flags = [f"--{name.replace('_', '-')}" + f" {value}" * (name != "flip") for name, value in (model | recipe).items()]
+    flags = [f"--{name.replace('_', '-')}" + f" {value}" * (value is not True)
+             for name, value in (model | recipe).items()]
     assert run(" ".join(["train --dataset own.npz --out run", *flags])) == 0
     assert run("train --dataset own.npz --out other") == 0
     ((mixer, data, given), kwargs), ((_, _, default), _) = calls
@@ -141,6 +143,48 @@ def test_model_depends_on_images_and_seed(there, monkeypatch):
     assert wide.config["image_size"] == [8, 16]
     first, again, other = (model.patch_embedding.linear.weight for model in (first, again, other))
     assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+class Clock:
+    """Stands in for the clock: each look at it is so many seconds after the last."""
+
+    def __init__(self, seconds):
+        self.seconds, self.now = seconds, 0
+
+    def __call__(self):
+        self.now += self.seconds
+        return self.now
+
+
+@pytest.mark.parametrize("seconds, about, warned", [
+    (0.125, "0.12 s to go: about 4 seconds", False), (60, "60 s to go: about 30.0 minutes", False),
+    (180, "1.8e+02 s to go: about 1.5 hours", True),
+])
+def test_train_says_how_long(there, capsys, monkeypatch, seconds, about, warned):
+    callback, said = command_line.SayHowLong(), []
+    monkeypatch.setattr(command_line.time, "perf_counter", Clock(seconds))
+    for step in range(1, 10):
+        callback(training.History(steps=[{}] * step, total_steps=36))
+        said.append(capsys.readouterr().err)
+    assert f"30 steps of {about}" in said[5] and ("warning: that is more than an hour" in said[5]) == warned
+    assert not any(said[:5] + said[6:])
+
+
+def test_train_says_how_long_and_warns_of_memory(there, capsys, monkeypatch):
+    assert run(TRAIN) == 0
+    out, err = capsys.readouterr()
+    assert len(re.findall(r"\r4 steps of .* s to go: about 0 seconds\n", err)) == 1
+    assert "warning" not in out + err and "to go" not in out
+    monkeypatch.setattr(command_line, "free_memory", lambda device: 50_000)
+    assert run(TRAIN.replace("--out run", "--out other")) == 0
+    assert re.search(r"warning: training takes about 0.0 GB of memory, 0.0 GB are free; choose a smaller --batch-size",
+                     capsys.readouterr().err)
+    assert same("run/model.safetensors", "other/model.safetensors")
+
+
+def test_free_memory():
+    free = command_line.free_memory(torch.device("cpu"))
+    assert 1e8 < free <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def test_kept_command_gives_the_same_weights(there):
@@ -175,6 +219,10 @@ def test_train_on_image_folders(there):
     ("--lr nan", "lr is nan: expected a positive number"),
     ("--seed 99999999999999999999", "seed is 9+: expected a whole number from 0"),
     ("--crop-padding -1", "crop_padding is -1"),
+    ("--crop-padding 999999999", "crop padding=999999999: expected 0 to 7 pixels, for images of 8x8"),
+    ("--randaugment 31", "randaugment is 31: expected a whole number from 0 to 30"),
+    ("--mixup -1", "mixup is -1.0: expected zero or a positive number"),
+    ("--patience 3 --val-fraction 0", "patience is 3: expected 0 where val_fraction is 0"),
     ("--precision fp8", "precision is 'fp8': expected 'auto', 'float32' or 'bf16'"),
     ("--dataset cifar", r"unknown data set 'cifar': did you mean 'cifar10?0?'\?"),
     ("--dataset fashion_mnist", "'fashion_mnist' has no bundled sample"),
@@ -219,7 +267,7 @@ def test_disk_full(there, capsys, monkeypatch):
 
     def replace(source, target):
         calls.append(target)
-        if len(calls) > 6:
+        if len(calls) > 9:
             raise OSError(28, "No space left on device")
         real(source, target)
 
@@ -365,16 +413,19 @@ print(moment)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_at_any_write_and_resumed(there):
     """A process is killed at each moment of each write of a run, and resumed: the same weights as without."""
-    arguments = shlex.split(TRAIN.replace(" --out run", "").replace("--epochs 3", "--epochs 2"))
+    arguments = shlex.split(TRAIN.replace(" --out run", "").replace("--epochs 3", "--epochs 2 --snapshots 3"))
     done = subprocess.run([sys.executable, "-c", KILLED_AND_RESUMED, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     moments = int(done.stdout)
-    assert moments == 3 * (1 + 3 * 3)       # the command, then three files at the start and after each epoch
     whole = there / str(moments)
+    first, second = (row["val_accuracy"] for row in epochs(whole))
+    # The command, then five files at the start and after each epoch, and the best model where it is the best.
+    assert moments == 3 * (1 + 5 * 3 + 2 + (second > first))
     for moment in range(moments):
         folder = there / str(moment)
-        assert {path.name for path in folder.iterdir()} == FILES       # no .part is left
-        assert same(folder / "model.safetensors", whole / "model.safetensors"), moment
+        assert {path.name for path in folder.iterdir()} == FILES | {"snapshots.safetensors"}       # no .part is left
+        assert all(same(folder / f"{name}.safetensors", whole / f"{name}.safetensors") for name in ("model", "best"))
+        assert (folder / "snapshots.safetensors").read_bytes() == (whole / "snapshots.safetensors").read_bytes()
         assert epochs(folder) == epochs(whole)
         command = (folder / "command.txt").read_text()
         assert command == (whole / "command.txt").read_text().replace(f"--out {moments}", f"--out {moment}")

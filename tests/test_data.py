@@ -18,7 +18,9 @@ from mixer_lib.data import (
     batches,
     load_dataset,
     load_image,
+    mix,
     normalize,
+    rand_augment,
     random_crop,
     random_flip,
     split,
@@ -397,8 +399,10 @@ def test_random_crop_reaches_every_offset_equally():
 def test_random_crop_edges():
     images = random_images(3, 1, 4, 4)
     assert torch.equal(random_crop(images, 0), images)
-    with pytest.raises(ValueError, match="padding=-1"):
-        random_crop(images, -1)
+    assert random_crop(images, 3).shape == images.shape
+    for padding in (-1, 4, 10**9):
+        with pytest.raises(ValueError, match=f"crop padding={padding}: expected 0 to 3 pixels, for images of 4x4"):
+            random_crop(images, padding)
 
 
 def test_random_flip():
@@ -407,6 +411,83 @@ def test_random_flip():
     same = (result == images).flatten(1).all(1)
     mirrored = (result == images.flip(-1)).flatten(1).all(1)
     assert (same ^ mirrored).all() and 430 < mirrored.sum() < 570
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_rand_augment(channels):
+    images = random_images(1, channels, 16, 16).repeat(40, 1, 1, 1)
+    state = torch.get_rng_state()
+    result, again, other = (rand_augment(images, 9, seeded(seed), group=4) for seed in (0, 0, 1))
+    assert result.shape == images.shape and result.dtype == torch.uint8
+    assert torch.equal(result, again) and not torch.equal(result, other)
+    groups = result.view(10, 4, -1)
+    assert (groups == groups[:, :1]).all()                          # the same operations in a group ...
+    assert len({tuple(group[0].tolist()) for group in groups}) > 5      # ... and others in the next
+    faint, strong = (rand_augment(images, magnitude, seeded(), group=1).float() for magnitude in (1, 30))
+    assert (faint - images).abs().mean() < (strong - images).abs().mean()
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_bad_input_for_rand_augment():
+    for magnitude in (0, 31, -1):
+        with pytest.raises(ValueError, match=f"magnitude={magnitude}: expected 1 to 30"):
+            rand_augment(random_images(2, 3, 8, 8), magnitude)
+    with pytest.raises(ValueError, match="images of 1 or 3 channels, not 4: set randaugment to 0"):
+        rand_augment(random_images(2, 4, 8, 8), 9)
+
+
+def mixed(seed, **options):
+    x, y = random_images(6, 3, 8, 10).float(), torch.tensor([3, 0, 4, 1, 5, 2])
+    return x, y, *mix(x, y, 7, generator=seeded(seed), **options)
+
+
+def shares(y, labels):
+    """Of each image its own share and that of the one before it; the other classes must have none."""
+    assert labels.shape == (6, 7) and labels.dtype == torch.float32
+    own, before = labels.gather(1, y[:, None]), labels.gather(1, y.roll(1)[:, None])
+    torch.testing.assert_close(own + before, torch.ones(6, 1))
+    assert (labels > 0).sum() <= 12
+    return own[:, 0], before[:, 0]
+
+
+def test_mixup_averages_images_and_labels():
+    drawn = set()
+    for seed in range(20):
+        x, y, blend, labels = mixed(seed, mixup=1.0)
+        own, before = shares(y, labels)
+        torch.testing.assert_close(blend, own.view(-1, 1, 1, 1) * x + before.view(-1, 1, 1, 1) * x.roll(1, 0))
+        drawn.add(own[0].item())
+    assert len(drawn) == 20 and min(drawn) < 0.3 and max(drawn) > 0.7
+
+
+def test_cutmix_pastes_a_rectangle_whose_area_is_its_share():
+    areas = set()
+    for seed in range(20):
+        x, y, blend, labels = mixed(seed, cutmix=1.0)
+        before = shares(y, labels)[1]
+        pasted = (blend == x.roll(1, 0)).all(1) & (blend != x).any(1)       # [B, H, W]
+        assert torch.equal(torch.where(pasted[:, None], x.roll(1, 0), x), blend)
+        torch.testing.assert_close(pasted.float().mean((1, 2)), before)
+        rows, columns = pasted[0].any(1), pasted[0].any(0)
+        assert rows.sum() * columns.sum() == pasted[0].sum()
+        areas.add(before[0].item())
+    assert len(areas) > 10
+
+
+def test_mix_takes_one_of_the_two():
+    kinds = {bool((mixed(seed, mixup=1.0, cutmix=1.0)[2] % 1).any()) for seed in range(20)}
+    assert kinds == {True, False}       # pixels were whole numbers: an average is not
+
+
+def test_mix_draws_from_its_generator():
+    state, generator = torch.get_rng_state(), seeded()
+    x, y = torch.rand(4, 1, 4, 4, generator=seeded()), torch.arange(4)
+    first, second = (mix(x, y, 4, mixup=1.0, generator=generator)[1] for _ in range(2))
+    assert not torch.equal(first, second) and torch.equal(first, mix(x, y, 4, mixup=1.0, generator=seeded())[1])
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.equal(mix(x, y, 4, mixup=1.0)[1], mix(x, y, 4, mixup=1.0)[1])      # and without: from torch's own
+    same_x, same_y = mix(x, y, 4)
+    assert same_x is x and same_y is y
 
 
 def test_batches_in_order():
@@ -436,6 +517,7 @@ def test_batches_shuffle_and_augment():
     torch.testing.assert_close(x.amax((1, 2, 3)), y.float())  # the labels went along with the images
     assert (x == 0).any()  # cropped
     assert not (epoch(0, shuffle=True)[0] < 0.5).any()
+    assert not torch.equal(epoch(0)[0], epoch(0, randaugment=9)[0])
 
     ramp = torch.arange(8, dtype=torch.uint8).repeat(100, 1, 8, 1)
     left = torch.cat([x for x, _ in batches(ramp, labels, 32, (0.0,), (1 / 255,), flip=True)])[:, 0, 0, 0]

@@ -67,6 +67,9 @@ def test_missing_or_damaged_models(said, monkeypatch, tmp_path):
     monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path)
     line, = said()[1]
     assert "there are none. Clone" in line
+    (tmp_path / "mnist.md").write_text("# mnist")
+    line, = said()[1]
+    assert "there is no checkpoint at" in line and "Clone" in line
     (tmp_path / "mnist.safetensors").write_bytes(b"half a fi")
     line, = said()[1]
     assert "mnist.safetensors is not a whole safetensors file" in line

@@ -1,25 +1,33 @@
 """mixer_lib.training: that it trains, the same way each time, and keeps what it has when it is stopped."""
 
 import copy
+import csv
+import itertools
 import json
+import os
+import shutil
 
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
 from mixer_lib import MlpMixer, training
-from mixer_lib.checkpoints import load_checkpoint
+from mixer_lib.checkpoints import load_checkpoint, load_snapshots, token_mixing_weights
 from mixer_lib.data import Dataset, batches, split
 from mixer_lib.training import (
     History,
     Recipe,
+    best_epoch,
+    check_recipe,
     evaluate,
     fast_bf16,
     fit,
     learning_rate,
     make_optimizer,
     measure,
+    memory_needed,
     predict,
+    snapshot_moments,
     train_step,
 )
 
@@ -47,8 +55,9 @@ def quick(**changes):
     return Recipe(**dict(epochs=3, batch_size=18, lr=0.01) | changes)
 
 
-RANDOM = dict(crop_padding=1, flip=True)                # all the randomness that a run can have:
-RANDOM_MODEL = dict(dropout=0.1, drop_path=0.2)         # in the data and in the model
+# All the randomness that a run can have: in the data and in the model.
+RANDOM = dict(crop_padding=1, flip=True, randaugment=9, mixup=0.5, cutmix=1.0)
+RANDOM_MODEL = dict(dropout=0.1, drop_path=0.2)
 
 
 def weights(model):
@@ -70,6 +79,7 @@ def test_fit_learns():
     model, data = small_mixer(), toy()
     history = fit(model, data, quick(epochs=10))
     assert isinstance(history, History) and not history.interrupted and not model.training
+    assert history.total_steps == 30
     assert [row["step"] for row in history.steps] == list(range(30))
     assert [row["epoch"] for row in history.epochs] == list(range(1, 11))
     assert set(history.steps[0]) == {"step", "loss", "lr"}
@@ -135,7 +145,8 @@ def test_each_epoch_and_seed_has_its_own_dropout():
     assert len(drawn(0)) == 3 and len(drawn(0) | drawn(1)) == 6
 
 
-@pytest.mark.parametrize("augmentation", [{}, dict(crop_padding=1), dict(flip=True)])
+@pytest.mark.parametrize("augmentation", [{}, dict(crop_padding=1), dict(flip=True), dict(randaugment=9),
+                                          dict(mixup=1.0), dict(cutmix=1.0)])
 def test_each_epoch_is_shuffled_and_augmented_anew(augmentation):
     data, epochs = toy(), []
     model = small_mixer()
@@ -189,11 +200,33 @@ def test_callbacks_after_every_step_and_epoch():
 def test_recipe_is_checked():
     for name, values in dict(epochs=[0, -1, 1.5], batch_size=[0, -3, 2.0], lr=[0, -1, float("nan"), float("inf")],
                              clip_norm=[0, float("nan")], warmup_epochs=[-1, float("inf")], weight_decay=[-0.1],
-                             crop_padding=[-1, 0.5], label_smoothing=[-0.1, 1], val_fraction=[1, -0.1, float("nan")],
+                             crop_padding=[-1, 0.5], randaugment=[-1, 31, 0.5], mixup=[-0.1, float("inf")],
+                             cutmix=[-1, float("nan")], patience=[-1, 0.5], snapshots=[-1, 2.5],
+                             label_smoothing=[-0.1, 1], val_fraction=[1, -0.1, float("nan")],
                              precision=["fp16", "", None], seed=[-1, 2**63, 0.5]).items():
         for value in values:
             with pytest.raises(ValueError, match=f"^{name} is .*: expected "):
                 Recipe(**{name: value})
+    with pytest.raises(ValueError, match=r"^patience is 3: expected 0 where val_fraction is 0"):
+        Recipe(patience=3, val_fraction=0)
+
+
+@pytest.mark.parametrize("changes, message", [
+    (dict(crop_padding=10**9), "crop padding=1000000000: expected 0 to 7 pixels, for images of 8x8"),
+    (dict(randaugment=9), "images of 1 or 3 channels, not 2: set randaugment to 0"),
+    (dict(snapshots=5), "snapshots=5 needs out, the folder of the run"),
+])
+def test_recipe_must_fit_the_data(tmp_path, changes, message):
+    out = None if "snapshots" in changes else tmp_path / "run"
+    with pytest.raises(ValueError, match=message):
+        fit(small_mixer(in_channels=2), toy(channels=2), quick(**changes), out=out)
+    assert not (tmp_path / "run").exists()
+
+
+def test_check_recipe_draws_nothing():
+    state = torch.get_rng_state()
+    check_recipe(quick(**RANDOM), toy())
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("changes, message", [
@@ -254,6 +287,28 @@ def test_train_step():
         moved = (p.detach() - before[name]).abs().max()
         assert moved < 0.011, name      # Adam moves by about lr: the one given for this step ...
         assert moved > 0.005 or name.endswith("token_mixing.fc2.bias")  # ... but for a bias that a norm takes off
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_train_step_on_shares_of_classes(precision):
+    model, data = small_mixer(), toy()
+    torch.nn.init.normal_(model.head.weight)
+    x, y = next(batches(data.train_images, data.train_labels, 60, data.mean, data.std))
+    recipe = quick(label_smoothing=0.3, precision=precision)
+    shares = 0.75 * torch.eye(3)[y] + 0.25 * torch.eye(3)[y.roll(20)]
+    loss = -((0.7 * shares + 0.1) * model(x).log_softmax(1)).sum(1).mean().item()
+    whole = train_step(copy.deepcopy(model), x, y, make_optimizer(model, recipe), 0.01, recipe)
+    one_hot = train_step(copy.deepcopy(model), x, torch.eye(3)[y], make_optimizer(model, recipe), 0.01, recipe)
+    accuracy = 1e-6 if precision == "float32" else 0.02
+    assert train_step(model, x, shares, make_optimizer(model, recipe), 0.01, recipe) == pytest.approx(loss, accuracy)
+    assert one_hot == pytest.approx(whole, accuracy) != pytest.approx(loss, accuracy)
+
+
+def test_fit_trains_on_mixed_labels(monkeypatch):
+    seen = []
+    monkeypatch.setattr(training, "train_step", lambda *args: seen.append(args[2]) or train_step(*args))
+    fit(small_mixer(), toy(), quick(epochs=1, mixup=10.0))
+    assert all(y.shape == (18, 3) and ((y > 0.1) & (y < 0.9)).any() for y in seen)
 
 
 def test_small_gradients_are_not_scaled():
@@ -410,6 +465,155 @@ def test_resume_only_the_same_run(tmp_path):
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == files
     with pytest.raises(ValueError, match="resume=True needs out"):
         fit(small_mixer(), toy(), quick(), resume=True)
+
+
+# ---- the best epoch, and stopping there --------------------------------------------------------------------------
+
+
+def accuracies(monkeypatch, model, values):
+    """Let the epochs have these held-out accuracies; gives the weights after each epoch, in a list that grows."""
+    after, values = [], iter(values)
+    monkeypatch.setattr(training, "measure", lambda logits, labels: after.append(weights(model)) or {
+        "loss": 1.0, "accuracy": next(values)})
+    return after
+
+
+def test_best_epoch():
+    assert best_epoch(History()) == 0
+    rows = [{"epoch": i + 1, "val_accuracy": accuracy} for i, accuracy in enumerate([0.5, 0.7, 0.6, 0.7])]
+    assert [best_epoch(History(epochs=rows[:n])) for n in range(1, 5)] == [1, 2, 2, 2]
+
+
+def test_best_and_last_model_are_kept(monkeypatch, tmp_path):
+    model = small_mixer()
+    after = accuracies(monkeypatch, model, [0.5, 0.7, 0.7, 0.6])
+    fit(model, toy(), quick(epochs=4), out=tmp_path)
+    for name, epoch in (("model", 4), ("best", 2)):
+        saved, about = load_checkpoint(tmp_path / f"{name}.safetensors")
+        assert same(weights(saved), after[epoch - 1]) and about.epochs_done == epoch
+    fit(small_mixer(), toy(), quick(epochs=1, val_fraction=0), out=tmp_path / "whole")
+    assert not (tmp_path / "whole" / "best.safetensors").exists()
+
+
+def test_patience(monkeypatch, tmp_path, capsys):
+    model, values = small_mixer(**RANDOM_MODEL), [0.5, 0.7, 0.6, 0.7, 0.6, 0.9]
+    after, recipe = accuracies(monkeypatch, model, values), quick(epochs=6, patience=3, **RANDOM)
+    history = fit(model, toy(), recipe, out=tmp_path)
+    assert len(history.epochs) == 5 and not history.interrupted and same(weights(model), after[4])
+    assert "Stopped after 5 of 6 epochs: the held-out accuracy was highest after epoch 2." in capsys.readouterr().out
+    assert len(fit(small_mixer(**RANDOM_MODEL), toy(), recipe, out=tmp_path, resume=True).epochs) == 5
+
+    accuracies(monkeypatch, model, values)
+    assert len(fit(model, toy(), quick(epochs=6, patience=4)).epochs) == 6
+    accuracies(monkeypatch, model, values)
+    resumed = small_mixer(**RANDOM_MODEL)
+    assert fit(resumed, toy(), recipe, callbacks=[StopAt(resumed, 10)], out=tmp_path / "2").interrupted
+    accuracies(monkeypatch, model, values[2:])
+    assert len(fit(resumed, toy(), recipe, out=tmp_path / "2", resume=True).epochs) == 5
+    assert same(weights(resumed), after[4])
+    assert same(weights(load_checkpoint(tmp_path / "2" / "best.safetensors")[0]), after[1])
+
+
+# ---- what a run leaves besides -----------------------------------------------------------------------------------
+
+
+def test_history_as_a_table(tmp_path):
+    history = fit(small_mixer(), toy(), quick(), out=tmp_path)
+    with open(tmp_path / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [{name: float(value) for name, value in row.items()} for row in rows] == history.epochs
+
+
+def test_snapshot_moments():
+    moments = sorted(snapshot_moments(40_000, 20))
+    assert len(moments) == 20 and moments[0] <= 2 and moments[-1] == 40_000
+    steps = [b - a for a, b in itertools.pairwise(moments)]
+    assert steps == sorted(steps) and moments[10] < 1000
+    assert snapshot_moments(5, 20) == {1, 2, 3, 4, 5} and snapshot_moments(9, 0) == set()
+
+
+@pytest.mark.parametrize("n", [None, 2, 8])
+def test_snapshots(tmp_path, n):
+    """Also when the run is interrupted and resumed; those of the broken epoch are taken anew."""
+    model, recipe, expected = small_mixer(), quick(snapshots=4, **RANDOM), {}
+    expected[0] = token_mixing_weights(model)
+    fit(model, toy(), quick(**RANDOM),
+        callbacks=[lambda h: expected.setdefault(len(h.steps), token_mixing_weights(model))])
+    model = small_mixer()
+    fit(model, toy(), recipe, callbacks=[StopAt(model, n)] if n else [], out=tmp_path)
+    if n:
+        fit(small_mixer(seed=5), toy(), recipe, out=tmp_path, resume=True)
+    steps, snapshots = load_snapshots(tmp_path / "snapshots.safetensors")
+    assert steps == [0, 2, 3, 5, 9]
+    assert set(snapshots) == {f"blocks.{i}.token_mixing.fc{k}.weight" for i in (0, 1) for k in (1, 2)}
+    for name, tensor in snapshots.items():
+        assert tensor.dtype == torch.float32
+        assert torch.equal(tensor, torch.stack([expected[step][name].float() for step in steps]))
+    torch.testing.assert_close(snapshots["blocks.1.token_mixing.fc1.weight"][-1],
+                               model.blocks[1].token_mixing.fc1.weight.detach(), rtol=1e-3, atol=1e-4) if not n else 0
+
+
+def test_bad_snapshots(tmp_path):
+    fit(small_mixer(), toy(), quick(epochs=1, snapshots=2), out=tmp_path)
+    path = tmp_path / "snapshots.safetensors"
+    with pytest.raises(ValueError, match=r"model.safetensors holds no snapshots: expected a file written by save_snap"):
+        load_snapshots(tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=r"snapshots.safetensors holds no mixer_lib configuration"):
+        load_checkpoint(path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"snapshots.safetensors is not a whole safetensors file"):
+        load_snapshots(path)
+    with pytest.raises(FileNotFoundError, match=r"none.safetensors"):
+        load_snapshots(tmp_path / "none.safetensors")
+
+
+def test_memory_needed():
+    """Twice the batch needs twice as much on top; to count it changes nothing."""
+    data, model = toy(), small_mixer(num_blocks=1, hidden_dim=64, channels_mlp_dim=256, **RANDOM_MODEL)
+    state = torch.get_rng_state(), weights(model)
+    needed = [memory_needed(model, data, quick(batch_size=size, precision="float32")) for size in (1, 1001, 2001)]
+    an_image = (needed[1] - needed[0]) / 1000
+    assert needed[2] - needed[1] == pytest.approx(1000 * an_image, rel=0.01)
+    hidden = 4 * 256 * 4            # bytes of D_C hidden units for each of 4 patches, in float32; a step keeps them
+    assert 3 * hidden < an_image / 1.5 < 8 * hidden     # before and after the GELU and dropout, and narrower tables
+    assert needed[0] > 3 * 4 * sum(p.numel() for p in model.parameters()) + data.train_images.nbytes
+    assert torch.equal(torch.get_rng_state(), state[0]) and same(weights(model), state[1]) and model.training
+
+
+# ---- torch.compile -----------------------------------------------------------------------------------------------
+
+
+def test_compiled_run(monkeypatch, tmp_path):
+    """It trains to the same place as the plain one, resumes exactly, and its files do not tell the two apart."""
+    if not shutil.which(os.environ.get("CXX", "c++")):
+        pytest.skip("needs a C++ compiler")
+    small, data = dict(num_blocks=1, **RANDOM_MODEL), toy()
+    recipe = quick(epochs=2, batch_size=54, precision="float32", compile=True)
+    seen = []
+    monkeypatch.setattr(training, "train_step", lambda *args: seen.append(type(args[0])) or train_step(*args))
+    whole = small_mixer(**small)
+    expected = without_seconds(fit(whole, data, recipe))
+    assert {kind.__name__ for kind in seen} == {"OptimizedModule"}
+
+    torch.compiler.reset()      # as in a new process
+    model = small_mixer(**small)
+    assert fit(model, data, recipe, callbacks=[StopAt(model, 3)], out=tmp_path).interrupted
+    torch.compiler.reset()
+    resumed = small_mixer(seed=9, **small)
+    assert without_seconds(fit(resumed, data, recipe, out=tmp_path, resume=True)) == expected
+    saved, _ = load_checkpoint(tmp_path / "model.safetensors")
+    assert same(weights(resumed), weights(whole)) and same(weights(saved), weights(whole))
+
+
+def test_compile_without_a_compiler(monkeypatch, tmp_path):
+    def compile(*args, **named):
+        return lambda *args: (_ for _ in ()).throw(RuntimeError("No working C++ compiler found\nmore"))
+
+    monkeypatch.setattr(torch, "compile", compile)
+    with pytest.raises(ValueError, match=r"torch.compile does not work here \(No working C\+\+ compiler found\): "
+                                         r"install a C\+\+ compiler, such as g\+\+, or leave compile off$"):
+        fit(small_mixer(), toy(), quick(compile=True), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 # ---- predict, measure, evaluate --------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Train a model on the full data and bundle it with the package: `make model NAME=mnist`.
 
-Writes mixer_lib/weights/NAME.safetensors, in half precision, and NAME.md, its card. A run that was cut off goes on
-where it was when the command is given again.
+Writes mixer_lib/weights/NAME.safetensors, in half precision, and NAME.md, its card; for a recipe with --snapshots
+also NAME-snapshots.safetensors, the token-mixing weights along the training. A run that was cut off goes on where it
+was when the command is given again.
 """
 
 import argparse
@@ -58,6 +59,9 @@ def bundle(name, out, root):
     path = WEIGHTS / f"{name}.safetensors"
     save_checkpoint(path, model.half(), SimpleNamespace(**vars(about.dataset)), recipe=recipe,
                     test_accuracy=test, sample_test_accuracy=on_sample)
+    snapshots = out / "snapshots.safetensors"
+    if snapshots.exists():
+        write_atomically(WEIGHTS / f"{name}-snapshots.safetensors", snapshots.read_bytes())
     precision = about.recipe["precision"]
     if precision == "auto":
         precision = "bf16" if fast_bf16(torch.device("cpu")) else "float32"
