@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+import ledger as the_ledger
 from mixer_lib import patchify
 from mixer_lib.data import load_dataset
 from mixer_lib.plots import BLUE, GRAY, ORANGE, PINK
@@ -364,8 +365,37 @@ def sharing():
     return svg
 
 
+def ledger():
+    """The table of lesson 10: what it costs to write a part of the Mixer as convolutions, and whether it is equal."""
+    rows = the_ledger.rows()
+    equal = sum(row.claim != "not equal" for row in rows)
+    svg = Svg(1080, 150 + 28 * len(rows), "The Mixer in convolutions: which forms are equal, and what they cost")
+
+    def size(difference, claim):
+        """Only what is the same on every machine: no digits of rounding errors."""
+        return {"same bits": "exactly 0", "equal": "below 1e-12"}.get(claim, f"about {float(f'{difference:.1g}'):g}")
+
+    def line(y, words, **style):
+        anchors = zip((24, 190, 640, 770, 930, 1052), ["start"] * 2 + ["middle"] * 2 + ["end"] * 2)
+        for (x, anchor), word in zip(anchors, words, strict=True):
+            svg.text(x, y, word, anchor=anchor, **style)
+
+    line(48, ["part of the Mixer", "written as", "output", "gradient", "parameters", "MACs an image"], bold=True)
+    svg.text(705, 24, "largest difference", size=12, color=GRAY)
+    y = 80
+    for i, row in enumerate(rows):
+        if i in (0, equal):
+            svg.path([(24, y - 14), (1056, y - 14)], FAINT, 1)
+            svg.text(24, y + 4, "not equal" if i else "equal", anchor="start", size=13, color=GRAY, italic=True)
+            y += 30
+        line(y, [row.part, row.form, size(row.output, row.claim), size(row.gradient, row.claim),
+                 f"{row.parameters:,}", f"{row.macs:,}"])
+        y += 28
+    return svg
+
+
 PICTURES = {"architecture.svg": architecture, "patch_grid.svg": patch_grid,
-            "mixing.svg": mixing, "block.svg": block, "sharing.svg": sharing}
+            "mixing.svg": mixing, "block.svg": block, "sharing.svg": sharing, "ledger.svg": ledger}
 
 
 def main():

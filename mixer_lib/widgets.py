@@ -1,13 +1,21 @@
 """Controls around the pictures of plots.py. No logic of their own: each picture is a pure function of the values."""
 
 import html
+import itertools
 import time
+from pathlib import Path
 
+import anywidget
 import ipywidgets
+import numpy as np
+import traitlets
 from IPython.display import display
+from PIL import Image
 
 from . import plots
 from .configs import cost_by_part
+from .drawing import as_mnist
+from .training import predict
 
 
 def live_picture(draw, controls, width):
@@ -99,6 +107,18 @@ def token_explorer(tokens, norm, mlp):
                         {"token": token, "times": times, "plus": plus}, width=900)
 
 
+def kernel_explorer(image, blocks):
+    """Choose a block and a hidden unit of its token mixing; see its weights as a matrix row and as a kernel.
+
+    image: [C_in, H, W], square. blocks: for each block fc1's weight [D_S, S], its bias [D_S], and the table [S, C]
+    that it reads."""
+    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
+    block = ipywidgets.IntSlider(max=len(blocks) - 1, description="block", style=style, layout=layout)
+    unit = ipywidgets.IntSlider(max=len(blocks[0][0]) - 1, description="hidden unit", style=style, layout=layout)
+    return live_picture(lambda block, unit: plots.kernel_explorer(image, *blocks[block], unit),
+                        {"block": block, "unit": unit}, width=920)
+
+
 def influence_explorer(image, strengths, patch_size):
     """Choose a patch and a depth; see which tokens move there when that patch does.
 
@@ -138,6 +158,38 @@ def prediction_browser(images, labels, probabilities, classes):
     index = ipywidgets.IntSlider(max=len(images) - 1, description="image", layout={"width": "520px"})
     return live_picture(lambda i: plots.prediction(images[i], probabilities[i], classes, int(labels[i])),
                         {"i": index}, width=600)
+
+
+class DigitPad(anywidget.AnyWidget):
+    """A square canvas to draw on, white on black, with a button that clears it. value: its picture, SIDE x SIDE bytes,
+    row by row; what is drawn arrives here about 20 times a second, and what is written here stands on the canvas."""
+
+    SIDE = 112
+    _esm = Path(__file__).parent / "digit_pad.js"
+    value = traitlets.CBytes(bytes(SIDE * SIDE)).tag(sync=True)
+
+
+def digit_pad(model, dataset):
+    """Draw a digit, and watch the model read it: what it is given, and the probability of each class.
+
+    model: reads gray images of 28 x 28 pixels. dataset: with its mean, std and classes. A button puts one of its test
+    images after the other on the pad, for those who cannot draw."""
+    pad, side = DigitPad(), DigitPad.SIDE
+    example = ipywidgets.Button(description="put a test digit on it", layout={"width": "282px", "margin": "4px 0"})
+    examples = itertools.cycle(dataset.test_images[i * 643 % len(dataset.test_images)] for i in range(100))
+
+    def put(button):
+        pad.value = Image.fromarray(next(examples)[0].numpy()).resize((side, side), Image.Resampling.BICUBIC).tobytes()
+
+    def draw(pixels):
+        image = as_mnist(np.frombuffer(pixels, np.uint8).reshape(side, side))                   # [1, 28, 28]
+        probabilities = predict(model, image[None], dataset)[0].softmax(dim=0)                  # [K]
+        return plots.prediction(image, probabilities, dataset.classes)
+
+    example.on_click(put)
+    pad, picture, problem = live_picture(draw, {"pixels": pad}, width=600).children
+    answer = ipywidgets.VBox([picture, problem], layout={"flex": "1 1 400px"})       # below the pad where it is narrow
+    return ipywidgets.Box([ipywidgets.VBox([pad, example]), answer], layout={"flex_flow": "row wrap"})
 
 
 class LiveTraining:

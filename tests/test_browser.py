@@ -1,9 +1,15 @@
 """The lessons as a learner meets them: in JupyterLab, in a real browser, every cell run, every widget moved."""
 
 import base64
+import io
+import math
+
+import numpy as np
+from PIL import Image, ImageColor
 
 from mixer_lib import plots
 from mixer_lib.data import load_dataset
+from mixer_lib.plots.card import SHARP
 
 
 def test_lesson_00(open_notebook):
@@ -112,8 +118,54 @@ def test_lesson_07(open_notebook):
         document.querySelectorAll("img.widget-image").forEach(img => window.seen.add(img.src)), 50) }""")
     lesson.run_all()
     assert lesson.page.evaluate("window.seen.size") > 14                # the live view was drawn anew each epoch
-    digits = lesson.widget_cells()[-1]
+    digits, pad = lesson.widget_cells()[-2:]
     before = lesson.image(digits)
     assert lesson.move_slider(digits) == "1"
     lesson.changed_image(digits, before)
+
+    canvas, mouse = pad.locator("canvas"), lesson.page.mouse
+    canvas.scroll_into_view_if_needed()
+    picture, corner = lesson.image(pad), canvas.bounding_box()
+    for digit, line in ((1, [(140, 50), (140, 240)]),
+                        (0, [(140 + 65 * math.sin(a), 140 - 90 * math.cos(a)) for a in np.linspace(0, 6.3, 30)])):
+        points = [(corner["x"] + x, corner["y"] + y) for x, y in line]
+        mouse.move(*points[0])
+        mouse.down()
+        for point in points[1:]:
+            mouse.move(*point, steps=3)
+        mouse.up()
+        lesson.page.wait_for_timeout(500)                               # the last of the line is on its way
+        picture = lesson.changed_image(pad, picture)
+        assert favorite(picture) == digit
+        clear = pad.get_by_role("button", name="clear")
+        clear.focus()
+        lesson.page.keyboard.press("Enter")
+        picture = lesson.changed_image(pad, picture)
+        ink = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v, i) => i % 4 < 3 && v)"
+        assert not canvas.evaluate(ink)
+    pad.get_by_role("button", name="put a test digit on it").focus()
+    lesson.page.keyboard.press("Enter")
+    picture = lesson.changed_image(pad, picture)
+    assert favorite(picture) == 0                                       # the first test digit is a 0
     lesson.check()
+
+
+def test_lesson_10(open_notebook):
+    lesson = open_notebook("10_convolutions.ipynb")
+    lesson.run_all()
+    explorer, = lesson.widget_cells()
+    picture = lesson.image(explorer)
+    assert lesson.move_slider(explorer, 0) == "1"
+    picture = lesson.changed_image(explorer, picture)
+    for unit in range(1, 19):
+        assert lesson.move_slider(explorer, 1) == str(unit)
+        picture = lesson.changed_image(explorer, picture)
+    still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Left, the matrix W1']").get_attribute("src")
+    assert base64.b64decode(still.partition(",")[2]) == picture                 # block 1, unit 18
+    lesson.check()
+
+
+def favorite(picture):
+    """The class whose bar is blue in a picture of plots.prediction."""
+    blue = (np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")) == ImageColor.getrgb(plots.BLUE)).all(-1)
+    return (np.flatnonzero(blue.any(1)).mean() / SHARP - 40) // 20

@@ -50,14 +50,15 @@ def test_show_gives_an_image_with_alternative_text(capsys, monkeypatch):
     lambda: plots.image_row(torch.stack([COLOR, COLOR]), ["a", "b"], columns=2),
     lambda: plots.patch_grid(COLOR, 4),
     lambda: plots.lines({"x": ([1, 2], {"a": [3, 4], "b": [5, 6]})}, ylabel="y", log=True),
+    lambda: plots.losses({"a": [2.0] * 30, "b": [9.0, 1.0]}),
     lambda: plots.training_curves(history()),
     lambda: plots.training_curves(History(steps=[{"step": 0, "loss": 2.3, "lr": 0.1}])),
     lambda: plots.confusion(np.eye(3, dtype=int), ["a", "b", "c"]),
     lambda: plots.tables({"a": np.eye(3), "b": torch.ones(2, 40)}),
     lambda: plots.by_depth({"a": [[1, 2]]}, "y"),
     lambda: plots.functions({"a": ([0, 1], {"b": [2, 3], "c": [4, 5]})}, xlabel="x", ylabel="y"),
-], ids=["image_row", "patch_grid", "lines", "training_curves", "first step", "confusion", "tables", "by_depth",
-        "functions"])
+], ids=["image_row", "patch_grid", "lines", "losses", "training_curves", "first step", "confusion", "tables",
+        "by_depth", "functions"])
 def test_figures_draw_and_name_their_axes(draw):
     figure = draw()
     assert decode(plots.to_png(figure)).std() > 1                       # something is on it
@@ -95,6 +96,22 @@ def test_cost_split_bars_are_the_shares():
     assert orange == pytest.approx(0.7 * 480 * SHARP, abs=2 * 40)       # less the letters on it
 
 
+def test_losses_are_means_of_the_last_ten():
+    axis, = plots.losses({"up": list(range(20)), "flat": [1.0] * 3}, top=5).axes
+    up, flat = axis.lines
+    assert up.get_xdata()[[0, -1]].tolist() == [1, 20] and flat.get_ydata().tolist() == [1, 1, 1]
+    assert up.get_ydata()[[0, 1, 19]].tolist() == [0, 0.5, 14.5]
+    assert axis.get_ylim() == (0, 5) and [text.get_text() for text in axis.get_legend().texts] == ["up", "flat"]
+
+
+@pytest.mark.parametrize("log, scales", [(False, ("linear", "linear")), ("x", ("log", "linear")),
+                                         (True, ("log", "log"))])
+def test_lines_have_the_scales_asked_for(log, scales):
+    axis, = plots.lines({"rate": ([0.001, 1.0], {"a": [3, 4]})}, ylabel="y", log=log).axes
+    assert (axis.get_xscale(), axis.get_yscale()) == scales
+    assert not log or [label.get_text() for label in axis.get_xticklabels()] == ["0.001", "1"]
+
+
 def test_confusion_writes_the_counts():
     figure = plots.confusion([[5, 1], [0, 7]], ["a", "b"])
     assert {(t.get_position(), t.get_text()) for t in figure.axes[0].texts} == {((0, 0), "5"), ((1, 0), "1"),
@@ -120,6 +137,9 @@ def test_prediction_tells_truth_from_favorite():
                for k, color in enumerate((plots.GREEN, plots.ORANGE, plots.GRAY))]
     assert lengths == [0.2 * 200 * SHARP, 0.7 * 200 * SHARP, 0.1 * 200 * SHARP]
     assert plots.prediction(COLOR, [0.2, 0.7, 0.1], ["cat", "dog", "ox"], truth=1) != picture
+    unknown = plots.prediction(COLOR, [0.2, 0.7, 0.1], ["cat", "dog", "ox"])
+    assert not colored(unknown, plots.GREEN).any() and not colored(unknown, plots.ORANGE).any()
+    assert colored(unknown, plots.BLUE)[(48 + 20) * SHARP].sum() == 0.7 * 200 * SHARP
 
 
 @pytest.mark.parametrize("patch, number", [(0, 0), (3, 47), (1, 20)])
@@ -229,6 +249,30 @@ def test_token_unit_explorer_multiplies_place_by_place_and_adds_up(channel, unit
             assert len(columns) == 0
 
 
+@pytest.mark.parametrize("unit", [0, 2])
+def test_kernel_explorer_shows_a_row_as_a_kernel(unit):
+    """The row's strip, the kernel and the kernel over a white image have the colors of the weights; and the answers by
+    matrix and by convolution those of the answers."""
+    torch.manual_seed(unit)
+    weight, bias, tokens = torch.randn(3, 16), torch.tensor([5.0, 0.0, -5.0]), torch.randn(16, 5)
+    picture = plots.kernel_explorer(torch.full((1, 8, 8), 255, dtype=torch.uint8), weight, bias, tokens, unit)
+    pixels = np.asarray(picture).astype(int)
+
+    def sign(x, y):
+        red, _, blue = pixels[round(SHARP * y), round(SHARP * x)]
+        return np.sign(red - blue)
+
+    for s, value in enumerate(weight[unit].tolist()):
+        u, v = divmod(s, 4)
+        places = [(200 + 710 / 16 * (s + 0.1), 50), (203 + 47 * v, 112 + 47 * u), (725 + 47 * v, 112 + 47 * u)]
+        assert [sign(*place) for place in places] == [np.sign(value)] * 3
+        assert (pixels[SHARP * (112 + 47 * u), SHARP * (465 + 47 * v)] == 255).all()            # the image, left alone
+    for c, value in enumerate((weight[unit] @ tokens + bias[unit]).tolist()):
+        assert abs(value) < 0.2 or [sign(240 + 134 * (c + 0.5), y) for y in (351, 383)] == [np.sign(value)] * 2
+    framed = np.nonzero(colored(picture, plots.ORANGE)[:, 20 * SHARP])[0] / SHARP
+    assert (framed.min() + framed.max()) / 2 == pytest.approx(34 + 262 / 3 * (unit + 0.5), abs=1)
+
+
 STRENGTHS = np.stack([np.eye(4), np.eye(4) + [[0, 0, 1e-9, 0.5]] * 4, np.arange(16.0).reshape(4, 4) + 1])   # [3, S, S]
 
 
@@ -313,6 +357,16 @@ def test_token_unit_explorer_widget_shows_what_its_sliders_say():
         channel.value, unit.value = c, u
         assert picture.value == plots.to_png(plots.token_unit_explorer(COLOR, COLUMNS, UNITS, c, u))
         assert not problem.value
+
+
+def test_kernel_explorer_widget_shows_what_its_sliders_say():
+    torch.manual_seed(0)
+    blocks = [(torch.randn(3, 16), torch.randn(3), torch.randn(16, 5)) for _ in range(2)]
+    block, unit, picture, problem = widgets.kernel_explorer(COLOR, blocks).children
+    assert (block.max, unit.max) == (1, 2)
+    for b, u in ((0, 2), (1, 2), (1, 0)):
+        block.value, unit.value = b, u
+        assert picture.value == plots.to_png(plots.kernel_explorer(COLOR, *blocks[b], u)) and not problem.value
 
 
 def test_influence_explorer_widget_shows_what_its_sliders_say():

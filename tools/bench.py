@@ -11,19 +11,23 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import deque
 
+import mlp_mixer_pytorch
 import timm.models.mlp_mixer
 import torch
 import torchvision.transforms.v2 as transforms
 from PIL import Image
 
 from mixer_lib import create_model, plots
-from mixer_lib.configs import MODELS, cost_by_part
-from mixer_lib.data import Dataset, batches, load_dataset
+from mixer_lib.configs import MODELS, cost_by_part, count_macs
+from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
+from mixer_lib.data import batches, load_dataset
+from mixer_lib.drawing import as_mnist
 from mixer_lib.model import ChannelMixing
-from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, train_step
+from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, predict, train_step
 
-ROUNDS = 15
+ROUNDS = 9
 BATCH = 128
 
 
@@ -33,10 +37,10 @@ def seconds(function):
     return time.perf_counter() - start
 
 
-def compare(name, target, images, ours, peer):
+def compare(name, target, images, ours, peer, rounds=ROUNDS):
     """Time `ours` and `peer` in turns, `images` images each; print images/s and how often faster ours is."""
     ours(), peer()      # warm-up
-    times = [(seconds(ours), seconds(peer)) for _ in range(ROUNDS)]
+    times = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
     ratios = sorted(b / a for a, b in times)
     speeds = [images / statistics.median(column) for column in zip(*times, strict=True)]
     print(f"{name:<44}{speeds[0]:>10,.0f}{speeds[1]:>10,.0f}{statistics.median(ratios):>8.2f}"
@@ -61,55 +65,84 @@ class Pictures(torch.utils.data.Dataset):
         return self.transform(self.images[i]), self.labels[i]
 
 
+def loader(data):
+    return torch.utils.data.DataLoader(Pictures(data), BATCH, shuffle=True, num_workers=2, persistent_workers=True)
+
+
 def input_pipeline(data):
-    loader = torch.utils.data.DataLoader(Pictures(data), BATCH, shuffle=True, num_workers=2, persistent_workers=True)
+    peer = loader(data)
 
     def ours():
-        for _ in batches(data.train_images, data.train_labels, BATCH, data.mean, data.std, shuffle=True,
-                         crop_padding=4, flip=True):
-            pass
+        return batches(data.train_images, data.train_labels, BATCH, data.mean, data.std, shuffle=True,
+                       crop_padding=4, flip=True)
 
-    def peer():
-        for _ in loader:
-            pass
+    compare("input pipeline: DataLoader, 2 workers", ">= 5", len(data.train_images),
+            lambda: deque(ours(), maxlen=0), lambda: deque(peer, maxlen=0))
 
-    compare("input pipeline: DataLoader, 2 workers", ">= 5", len(data.train_images), ours, peer)
+
+def timm_mixer():
+    return timm.models.mlp_mixer.MlpMixer(num_classes=10, img_size=32, patch_size=4, num_blocks=8, embed_dim=128,
+                                          mlp_ratio=(0.5, 4.0))
+
+
+def lucidrains_mixer():
+    return mlp_mixer_pytorch.MLPMixer(num_classes=10, image_size=32, channels=3, patch_size=4, depth=8, dim=128,
+                                      expansion_factor=0.5, expansion_factor_token=4)     # tokens' and channels'
+
+
+def steps(model, precision):
+    """A function that trains `model` on a batch."""
+    recipe = Recipe(precision=precision)
+    optimizer = make_optimizer(model, recipe)
+    some = torch.randn(BATCH, 3, 32, 32), torch.arange(BATCH) % 10
+    return lambda x=some[0], y=some[1]: train_step(model, x, y, optimizer, 1e-3, recipe)
+
+
+def as_one_matmul(precision):
+    """The multiplications of a train step as one large matrix product: what they take at the machine's full speed."""
+    products = 3 * BATCH * count_macs(MODELS["cifar10"])        # forward, and backward to the input and the weights
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = torch.randn(products // 2048**2, 2048, dtype=dtype), torch.randn(2048, 2048, dtype=dtype)
+    return lambda: a @ b
 
 
 def training(data):
-    def timm_mixer():
-        return timm.models.mlp_mixer.MlpMixer(num_classes=10, img_size=32, patch_size=4, num_blocks=8, embed_dim=128,
-                                              mlp_ratio=(0.5, 4.0))
-
-    def step(model, precision):
-        recipe = Recipe(precision=precision)
-        optimizer = make_optimizer(model, recipe)
-        x, y = torch.randn(BATCH, 3, 32, 32), torch.arange(BATCH) % 10
-        return lambda: train_step(model, x, y, optimizer, 1e-3, recipe)
-
     # bf16 without matrix units for it is emulated and takes minutes: there is nothing to compare then.
-    for precision in ("float32", "bf16") if fast_bf16(torch.device("cpu")) else ("float32",):
-        compare(f"train step, {precision}: timm", ">= 1.0", BATCH,
-                step(create_model("cifar10"), precision), step(timm_mixer(), precision))
+    best = "bf16" if fast_bf16(torch.device("cpu")) else "float32"
+    for precision in dict.fromkeys(("float32", best)):
+        ours = steps(create_model("cifar10"), precision)
+        for name, peer in (("timm", timm_mixer), ("mlp-mixer-pytorch", lucidrains_mixer)):
+            compare(f"train step, {precision}: {name}", ">= 1.0", BATCH, ours, steps(peer(), precision))
+        compare(f"train step, {precision}: its matmuls at peak", "<= 1.0", BATCH, ours, as_one_matmul(precision))
+    compiled = steps(torch.compile(create_model("cifar10"), dynamic=False), best)
+    compare(f"compiled step, {best}: timm, float32", ">= 2.0 in bf16", BATCH, compiled, steps(timm_mixer(), "float32"))
 
-    few = Dataset(**vars(data) | {"train_images": data.train_images[::10], "train_labels": data.train_labels[::10]})
     recipe = Recipe(epochs=1, crop_padding=4, flip=True, val_fraction=0)
-    model, peer = create_model("cifar10"), step(timm_mixer(), "float32")
+    model, peer, pictures = create_model("cifar10"), steps(timm_mixer(), "float32"), loader(data)
 
     def ours():
         with contextlib.redirect_stderr(open(os.devnull, "w")):    # no progress bar
-            fit(model, few, recipe)
+            fit(model, data, recipe)
 
-    used = "bf16" if fast_bf16(torch.device("cpu")) else "float32"
-    steps = -(-len(few.train_images) // BATCH)
-    compare(f"fit as it comes ({used}): timm, float32", ">= 2.0 in bf16", len(few.train_images), ours,
-            lambda: [peer() for _ in range(steps)])
+    compare(f"an epoch as it comes ({best}): timm, float32", ">= 2.0 in bf16", len(data.train_images), ours,
+            lambda: [peer(x, y) for x, y in pictures], rounds=2)
+
+
+def convolutions():
+    """The same model written as convolutions (lesson 10): equal in its results, not in its speed."""
+    model, images = create_model("cifar10"), torch.randn(BATCH, 3, 32, 32)
+    for form in FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing:
+        conv = to_conv(model, form)
+        compare(f"forward, backward: {form.__name__}", "", BATCH, lambda: model(images).sum().backward(),
+                lambda conv=conv: conv(images).sum().backward(), rounds=3)
 
 
 def pictures(data):
     """Milliseconds to draw what a widget shows, median and 95th percentile."""
     probabilities = [0.1] * 10
     columns = {name: torch.randn(16) for name in "abcd"}
+    mnist, digits = load_dataset("mnist"), create_model("mnist")
+    drawing = mnist.test_images[0, 0].repeat_interleave(4, 0).repeat_interleave(4, 1)
     gray, detectors = data.train_images[0].float().mean(0) / 255, {name: torch.randn(8, 8) for name in "abcd"}
     for name, draw in {
         "patch explorer": lambda: plots.patch_explorer(data.train_images[0], 4, 5, 6),
@@ -117,8 +150,12 @@ def pictures(data):
         "token explorer": lambda: plots.token_explorer(torch.randn(3), torch.nn.LayerNorm(3), ChannelMixing(3, 4)),
         "token unit explorer": lambda: plots.token_unit_explorer(data.train_images[0], columns, columns, "a", "b"),
         "influence explorer": lambda: plots.influence_explorer(data.train_images[0], torch.rand(9, 16, 16), 8, 5, 1),
+        "kernel explorer": lambda: plots.kernel_explorer(data.train_images[0], torch.randn(32, 16), torch.randn(32),
+                                                         torch.randn(16, 64), 3),
         "cost explorer": lambda: plots.cost_split(cost_by_part(MODELS["B/16"])),
         "prediction browser": lambda: plots.prediction(data.train_images[0], probabilities, data.classes, truth=0),
+        "digit pad": lambda: plots.prediction(as_mnist(drawing), predict(digits, as_mnist(drawing)[None], mnist)[0],
+                                              mnist.classes),
     }.items():
         times = sorted(1000 * seconds(lambda draw=draw: plots.to_png(draw())) for _ in range(40))
         print(f"{name:<44}{times[20]:>10.1f}{times[38]:>10.1f}   <= 50", flush=True)
@@ -138,6 +175,7 @@ def main():
     print(f"\n{'ours against a peer':<44}{'ours/s':>10}{'peer/s':>10}{'ratio':>8}   range        target")
     input_pipeline(data)
     training(data)
+    convolutions()
     print(f"\n{'picture of a widget':<44}{'median ms':>10}{'95% ms':>10}   target")
     pictures(data)
     print()

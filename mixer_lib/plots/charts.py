@@ -9,15 +9,15 @@ from .card import Card
 
 
 def lines(panels, ylabel, log=False):
-    """Figure of line charts side by side. panels: {x label: (x values, {name: y values})}; log: both axes."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.3 * len(panels), 2.8), squeeze=False, sharey=True,
+    """Figure of line charts side by side. panels: {x label: (x values, {name: y values})}; log: both axes, or "x"."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(max(3.3 * len(panels), 5), 2.8), squeeze=False, sharey=True,
                                 layout="constrained")
     for axis, (xlabel, (x, curves)) in zip(axes[0], panels.items(), strict=True):
         for (name, y), color, marker in zip(curves.items(), (BLUE, ORANGE, GREEN, PINK), "os^D", strict=False):
             axis.plot(x, y, color=color, marker=marker, markersize=4, label=name)
         if log:
-            axis.set(xscale="log", yscale="log")
-            axis.set_xticks(x, [str(v) for v in x])
+            axis.set(xscale="log", yscale="linear" if log == "x" else "log")
+            axis.set_xticks(x, [f"{v:g}" for v in x])
             axis.minorticks_off()
         axis.set_xlabel(xlabel)
         axis.grid(color="#DDDDDD")
@@ -74,6 +74,23 @@ def training_curves(history):
     return figure
 
 
+def losses(runs, top=3.0):
+    """Figure of the training losses of several runs, {name: the loss of each step}, each a mean of its last 10 steps.
+
+    top: of the chart, in nats; a run that goes higher leaves it."""
+    figure = Figure(figsize=(6.4, 3), layout="constrained")
+    axis = figure.subplots()
+    styles = zip((BLUE, ORANGE, GREEN, PINK, GRAY), ((), (6, 2), (3, 1, 1, 1), (1, 1), (3, 2)))
+    for (name, loss), (color, dashes) in zip(runs.items(), styles, strict=False):
+        smooth = [np.mean(loss[max(end - 10, 0):end]) for end in range(1, len(loss) + 1)]
+        axis.plot(range(1, len(loss) + 1), smooth, color=color, dashes=dashes, label=name)
+    axis.set(xlabel="step", ylabel="training loss (nats)", ylim=(0, top))
+    axis.grid(color="#DDDDDD")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
 def confusion(matrix, classes):
     """Figure of a confusion matrix [K, K] of counts: a row a true class, a column a predicted one. The diagonal, the
     hits, is left pale so that the mistakes stand out."""
@@ -90,17 +107,18 @@ def confusion(matrix, classes):
     return figure
 
 
-def prediction(image, probabilities, classes, truth):
+def prediction(image, probabilities, classes, truth=None):
     """Picture of one image [C, H, W] and a bar for each class's probability [K]: the true class green, a wrong
-    favorite orange."""
+    favorite orange; where no truth is known, the favorite blue."""
     card, left, width = Card(600, 50 + 20 * len(classes)), 340, 200
     best = int(np.argmax(np.asarray(probabilities)))
-    card.text(10, 10, f"read as {classes[best]}, is {classes[truth]}", size=16)
+    known, favorite = ("", BLUE) if truth is None else (f", is {classes[truth]}", ORANGE)
+    card.text(10, 10, f"read as {classes[best]}{known}", size=16)
     card.pixels(as_pixels(image), 10, 40, 190, 190)
     card.text(left + width + 50, 10, "probability", anchor="ra")
     for k, name in enumerate(classes):
         y, share = 40 + 20 * k, float(probabilities[k])
-        color = GREEN if k == truth else ORANGE if k == best else GRAY
+        color = GREEN if k == truth else favorite if k == best else GRAY
         card.text(left - 10, y + 8, name, anchor="rm")
         card.box(left, y, max(share * width, 1), 16, fill=color)
         card.text(left + width + 50, y + 8, f"{share:.1%}", anchor="rm")

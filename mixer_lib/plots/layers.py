@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.colors import LinearSegmentedColormap
+from PIL import Image
 
 from ..model import patchify
 from .base import BLUE, GRAY, GREEN, ORANGE, as_pixels
@@ -179,6 +180,53 @@ def token_unit_explorer(image, channels, units, channel, unit):
     card.box(middle + min(length, 0), 248, abs(length), 24, fill=ORANGE if total > 0 else BLUE)
     card.line(middle, 240, middle, 280, "black")
     card.text(middle, 284, "0", anchor="ma")
+    return card.image
+
+
+def kernel_explorer(image, weight, bias, tokens, unit):
+    """Picture of a hidden unit of token mixing as a row of a matrix and as a kernel, and what both answer.
+
+    image: [C_in, H, W], square. weight: fc1's, [D_S, S]. bias: [D_S]. tokens: the table that it reads, [S, C].
+    unit: the row of `weight` to show. The kernel is as large as the grid, so it has a single position."""
+    (D_S, S), C, side = weight.shape, tokens.shape[1], round(weight.shape[1] ** 0.5)
+    row = weight[unit]                                                              # [S]
+    kernel = row.reshape(1, 1, side, side)
+    by_row = row @ tokens + bias[unit]                                              # [S] @ [S, C] -> [C]
+    maps = tokens.T.reshape(C, 1, side, side)                                       # the channels, folded
+    by_kernel = torch.nn.functional.conv2d(maps, kernel, bias[unit:unit + 1]).flatten()         # [C, 1, 1, 1] -> [C]
+    colors = signed_pixels(np.asarray(kernel[0, 0]), 1.5 * float(row.abs().max()) or 1.0)
+    card = Card(920, 428)
+
+    card.text(10, 10, f"W1, [D_S, S] = [{D_S}, {S}]")
+    card.pixels(signed_pixels(np.asarray(weight), 1.5 * float(weight.abs().max())), 10, 34, 160, 262)
+    card.box(10, 34 + 262 / D_S * unit, 160, 262 / D_S, outline=ORANGE)
+    card.text(200, 10, f"row {unit} of the matrix: a weight for each place s")
+    card.pixels(colors.reshape(1, S, 3), 200, 34, 710, 26)
+    card.box(200, 34, 710, 26, outline="#BBBBBB", stroke=1)
+    for x, title, pixels in (
+            (200, "the same row as a kernel", colors), (461, "an image", as_pixels(image)),
+            (722, "the kernel laid over it", None)):
+        if pixels is None:
+            over = np.asarray(Image.fromarray(colors).resize(image.shape[-2:], Image.Resampling.NEAREST))
+            pixels = (0.7 * over + 0.3 * as_pixels(image)).astype(np.uint8)
+        card.text(x, 84, title)
+        card.pixels(pixels, x, 108, 188, 188)
+        for i in range(side + 1):
+            card.line(x + 188 / side * i, 108, x + 188 / side * i, 296, "#BBBBBB")
+            card.line(x, 108 + 188 / side * i, x + 188, 108 + 188 / side * i, "#BBBBBB")
+    for s, value in enumerate(row.tolist() if S <= 16 else ()):
+        number, (i, j) = f"{round(value, 2) + 0.0:.2f}", divmod(s, side)
+        card.text(200 + 710 / S * (s + 0.5), 47, number, size=12, anchor="mm")
+        card.text(200 + 188 / side * (j + 0.5), 108 + 188 / side * (i + 0.5), number, size=12, anchor="mm")
+
+    top = 1.5 * float(by_row.abs().max()) or 1.0
+    card.text(10, 316, f"what the unit answers to each of the {C} channels, before the GELU")
+    for y, name, answers in ((340, "matrix row x column, added up", by_row), (372, "convolution", by_kernel)):
+        card.text(230, y + 11, name, anchor="rm", size=13)
+        card.pixels(signed_pixels(np.asarray(answers)[None], top), 240, y, 670, 22)
+        card.box(240, y, 670, 22, outline="#BBBBBB", stroke=1)
+    card.text(240, 404, f"largest difference {float((by_row - by_kernel).abs().max()):.0e}, "
+                        f"largest answer {float(by_row.abs().max()):.2f}")
     return card.image
 
 

@@ -37,7 +37,7 @@ try:
 except ImportError as missing:
     print(f"✗ {missing}.\nThis notebook runs with {sys.executable}, which lacks it.",
           "In a terminal, in the folder of the course, run: make lab",
-          "Or by hand: pip install -r requirements.txt, then: pip install --no-deps -e .",
+          "By hand: pip install -r requirements.txt; pip install --no-deps -e .",
           "If you did: choose the right kernel (menu Kernel, Change Kernel).", sep="\n")
 
 # %% [markdown]
@@ -96,7 +96,7 @@ widgets.prediction_browser(mnist.test_images[shown], mnist.test_labels[shown],
 
 # %%
 plots.show(
-    plots.prediction(mnist.test_images[804], probabilities[804], mnist.classes, truth=4),
+    plots.prediction(mnist.test_images[804], probabilities[804], mnist.classes, 4),
     alt="A slanted handwritten 4 with a long left stroke, beside ten bars, a "
         "probability for each digit. The bar of 6, orange, is the longest with 63 "
         "percent; that of 4, green, the true one, has 24. Title: read as 6, is 4.")
@@ -183,10 +183,11 @@ print(f"{count:,}")
 # | [4 · Token mixing](04_token_mixing.ipynb) | let the patches talk | 75 |
 # | [5 · The Mixer block](05_mixer_layer.ipynb) | put both together, and stack them | 70 |
 # | [6 · The classifier](06_classifier.ipynb) | finish the network, count it, write it from memory | 105 |
-# | [7 · Train on MNIST](07_train_mnist.ipynb) | train it | 55 |
+# | [7 · Train on MNIST](07_train_mnist.ipynb) | train it | 70 |
+# | [10 · Convolutions](10_convolutions.ipynb) | write the same network as convolutions, and ask what is shared | 70 |
 #
 # The minutes count the exercises. The lessons build on each other; take them in this order. More are being written: 8
-# trains on photographs, 9 opens the learned weights, 10 writes the network as convolutions, 11 scrambles the images.
+# trains on photographs, 9 opens the learned weights, 11 scrambles the images.
 #
 # ## The letters
 #

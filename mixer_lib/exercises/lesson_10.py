@@ -1,0 +1,149 @@
+"""Lesson 10, convolutions."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..model import patchify
+from .checking import Wrong, ask, call, compare, exercise, name_of, need
+
+
+def convolution(answer, linear, *arguments, channels, kernel, stride):
+    """The `nn.Conv2d` that `answer` makes of a linear layer, its sizes checked."""
+    weights = [p.clone() for p in linear.parameters()]
+    conv, where = ask(answer, linear, *arguments), call(answer, linear, *arguments)
+    need(all(torch.equal(p, q) for p, q in zip(weights, linear.parameters())),
+         "the linear layer that you are given is changed, and the caller may still need it.")
+    need(isinstance(conv, nn.Conv2d), f"{where} gives a {type(conv).__name__}, expected the nn.Conv2d itself.")
+    need(conv.groups == 1, f"the convolution has groups={conv.groups}; no groups are needed here.")
+    got = conv.in_channels, conv.out_channels
+    swapped = " They are the other way round." if got == channels[::-1] else ""
+    need(got == channels, f"{where} goes from {got[0]} to {got[1]} channels, expected from {channels[0]} to "
+                          f"{channels[1]}.{swapped}")
+    swapped = " First the rows, then the columns." if conv.kernel_size == kernel[::-1] else ""
+    need(conv.kernel_size == kernel, f"{where} has a window of {conv.kernel_size}, expected {kernel}.{swapped}")
+    need(conv.stride == (stride, stride), f"the stride is {conv.stride}, expected {stride}: how far is it from one "
+                                          f"stop of the window to the next?")
+    need(conv.padding in ((0, 0), "valid"), f"there is padding, {conv.padding}, but the window fits without.")
+    return conv
+
+
+def same_weights(conv, linear, expected, wrong):
+    """The convolution's weights are `expected` and its bias is the linear layer's."""
+    compare(conv.weight.detach(), expected, {message: kernels for message, kernels in wrong.items()
+                                             if kernels.shape == expected.shape and not torch.equal(kernels, expected)},
+            "That is in the weights: they are the linear layer's, in another shape.")
+    need(conv.bias is not None, "the weights are right, but the bias is missing.")
+    compare(conv.bias.detach(), linear.bias.detach(), {"the weights are right, but the bias is 0; copy it, too.":
+                                                       torch.zeros_like(conv.bias)},
+            "That is in the bias: copy it, too.")
+
+
+@exercise("10.1", "the patch embedding is a convolution, and you can prove it.")
+def check_stem_as_conv(stem_as_conv):
+    """stem_as_conv(linear, in_channels, P): an nn.Linear(in_channels * P * P, C) -> nn.Conv2d."""
+    for C_in, P, C in ((3, 4, 5), (3, 3, 3), (1, 2, 6)):
+        torch.manual_seed(P)
+        linear = nn.Linear(C_in * P * P, C)
+        conv = convolution(stem_as_conv, linear, C_in, P, channels=(C_in, C), kernel=(P, P), stride=P)
+        weight = linear.weight.detach()                                     # [C, D]
+        same_weights(conv, linear, weight.view(C, C_in, P, P), {
+            "the numbers of a patch stand in the order (color, line, column) in our tables, not (line, column, color): "
+            "a view is enough.": weight.view(C, P, P, C_in).permute(0, 3, 1, 2),
+            "lines and columns of the kernel are swapped.": weight.view(C, C_in, P, P).mT,
+            "the kernel is turned by 180 degrees. PyTorch's convolution does not turn it, so neither must you.":
+                weight.view(C, C_in, P, P).flip(2, 3),
+            "the axes of C and of the colors are swapped.": weight.view(C_in, C, P, P).transpose(0, 1),
+        })
+        images = torch.randn(2, C_in, 2 * P, 3 * P)
+        compare(conv(images).flatten(2).mT.detach(), linear(patchify(images, P)).detach(), {}, "Weights and bias are "
+                "right; what else is different from a plain nn.Conv2d?")
+
+
+@exercise("10.2", "a linear layer on each token and a 1 x 1 convolution are one thing.")
+def check_layer_as_conv(layer_as_conv):
+    """layer_as_conv(linear): an nn.Linear(C, D_C) on each token -> nn.Conv2d on maps."""
+    for C, D_C in ((3, 6), (4, 4), (6, 2)):
+        torch.manual_seed(D_C)
+        linear = nn.Linear(C, D_C)
+        conv = convolution(layer_as_conv, linear, channels=(C, D_C), kernel=(1, 1), stride=1)
+        weight = linear.weight.detach()                                     # [D_C, C]
+        same_weights(conv, linear, weight[:, :, None, None], {
+            "the weights are transposed. As nn.Linear, a convolution keeps a row for each output.":
+                weight.T.reshape(D_C, C)[:, :, None, None],
+        })
+
+
+@exercise("10.3", "a hidden unit of token mixing is a kernel as large as the grid.")
+def check_fc1_as_conv(fc1_as_conv):
+    """fc1_as_conv(fc1, rows, columns): an nn.Linear(S, D_S) on each channel -> nn.Conv2d on folded maps."""
+    for rows, columns, D_S in ((3, 3, 9), (2, 3, 4), (4, 2, 8)):
+        torch.manual_seed(rows)
+        fc1, S = nn.Linear(rows * columns, D_S), rows * columns
+        try:
+            conv = convolution(fc1_as_conv, fc1, rows, columns, channels=(1, D_S), kernel=(rows, columns), stride=1)
+        except Wrong as wrong:
+            if f"from {S} to {D_S} channels" in str(wrong):
+                raise Wrong("a convolution with S input channels takes the places for channels. The places lie in the "
+                            "window; the input is one folded map, a single channel.") from None
+            raise
+        weight = fc1.weight.detach()                                        # [D_S, S]
+        square = {
+            "the weights are transposed: a row of fc1.weight is a hidden unit.": weight.T.reshape(D_S, 1, rows, -1),
+        } if S == D_S else {}
+        same_weights(conv, fc1, weight.view(D_S, 1, rows, columns), {
+            "the places are laid out column by column. They come in raster order, row by row.":
+                weight.view(D_S, 1, columns, rows).mT,
+            "the kernels are turned by 180 degrees. PyTorch's convolution does not turn them, so neither must you.":
+                weight.view(D_S, 1, rows, columns).flip(2, 3),
+            **square,
+        })
+
+
+def from_displacements(rows, columns, weight):
+    """M [S, S] with weight(u, v, du, dv): what place (u, v) takes from the place du below and dv to the right."""
+    S = rows * columns
+    M = torch.zeros(S, S)
+    for s in range(S):
+        for t in range(S):
+            (u, v), (u_t, v_t) = divmod(s, columns), divmod(t, columns)
+            M[s, t] = weight(u, v, u_t - u, v_t - v)
+    return M
+
+
+@exercise("10.4", "you can tell a convolution from any other token mixer.")
+def check_is_convolution(is_convolution):
+    """is_convolution(M, rows, columns) -> True if M [S, S] is a convolution with zero padding, of any kernel."""
+    for rows, columns in ((3, 4), (4, 3)):
+        torch.manual_seed(columns)
+        k, S = torch.randn(rows, columns, 2 * rows, 2 * columns), rows * columns     # negative displacements wrap
+        weights = {
+            "small": lambda u, v, du, dv: k[0, 0, du, dv] * (max(abs(du), abs(dv)) < 2),            # noqa: B023
+            "large": lambda u, v, du, dv: k[0, 0, du, dv],                                          # noqa: B023
+            "around": lambda u, v, du, dv: k[0, 0, du % rows, dv % columns],                        # noqa: B023
+            "by row": lambda u, v, du, dv: k[u, 0, 0, dv] * (du == 0),                              # noqa: B023
+            "by column": lambda u, v, du, dv: k[0, v, du, 0] * (dv == 0),                           # noqa: B023
+        }
+        small, large, around, by_row, by_column = (from_displacements(rows, columns, w) for w in weights.values())
+        changed = large.clone()
+        changed[S - 1, S - 2] += columns - 3.5              # up on one grid, down on the other
+        for M, right, what in (
+                (torch.randn(S, S), False, "a matrix of random numbers"),
+                (small, True, "a 3 x 3 convolution with zero padding. (Beyond the end of a row of the grid it reads 0, "
+                              "so the diagonals of the whole matrix are broken there)"),
+                (large, True, "a convolution with a kernel that reaches from any place to any other"),
+                (around, True, "a convolution on a circle, which is also one with zero padding and a larger kernel: "
+                               "M[s, t] depends on the displacement alone"),
+                (small + 1e-6 * torch.rand(S, S), True, "a 3 x 3 convolution up to rounding. Compare with "
+                                                        "torch.allclose or a small tolerance"),
+                (by_row, False, "a convolution along each row of the grid, but with other weights in each row"),
+                (by_column, False, "a convolution along each column of the grid, but with other weights in each"),
+                (changed, False, "a convolution of which one number was changed"),
+                (-large, True, "a convolution, some of its weights negative"),
+        ):
+            got = ask(is_convolution, M, rows, columns)
+            one = isinstance(got, torch.Tensor) and got.dtype == torch.bool and got.ndim == 0
+            truth = one or isinstance(got, (bool, np.bool_))
+            need(truth, f"expected True or False, got {repr(got)[:40]}.")
+            need(bool(got) == right, f"on a grid of {rows} x {columns}, {name_of(is_convolution)} says {bool(got)} of "
+                                     f"{what}.")

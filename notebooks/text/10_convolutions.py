@@ -1,0 +1,775 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 10 · Convolutions: the same network, written otherwise
+#
+# *After this lesson you can write every layer of a Mixer as a convolution, say which weights are shared over what,
+# and tell a true sentence about Mixers and convolutional networks from one that only sounds true.*
+#
+# **About 40 minutes, with the exercises 70.** You need: [lesson 6](06_classifier.ipynb). The trained network is of
+# the kind that you trained in lesson 7.
+#
+# Previous: [7 · Train on MNIST](07_train_mnist.ipynb) (lessons 8 and 9 are being written)
+
+# %% [markdown]
+# ## In this lesson you will
+#
+# - lay the weights of the toy out as kernels, by hand and with PyTorch's convolutions, and get the same numbers;
+# - rewrite a whole trained Mixer in convolutions, and hold it against the original: every output, every gradient;
+# - count what it costs when the channels no longer share their weights;
+# - walk into six traps, or around them;
+# - go the other way: say which token mixers *are* convolutions that slide, and how rare they are.
+
+# %%
+from collections import Counter
+
+import torch
+from torch import nn
+from torch.nn.functional import conv2d, conv_transpose2d, cross_entropy, gelu
+
+from mixer_lib import plots
+from mixer_lib.exercises import reveal
+
+# %% [markdown]
+# ## The question
+#
+# A **CNN**, a convolutional neural network, is built of convolutions. A Mixer is not, says the paper's title: *an
+# all-MLP architecture*. And then its authors write that "our architecture can be seen as a very special CNN" ([the
+# paper](https://arxiv.org/abs/2105.01601), section 1). Since then you can read that the Mixer is "a CNN in disguise",
+# and you can read that it "needs no convolutions". Who is right?
+#
+# Do not argue: run it. Two networks are the same if, with the same weights, they give the same *outputs* for the same
+# images, and the same *gradients*, so that they would also learn the same. Everything else is a matter of names. So
+# let us write the Mixer with nothing but convolutions and see what comes out.
+#
+# ## The table, laid out as maps
+#
+# A convolution works on pictures. Our table has a column for each channel, and lesson 4 laid a column out on the grid
+# of patches: a small picture, or **map**. Here are the toy's three. $H'$ and $W'$ are the rows and columns of the
+# grid, here 2 and 2, so that $S = H' W'$.
+
+# %%
+tokens = torch.tensor([[4., 4., 0.],            # top left
+                       [8., 0., 0.],            # top right
+                       [0., 0., 0.],            # bottom left
+                       [2., 2., -2.]])          # bottom right; [S, C] = [4, 3]
+maps = tokens.T.reshape(1, 3, 2, 2)             # [B, C, H', W']
+maps[0]
+
+# %% [markdown]
+# ## The patch embedding: a window that does not overlap
+#
+# You have done this part in lesson 2: a kernel of $P × P$ pixels with a stride of $P$ stops once at each patch, and
+# what it finds there is the patch's token. The drawing, the three detectors, one line:
+
+# %%
+tiny = torch.tensor([[0., 8., 8., 8.],
+                     [0., 8., 8., 8.],
+                     [0., 0., 0., 8.],
+                     [0., 0., 0., 0.]])             # [H, W]
+weight = torch.tensor([[ .25,  .25,  .25,  .25],    # brightness
+                       [-.25,  .25, -.25,  .25],    # right minus left
+                       [-.25, -.25,  .25,  .25]])   # bottom minus top: [C, D] = [3, 4]
+kernels = weight.view(3, 1, 2, 2)                   # [C, C_in, P, P]
+assert torch.equal(conv2d(tiny[None, None], kernels, stride=2), maps)
+
+# %% [markdown]
+# ## Channel mixing: a window of a single place
+#
+# Lesson 5 asked each token "is channel 0 larger than channel 1?", with the weights 1, −1, 0. At the top right stands
+# the token 8, 0, 0, so the answer there is $1 · 8 - 1 · 0 + 0 · 0 = 8$. The others get 0. With a loop over the
+# places:
+
+# %%
+W3 = torch.tensor([[1., -1., 0.]])              # [D_C, C] = [1, 3]
+by_loop = torch.zeros(1, 1, 2, 2)               # [B, D_C, H', W']
+for u in range(2):
+    for v in range(2):
+        by_loop[0, :, u, v] = W3 @ maps[0, :, u, v]         # [C] -> [D_C]
+by_loop[0, 0]
+
+# %% [markdown]
+# A small window goes from place to place and takes the same weighted sum at every stop. That is a convolution
+# already. Its window is one place large, $1 × 1$, and as deep as there are channels:
+
+# %%
+by_conv = conv2d(maps, W3.view(1, 3, 1, 1))         # [D_C, C] -> [D_C, C, 1, 1]
+assert torch.equal(by_conv, by_loop)
+assert torch.equal(by_conv[0, 0].flatten(), (tokens @ W3.T)[:, 0])      # lesson 3's
+
+# %% [markdown]
+# A linear layer on each token *is* a $1 × 1$ convolution, with two axes of length 1 more in its weights. Here the
+# weights are shared over the places, as in every convolution: one set, four stops.
+#
+# ## Token mixing: a window as large as the grid
+#
+# Lesson 4's *top minus bottom* is a row of $W_1$: 1, 1, −1, −1. Lay it out on the grid, and it is a kernel. Lay the
+# kernel over the map of channel 0:
+#
+# ```
+#     4  8         1   1
+#     0  2        -1  -1          4 + 8 - 0 - 2 = 10
+# ```
+#
+# The kernel has a weight for every place of the grid, so it covers the whole map. What an output can see of its input
+# is called its **receptive field**, and here it is *full*. Each channel must go under the kernel *alone*, since token
+# mixing never adds up different channels. So we **fold** the channels into the batch: they stand in line as if each
+# were a gray image of its own.
+
+# %%
+W1 = torch.tensor([[1., 1., -1., -1.],          # unit 0: top minus bottom
+                   [1., -1., 1., -1.]])         # unit 1: left minus right; [D_S, S]
+folded = maps.reshape(3, 1, 2, 2)               # [B, C, H', W'] -> [B*C, 1, H', W']
+kernels = W1.view(2, 1, 2, 2)                   # [D_S, S] -> [D_S, 1, H', W']
+by_loop = torch.tensor([[(kernel * channel).sum() for kernel in kernels[:, 0]]
+                        for channel in folded[:, 0]])           # [B*C, D_S]
+assert torch.equal(by_loop, tokens.T @ W1.T)    # lesson 4's
+by_loop
+
+# %% [markdown]
+# **Predict, then run.** Now let `conv2d` do it, without padding. What is the shape of its result? The first two
+# numbers are $B · C = 3$ and $D_S = 2$.
+
+# %%
+my_prediction = None        # for example [3, 2, 5, 5]
+
+# %%
+hidden = conv2d(folded, kernels)
+assert torch.equal(hidden.flatten(1), by_loop)      # [B*C, D_S]
+reveal(my_prediction, list(hidden.shape))
+
+# %% [markdown]
+# A window of 2 × 2 on a map of 2 × 2 has one place where it fits. It stops once and is done. Remember this; it
+# decides the question in the end.
+#
+# ## And back: stamps
+#
+# The second layer has to go from $D_S$ numbers to a whole map. Each hidden unit owns a column of $W_2$, $S$ numbers;
+# laid out on the grid they are a picture, say a **stamp**. The unit stamps its picture as strongly as its answer is,
+# and all stamps are added up. Channel 0 has the answers 10 and −6, of which GELU leaves 10 and almost 0. So its map
+# becomes 10 times the first stamp:
+#
+# ```
+#            0.25   0.25            2.5   2.5
+#     10 ·  -0.25  -0.25     =     -2.5  -2.5
+# ```
+#
+# A convolution turns a window into a number. What turns a number into a window is called a **transposed
+# convolution**.
+
+# %%
+W2 = torch.tensor([[1., 1.],                    # top left
+                   [1., -1.],                   # top right
+                   [-1., 1.],                   # bottom left
+                   [-1., -1.]]) / 4             # bottom right; [S, D_S]
+stamps = W2.T.reshape(2, 1, 2, 2)               # [S, D_S] -> [D_S, 1, H', W']
+mixed = conv_transpose2d(gelu(hidden), stamps)  # [B*C, D_S, 1, 1] -> [B*C, 1, H', W']
+assert torch.allclose(mixed.flatten(1).T, W2 @ gelu(W1 @ tokens), atol=1e-5)
+mixed[:, 0].round(decimals=2)
+
+# %% [markdown]
+# The biases were zero. $b_1$ has a number for each hidden unit, and that is what `nn.Conv2d` keeps, a bias for each
+# of its outputs. $b_2$ has a number for each *place*. It must be added as a map, and soon you will see why.
+#
+# What is left of the Mixer? GELU and the sums work on each number alone, so they do not care how the numbers are laid
+# out. LayerNorm works on the channels of one place. And the mean over the places is one more kernel as large as the
+# grid, with the same weight everywhere, $1/S$. There is nothing else.
+#
+# ## The library's version
+#
+# [`mixer_lib/conv.py`](../mixer_lib/conv.py) does this for the whole network: `to_conv` takes a Mixer and gives a
+# `MixerCNN` with the same weights. Read it; the block is even the same class as before, equation 1, with other parts
+# in it. Here is a network with trained weights, the one that read the digits in lesson 0. We compare in `float64`, as
+# in lesson 4, where rounding shows up in the sixteenth digit.
+
+# %%
+from mixer_lib.checkpoints import load_pretrained
+from mixer_lib.conv import from_conv, in_linear_shape, to_conv
+from mixer_lib.data import load_dataset, normalize
+
+mnist = load_dataset("mnist")
+model = load_pretrained("mnist")[0].double()        # S = 16: a grid of 4 x 4
+cnn = to_conv(model)
+images = normalize(mnist.test_images[::50], mnist.mean, mnist.std).double()
+labels = mnist.test_labels[::50]                    # 40 of them
+
+logits = model(images)                              # [B, K]
+assert (cnn(images) - logits).abs().max() < 1e-12
+print(f"largest logit {logits.abs().max():.2f}, largest difference below 1e-12")
+
+# %% [markdown]
+# Every digit gets the same scores. Is there not a linear layer left somewhere? These are all the parts of the network
+# that have weights:
+
+# %%
+assert not any(isinstance(part, nn.Linear) for part in cnn.modules())
+Counter(type(part).__name__ for part in cnn.modules()
+        if [*part.parameters(recurse=False)])
+
+# %% [markdown]
+# `PlaceBias` adds $b_2$, `PlaceNorm` is the LayerNorm at each place. Then the gradients, of all 141,642 weights, each
+# brought back into the shape that it has in the Mixer (`in_linear_shape`):
+
+# %%
+def gradients(net):
+    loss = cross_entropy(net(images), labels)
+    return torch.autograd.grad(loss, list(net.parameters()))
+
+differences = [(mine - theirs[0]).abs().max() for mine, theirs in
+               zip(gradients(model), in_linear_shape(gradients(cnn), model))]
+assert max(differences) < 1e-12
+assert all(torch.equal(p, q) for p, q in
+           zip(model.parameters(), from_conv(cnn).parameters()))
+print(f"the gradients of {len(differences)} tensors agree, each to 1e-12")
+
+# %% [markdown]
+# The same outputs, the same gradients, and `from_conv` brings back the Mixer bit for bit. So the authors' sentence is
+# literally true. Is the question settled? Half of it: what can be *written* as a convolution. Now for the other half:
+# what it *means*. For that you have to ask of each layer over what its weights are shared.
+#
+# ## One kernel for all channels
+#
+# CNNs know a layer that, like token mixing, keeps the channels apart: the **depth-wise convolution**. In PyTorch it
+# is asked for with `groups=C`, and each channel gets kernels *of its own*. Token mixing has one set, which all
+# channels share; in the library, `TiedTokenMixing` repeats it $C$ times at the moment of use. `UntiedTokenMixing` is
+# what `groups=C` gives. Start all of them from the same Mixer:
+
+# %%
+from mixer_lib.conv import TiedTokenMixing, UntiedTokenMixing
+
+tied, untied = to_conv(model, TiedTokenMixing), to_conv(model, UntiedTokenMixing)
+nets = {"Mixer": model, "folded": cnn, "tied": tied, "untied": untied}
+for name, net in nets.items():
+    assert (net(images) - logits).abs().max() < 1e-12
+    block = sum(p.numel() for p in net.blocks[0].token_mixing.parameters())
+    whole = sum(p.numel() for p in net.parameters())
+    print(f"{name:7} token mixing {block:7,}   whole network {whole:8,}")
+
+# %% [markdown]
+# The untied one has $C = 64$ times the weights in each token mixing, and the network grows to nearly three times its
+# size. In the paper's B/16, with $C = 768$, it would be from 60 million to 1.45 billion (lesson 4 counted). To share
+# over channels is unusual, the authors say so themselves, and point to depth-wise convolutions, where it is not done
+# (section 2 of the paper).
+#
+# ## The ledger
+#
+# A row for each claim: how a part of the Mixer is written as convolutions, the largest difference of an output and of
+# a gradient, and what it costs. (MACs, the multiply-accumulates of lesson 6, counted while it ran.) The weights are
+# random, so that nothing agrees by luck. The lower rows are the traps that you meet below.
+#
+# ![A table. Equal, with differences below 1e-12 in outputs and gradients: patch embedding as a 7 by 7 convolution
+# with stride 7, 3,200 parameters; LayerNorm at each place, 128; token mixing folded, with kernels as large as the
+# grid, 1,072; depth-wise with one set of kernels for all channels, 1,072; depth-wise with a copy for each channel,
+# 68,608; channel mixing as 1 by 1 convolutions, 33,088; the mean over tokens as a kernel of equal weights, 0; the
+# whole Mixer with to_conv, 141,642. To_conv, then from_conv: exactly 0. All forms of token mixing take 65,536 MACs.
+# Not equal: kernels turned by 180 degrees, about 3 in the output; one bias in place of one a place, about 0.4;
+# groups=C after one step of training, about 0.004; GroupNorm, about 0.2; a patch read column by column, about
+# 7.](../figures/ledger.svg)
+#
+# Equal in result does not mean equal in *speed*. Here is how long a layer, and the whole network, takes forward and
+# backward for 128 digits, on the machine that made this page and on one thread:
+
+# %% tags=["nbval-ignore-output"]
+import time
+
+from mixer_lib import create_model
+
+
+def milliseconds(layer, x):
+    times = []
+    for _ in range(7):
+        start = time.perf_counter()
+        layer(x).sum().backward()
+        times.append(1000 * (time.perf_counter() - start))
+    return sorted(times)[3]                         # the median
+
+# %% tags=["nbval-ignore-output"]
+threads = torch.get_num_threads()
+torch.set_num_threads(1)                            # steadier
+fresh = create_model("mnist")
+table = torch.randn(128, 16, 64, requires_grad=True)         # [B, S, C]
+many = torch.randn(128, 1, 28, 28)
+print("milliseconds   token mixing   channel mixing   whole network")
+for name, net in {"Mixer": fresh, "folded": to_conv(fresh),
+                  "tied": to_conv(fresh, TiedTokenMixing),
+                  "untied": to_conv(fresh, UntiedTokenMixing)}.items():
+    block, x = net.blocks[0], table
+    if net is not fresh:
+        x = table.mT.reshape(128, 64, 4, 4)         # [B, C, H', W']
+    print(f"{name:12} {milliseconds(block.token_mixing, x):14.1f} "
+          f"{milliseconds(block.channel_mixing, x):16.1f} "
+          f"{milliseconds(net, many):15.0f}")
+torch.set_num_threads(threads)
+
+# %% [markdown]
+# Channel mixing takes the same time in both forms: a $1 × 1$ convolution is a matrix product, and PyTorch treats it
+# as one. Token mixing is several times as slow when folded, and slower still depth-wise, with the same number of
+# multiplications. Code for convolutions is made for windows that slide over large pictures. Here it gets 8,192 gray
+# pictures of 4 × 4, or 128 pictures with 64 groups of channels, and every window stops once: all preparation, no
+# sliding. (Other machines and sizes give other factors: for the CIFAR-10 model, on a grid of 8 × 8, we measured
+# folding at no loss, and the depth-wise forms at 7 times the time of the whole network.) The authors remark, right
+# after the sentence about the very special CNN, that a convolution asks for more than a plain matrix product. So the
+# library computes with matrices, and the convolutions are for understanding.
+#
+# ## Six traps
+#
+# Each of them gives numbers without an error. Write your prediction first.
+#
+# **Trap 1: the turned kernel.** Mathematicians define a convolution with the kernel turned by 180 degrees.
+# `turned` does it by the book. What does it give for *top minus bottom* on channel 0, where we found 10?
+
+# %%
+my_prediction = None        # for example 10
+
+# %%
+turned = conv2d(folded[:1], kernels[:1].flip(2, 3))         # upside down, left to right
+reveal(my_prediction, turned.item())
+
+# %% [markdown]
+# Bottom minus top. PyTorch's `conv2d` does *not* turn the kernel; by the book it is a **cross-correlation**. For a
+# network that learns its kernels this makes no difference. For weights that you carry over it does: a row of $W_1$ is
+# laid out as it is.
+#
+# **Trap 2: the order in a patch.** A colleague keeps the numbers of a patch as (line, column, color), and the weights
+# fit them. You `view` them as kernels, `[C, C_in, P, P]`. Will PyTorch complain? `True` or `False`.
+
+# %%
+my_prediction = None
+
+# %%
+torch.manual_seed(0)
+horse = load_dataset("cifar10").train_images[3510][None].double() / 255
+patches = horse.unfold(2, 8, 8).unfold(3, 8, 8)     # [B, C_in, H', W', P, P]
+his = patches.permute(0, 2, 3, 4, 5, 1).flatten(3)  # [B, H', W', D], color last
+weight = torch.randn(64, 192).double() / 14         # [C, D]
+right = (his @ weight.T).permute(0, 3, 1, 2)        # [B, C, H', W']
+viewed = conv2d(horse, weight.view(64, 3, 8, 8), stride=8)
+carried = conv2d(horse, weight.view(64, 8, 8, 3).permute(0, 3, 1, 2), stride=8)
+assert torch.allclose(carried, right)
+print(f"viewed: off by up to {(viewed - right).abs().max():.1f}; carried over: equal")
+reveal(my_prediction, viewed.shape != right.shape)
+
+# %% [markdown]
+# 192 numbers fit into 3 · 8 · 8 in any order, so there is nothing to complain about. First `view` them in the order
+# in which they *are*, then `permute` them into the order that you want. Exercise 2.4 was about this.
+#
+# **Trap 3: the one bias.** Token mixing needs a bias for each of the 16 places of the digits' grid. How many does
+# `nn.ConvTranspose2d(32, 1, (4, 4))` have?
+
+# %%
+my_prediction = None        # for example 16
+
+# %%
+reveal(my_prediction, nn.ConvTranspose2d(32, 1, (4, 4)).bias.numel())
+
+# %% [markdown]
+# One, for its one map. A bias that is the same everywhere is all that a convolution can want, since it treats all
+# places alike. $b_2$ treats each differently, and the trained network makes use of it:
+
+# %%
+b2 = model.blocks[0].token_mixing.fc2.bias.detach()         # [S]
+print("mean", round(b2.mean().item(), 2))
+b2.reshape(4, 4).float().round(decimals=2)                  # [H', W']
+
+# %% [markdown]
+# **Trap 4: the norm that looks around.** LayerNorm wants the channels last, maps have them second. CNNs have a norm
+# for that: **GroupNorm** with one group, `nn.GroupNorm(1, C)`, sometimes even called LayerNorm. We make token 1 of
+# the toy ten times as large. At how many of the four places does the output of GroupNorm change?
+
+# %%
+my_prediction = None        # for example 1
+
+# %%
+louder = maps.clone()
+louder[:, :, 0, 1] *= 10                                    # token 1, top right
+change = nn.GroupNorm(1, 3)(louder) - nn.GroupNorm(1, 3)(maps)          # [B, C, H', W']
+reveal(my_prediction, (change.abs() > 0.01).any(dim=1).sum().item())
+
+# %% [markdown]
+# At all four. It takes one mean and one standard deviation over all channels *and all places*, and is the whole-table
+# norm of lesson 3 under another name: tokens are mixed by the back door. The Mixer's LayerNorm changes one place at
+# most (here none: a token ten times as large has the same pattern).
+#
+# **Trap 5: groups untie.** `tied` and `untied` give the same logits, as you saw. Both take one step of plain gradient
+# descent on the same images. Do they still agree? `True` or `False`.
+
+# %%
+my_prediction = None
+
+# %%
+for net in (tied, untied):
+    cross_entropy(net(images), labels).backward()
+    torch.optim.SGD(net.parameters(), lr=1).step()
+after = tied(images), untied(images)                        # [B, K] each
+print(f"largest difference of a logit {(after[0] - after[1]).abs().max():.2f}")
+reveal(my_prediction, torch.allclose(*after))
+
+# %% [markdown]
+# A small difference, after a single step, and it will not stay alone. In `untied`, each copy of the kernel follows
+# the gradient of its own channel, and they part. In `tied`, one kernel follows the sum of all 64. (Added up, the 64
+# gradients of `untied` are the one of `tied`. That is what the ledger compares.) Equal weights are not *shared*
+# weights.
+#
+# **Trap 6: it does not slide.** This is the one that matters. "It is a convolution, so it treats all places alike."
+# Move the picture by one place to the right, and a convolution's answer moves along, which is called **translation
+# equivariant**. (What leaves at the right comes in again at the left, so that there are no edges to argue about.)
+# Does the answer of token mixing move along, in its form as a convolution? `True` or `False`.
+
+# %%
+my_prediction = None
+
+# %%
+x = cnn.stem(images)                                        # [B, C, H', W']
+mixing = cnn.blocks[0].token_mixing
+sliding = nn.Conv2d(64, 64, 3, padding=1, padding_mode="circular", groups=64).double()
+moved = {}
+for name, layer in {"3 x 3, depth-wise": sliding, "channel mixing":
+                    cnn.blocks[0].channel_mixing, "token mixing": mixing}.items():
+    off = layer(x.roll(1, dims=3)) - layer(x).roll(1, dims=3)       # [B, C, H', W']
+    moved[name] = bool(off.abs().max() < 1e-12)
+    print(f"{name:18} moves along: {moved[name]}")
+reveal(my_prediction, moved["token mixing"])
+
+# %% [markdown]
+# A convolution gets this property from *sliding*: the same weights at every stop. A kernel as large as the grid has a
+# single stop. Its weights would be shared over all its stops, and there is one. So the thing that makes a convolution
+# a convolution is in the formula and never acts.
+#
+# ## What each of them assumes
+#
+# | | same weights at every place | same weights for every channel | reads |
+# |---|---|---|---|
+# | patch embedding | yes | no | one patch |
+# | channel mixing, $1 × 1$ | yes | no | one place, all channels |
+# | token mixing | **no** | **yes** | all places, one channel |
+# | depth-wise convolution, $3 × 3$ | yes | no | nine places, one channel |
+# | ordinary convolution, $3 × 3$ | yes | no | nine places, all channels |
+#
+# What a layer takes for granted about space, before it has seen an image, is its **spatial prior**. A small sliding
+# kernel takes two things for granted: *near places matter, far ones do not*, and *what is worth asking here is worth
+# asking everywhere*. Token mixing assumes neither. What it assumes is something else: *what is worth asking of one
+# channel is worth asking of all*. Position is free to matter, in each column of $W_1$, each row of $W_2$ and each
+# number of $b_2$. So the sentences from the beginning, with a verdict:
+#
+# - "A Mixer needs no convolutions." As code, yes. As mathematics, no: its patch embedding and its channel mixing
+#   *are* convolutions, and they do share over places.
+# - "A Mixer is a CNN in disguise." Each layer can be written so. But the layer in which the patches meet has nothing
+#   of what one likes in a CNN: neither near before far, nor here as there.
+# - "Token mixing is a depth-wise convolution." With a full receptive field and *one* kernel for all channels. As
+#   `groups=C` gives it, it is another network, with $C$ times the weights.
+# - "So a CNN is a Mixer, too." No. An ordinary convolution has a kernel for each pair of channels, and no single
+#   layer of a Mixer does that. The authors say as much, next to the sentence about the very special CNN.
+#
+# ## The other way round
+#
+# Nothing is assumed, but training could still find it. When *would* a token mixer be a convolution that slides? Take
+# one linear map from $S$ numbers to $S$ numbers, a matrix $M$ of $S × S$. The smallest case is a line of four places,
+# and a kernel of three weights: 1 for the left neighbor, 2 for the place itself, 3 for the right neighbor. Beyond the
+# ends there is nothing, so read 0 there (**zero padding**), or go around to the other end (**circular padding**).
+
+# %%
+zeros = torch.tensor([[2., 3., 0., 0.],         # by hand; a row: what one place reads
+                      [1., 2., 3., 0.],
+                      [0., 1., 2., 3.],
+                      [0., 0., 1., 2.]])
+circle = torch.tensor([[2., 3., 0., 1.],        # left of the first is the last
+                       [1., 2., 3., 0.],
+                       [0., 1., 2., 3.],
+                       [3., 0., 1., 2.]])
+line = torch.tensor([[5., 0., 7., 1.]])         # [1, W']
+for M, mode in ((zeros, "zeros"), (circle, "circular")):
+    conv = nn.Conv1d(1, 1, 3, padding=1, padding_mode=mode, bias=False)
+    conv.weight.data.copy_(torch.tensor([[[1., 2., 3.]]]))
+    assert torch.equal(conv(line)[0], M @ line[0])
+
+# %% [markdown]
+# Along each diagonal stands one number: $M_{s,t}$, what place $s$ takes from place $t$, depends only on how far and
+# on which side $t$ lies. Such a matrix is called **Toeplitz**, and **circulant** if the diagonals go around. On a
+# grid the same holds with two displacements, down and to the right. To see such a matrix, push a picture with a
+# single 1 through the convolution, for each place once:
+
+# %%
+torch.manual_seed(0)
+kernel = torch.randn(1, 1, 3, 3)
+unit_pictures = torch.eye(16).reshape(16, 1, 4, 4)              # [S, 1, H', W']
+matrices = {}
+for mode in ("zeros", "circular"):
+    conv = nn.Conv2d(1, 1, 3, padding=1, padding_mode=mode, bias=False)
+    conv.weight.data.copy_(kernel)
+    answers = conv(unit_pictures).detach().flatten(1)       # [S, S]: a row for each t
+    matrices[f"{mode}, 3 x 3"] = answers.T                      # [S, S]: M[s, t]
+    x = torch.randn(5, 1, 4, 4)
+    assert torch.allclose(conv(x).flatten(1), x.flatten(1) @ answers, atol=1e-5)
+
+# %%
+first = model.blocks[0].token_mixing
+matrices["token mixing, 4 W2 W1"] = 4 * (first.fc2.weight @ first.fc1.weight).detach()
+plots.show(
+    plots.tables(matrices, xlabel="place t, read", ylabel="place s, written"),
+    alt="Three matrices of 16 by 16 colored cells. The first two, of convolutions, "
+        "have one color along each diagonal. With zero padding there are three bands "
+        "of three diagonals, each broken where a row of the grid ends. With circular "
+        "padding the gaps are filled, and there are further cells in the corners. The "
+        "third, of the trained token mixing, has colors everywhere and no diagonals.")
+
+# %% [markdown]
+# In the first two, one color runs along each diagonal, nine colors for nine weights. The diagonals are broken at
+# every fourth place, where a row of the grid ends; circular padding fills the gaps. The third is the trained Mixer's
+# first token mixing without its GELU (times 4, so that it can be seen beside the others). Nothing runs along
+# diagonals there: to the eye, each place has its own rules.
+#
+# Count the numbers that are free in each kind of matrix:
+
+# %%
+print("grid     any S x S   zero padding   circular padding")
+for H, W in ((4, 4), (8, 8), (14, 14)):
+    displacements = (2 * H - 1) * (2 * W - 1)
+    print(f"{H:2} x {W:2} {(H * W) ** 2:10,} {displacements:14,} {H * W:14,}")
+
+# %% [markdown]
+# With zero padding there is a number for each displacement, $(2H'-1)(2W'-1)$ of them; on a circle two displacements
+# that differ by the whole way around are the same, which leaves $S$. So convolutions are a thin slice of all token
+# mixers. A matrix of random numbers on the 8 × 8 grid has by chance 225/4096, or 5.5%, of its energy (the sum of its
+# squares) in that slice. Lesson 9, which is being written, measures how much the *trained* weights have there.
+#
+# The slice is within reach, though. Exercise 4.4 showed that with $D_S = 2S$ hidden units a token MLP can do any
+# linear map of the tokens, so also any of these, with one kernel for all channels. A Mixer *can* become a convolution
+# that slides. Nobody tells it to.
+#
+# ## Move it
+#
+# The trained network and one digit. Choose a block and a hidden unit of its token mixing. You see a row of $W_1$; the
+# same 16 numbers as a kernel; and below, what the unit answers to each of the 64 channels, once as matrix row times
+# column and once as a convolution. Things to try:
+#
+# 1. Walk through some units. How far apart do the two strips at the bottom get?
+# 2. Block 1, unit 18. Where have you met this kernel before?
+# 3. Block 2, unit 13. Two weights stand out, 0.51 and −0.50. Which two places does it compare? If this unit were a
+#    kernel that slides, on how many pairs of places would it ask its question?
+# 4. Still in block 2: units 11 and 26. What have they to do with unit 13?
+#
+# <details><summary>What you should see</summary>
+#
+# 1. Never by more than 1e-14, or 0.000 000 000 000 01: rounding.
+# 2. *Top minus bottom*, from lesson 4. There it was written by hand; here training has found it.
+# 3. Place 6 and place 2, which lies above it. A kernel that slides would compare every place with the one above it,
+#    12 pairs. As a unit of the Mixer it has this one pair.
+# 4. Unit 11 asks nearly the same one place further left, with the signs turned: place 5 against 1, above it, and 4,
+#    beside it. Unit 26 compares two neighbors as well, 9 and 10. What a convolution gets for free by sliding, a Mixer
+#    has to learn unit by unit, if it wants it.
+#
+# </details>
+
+# %%
+from mixer_lib import widgets
+
+digit = mnist.test_images[804]                      # uint8 [C_in, H, W]
+x = normalize(digit[None], mnist.mean, mnist.std).double()      # [B, C_in, H, W]
+reads = []
+with torch.no_grad():
+    x = model.patch_embedding(x)                                # [B, S, C]
+    for block in model.blocks:
+        fc1 = block.token_mixing.fc1
+        table = block.token_norm(x)[0]                          # [S, C], what fc1 reads
+        reads.append((fc1.weight.detach(), fc1.bias.detach(), table))
+        x = block(x)                                            # [B, S, C]
+widgets.kernel_explorer(digit, reads)
+
+# %% [markdown]
+# The same picture, standing still, for block 1 and unit 18:
+
+# %%
+plots.show(
+    plots.kernel_explorer(digit, *reads[1], unit=18),
+    alt="Left, the matrix W1 of 32 rows and 16 columns, row 18 framed. Right of it "
+        "the row as a strip of 16 numbers: eight above 0, from 0.13 to 0.32, then "
+        "eight mostly below 0. Under it the same numbers as a kernel of 4 by 4, the "
+        "upper half orange, the lower half blue; the image of a handwritten 4; and "
+        "the kernel laid over it, which it covers exactly. At the bottom two strips "
+        "of 64 colored cells, the answers by matrix row and by convolution: no "
+        "difference can be seen. The largest is below 1e-14, the largest answer is "
+        "4.87.")
+
+# %% [markdown]
+# ## Exercises
+#
+# Write the conversions yourself. Each takes an `nn.Linear` and returns an `nn.Conv2d` with the same weights and the
+# same bias, for any sizes; leave the linear layer as it is.
+#
+# ### 10.1 The stem · easy · 5 minutes
+#
+# `linear` is a patch embedding, it reads the rows of `patchify`, $D = C_{in} P P$ numbers in the order (color, line,
+# column). Give the convolution that reads the image. (The first layer of a CNN is often called its **stem**.)
+
+# %% tags=["exercise-1"]
+def stem_as_conv(linear, in_channels, P):
+    """nn.Linear(in_channels * P * P, C) on patches -> nn.Conv2d on images."""
+    ...  # your code here
+
+
+# %%
+from mixer_lib import exercises
+
+exercises.check_stem_as_conv(stem_as_conv)
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `nn.Conv2d(from, to, kernel_size, stride=...)`, then `conv.weight.data.copy_(...)`, and the same for the bias. What
+# is the shape of `conv.weight`?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/10_convolutions.ipynb](solutions/10_convolutions.ipynb), exercise 10.1.
+#
+# </details>
+#
+# ### 10.2 Channel mixing · easy · 4 minutes
+#
+# `linear` works on each token, from $C$ to $D_C$ channels. Give the convolution that works on maps, `[B, C, H', W']`.
+
+# %% tags=["exercise-2"]
+def layer_as_conv(linear):
+    """nn.Linear(C, D_C) on each token -> nn.Conv2d on maps."""
+    ...  # your code here
+
+
+# %%
+exercises.check_layer_as_conv(layer_as_conv)
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `linear.in_features` and `linear.out_features` are its sizes. `weight[:, :, None, None]` has two axes more.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/10_convolutions.ipynb](solutions/10_convolutions.ipynb), exercise 10.2.
+#
+# </details>
+#
+# ### 10.3 Token mixing, the first layer · medium · 6 minutes
+#
+# `fc1` works on each channel, from $S$ places to $D_S$ hidden units. Give the convolution that works on *folded*
+# maps, `[B*C, 1, H', W']`, for a grid of `rows` × `columns`, which need not be square.
+
+# %% tags=["exercise-3"]
+def fc1_as_conv(fc1, rows, columns):
+    """nn.Linear(rows * columns, D_S) on each channel -> nn.Conv2d on folded maps."""
+    ...  # your code here
+
+
+# %%
+exercises.check_fc1_as_conv(fc1_as_conv)
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# How many channels has a folded map? How large is the window? A row of `fc1.weight` is in raster order.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/10_convolutions.ipynb](solutions/10_convolutions.ipynb), exercise 10.3.
+#
+# </details>
+#
+# ### 10.4 Is it a convolution? · hard · 15 minutes
+#
+# You get a linear token mixer as a matrix $M$, `[S, S]`, on a grid of `rows` × `columns`; $M_{s,t}$ is what place $s$
+# takes from place $t$. Say whether it is a convolution with zero padding, with a kernel of any size: `True` if
+# $M_{s,t}$ depends only on how far $t$ lies below $s$ and to the right of it. Allow for rounding.
+
+# %% tags=["exercise-4"]
+def is_convolution(M, rows, columns):
+    """True if M [S, S] is a convolution with zero padding on the grid."""
+    ...  # your code here
+
+
+# %%
+exercises.check_is_convolution(is_convolution)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Place $s$ lies in row `s // columns` and column `s % columns`. Go through all pairs, and keep a dictionary: for each
+# displacement (down, right) the first number that you met. Or, without a loop: lay $M$ out as `[rows, columns, rows,
+# columns]`, and compare it with itself, moved by one.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/10_convolutions.ipynb](solutions/10_convolutions.ipynb), exercise 10.4.
+#
+# </details>
+
+# %% [markdown]
+# ## Recap
+#
+# - The toy's weights are kernels: $P × P$ with stride $P$ for the patch embedding, $1 × 1$ for channel mixing, as
+#   large as the grid for token mixing, and stamps on the way back. By hand, by loop and by `conv2d`, the numbers
+#   agree.
+# - `to_conv` rewrites a trained Mixer in convolutions. All outputs and all gradients agree to 1e-12, and `from_conv`
+#   brings it back bit for bit.
+# - A kernel for each channel gives the same outputs, until you train it, and costs $C$ times the weights.
+# - Six traps: the turned kernel, the order in a patch, the one bias, the norm that looks around, groups that untie,
+#   and the one that matters: a kernel as large as the grid does not slide, so sharing over places never acts.
+# - A token mixer is a convolution that slides if $M_{s,t}$ depends on the displacement alone. That leaves
+#   $(2H'-1)(2W'-1)$ free numbers of $S^2$: 5.5% on an 8 × 8 grid.
+#
+# ## Quiz
+#
+# **1.** What would have to change in token mixing so that moving the picture moves the answer along?
+#
+# <details><summary>Answer</summary>
+#
+# Its kernels would have to slide, with the same weights at every stop, so that each answers with a map in place of a
+# number. The second layer would have to slide, too, and $b_2$ would have to be the same at all places. It would be
+# two depth-wise convolutions, with one set of kernels for all channels.
+#
+# </details>
+#
+# **2.** Someone takes `cnn.blocks[0].token_mixing` and gives it maps of 5 × 5 in place of 4 × 4. Does it slide now?
+#
+# <details><summary>Answer</summary>
+#
+# The first convolution does: a window of 4 × 4 stops at four places of a 5 × 5 map. It is a layer that no Mixer has.
+# In the end $b_2$, a map of 4 × 4, does not fit and there is an error. `cnn` itself refuses such images at the door,
+# as the Mixer does.
+#
+# </details>
+#
+# **3.** Is the mean over all places (lesson 6) equivariant under moving the picture around the circle?
+#
+# <details><summary>Answer</summary>
+#
+# It does better: its answer does not change at all. All its weights are equal, so it cannot tell places apart. But
+# before it stands token mixing, which can.
+#
+# </details>
+#
+# ## To read
+#
+# - [The paper](https://arxiv.org/abs/2105.01601), section 1, the paragraph about the "very special CNN", and section
+#   2, on sharing over channels and on depth-wise convolutions.
+# - [`mixer_lib/conv.py`](../mixer_lib/conv.py), beside [`mixer_lib/model.py`](../mixer_lib/model.py).
+# - [A guide to convolution arithmetic](https://arxiv.org/abs/1603.07285) by Dumoulin and Visin, chapter 4, on
+#   transposed convolutions, with pictures.
+# - The [glossary](glossary.md).
+#
+# Lesson 11, which scrambles the images, is being written.

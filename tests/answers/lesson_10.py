@@ -1,0 +1,192 @@
+"""Answers to the exercises of lesson 10: what a learner may write in place of the stub's `...`."""
+
+from . import but
+
+STEM = """
+    conv = nn.Conv2d(in_channels, linear.out_features, P, stride=P)
+    conv.weight.data.copy_(linear.weight.view(linear.out_features, in_channels, P, P))
+    conv.bias.data.copy_(linear.bias)
+    return conv
+"""
+LAYER = """
+    conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
+    conv.weight.data.copy_(linear.weight[:, :, None, None])
+    conv.bias.data.copy_(linear.bias)
+    return conv
+"""
+FC1 = """
+    D_S = fc1.out_features
+    conv = nn.Conv2d(1, D_S, (rows, columns))
+    conv.weight.data.copy_(fc1.weight.view(D_S, 1, rows, columns))
+    conv.bias.data.copy_(fc1.bias)
+    return conv
+"""
+CONVOLUTION = """
+    seen = {}
+    for s in range(rows * columns):
+        for t in range(rows * columns):
+            down, right = t // columns - s // columns, t % columns - s % columns
+            first = seen.setdefault((down, right), M[s, t])
+            if abs(M[s, t] - first) > 1e-4:
+                return False
+    return True
+"""
+
+RIGHT = {
+    "check_stem_as_conv": {
+        "parameters": """
+            C = len(linear.weight)
+            conv = nn.Conv2d(in_channels, C, (P, P), (P, P), padding="valid")
+            conv.weight = nn.Parameter(linear.weight.detach().reshape(C, in_channels, P, P).clone())
+            conv.bias = nn.Parameter(linear.bias.detach().clone())
+            return conv""",
+        "no_grad": """
+            conv = nn.Conv2d(in_channels, linear.out_features, P, stride=P)
+            with torch.no_grad():
+                for d in range(linear.in_features):
+                    c, u, v = d // P ** 2, d // P % P, d % P
+                    conv.weight[:, c, u, v] = linear.weight[:, d]
+                conv.bias[:] = linear.bias
+            return conv""",
+        "load": """
+            conv = nn.Conv2d(in_channels, linear.out_features, P, P)
+            conv.load_state_dict({"weight": linear.weight.unflatten(1, (in_channels, P, P)), "bias": linear.bias})
+            return conv""",
+    },
+    "check_layer_as_conv": {
+        "load": """
+            D_C, C = linear.weight.shape
+            conv = nn.Conv2d(C, D_C, kernel_size=(1, 1))
+            conv.load_state_dict({"weight": linear.weight.view(D_C, C, 1, 1), "bias": linear.bias})
+            return conv""",
+        "shared": """
+            conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
+            conv.weight, conv.bias = nn.Parameter(linear.weight.unsqueeze(2).unsqueeze(3)), linear.bias
+            return conv""",
+        "the stem, P = 1": """
+            conv = nn.Conv2d(linear.in_features, linear.out_features, 1, stride=1, padding=0)
+            conv.weight.data = linear.weight.data[..., None, None].clone()
+            conv.bias.data = linear.bias.data.clone()
+            return conv""",
+    },
+    "check_fc1_as_conv": {
+        "place by place": """
+            conv = nn.Conv2d(1, len(fc1.weight), (rows, columns))
+            with torch.no_grad():
+                for s in range(rows * columns):
+                    conv.weight[:, 0, s // columns, s % columns] = fc1.weight[:, s]
+                conv.bias.copy_(fc1.bias)
+            return conv""",
+        "load": """
+            conv = nn.Conv2d(1, fc1.out_features, (rows, columns))
+            conv.load_state_dict({"weight": fc1.weight.reshape(-1, 1, rows, columns), "bias": fc1.bias})
+            return conv""",
+    },
+    "check_is_convolution": {
+        "neighbors": """
+            M = M.reshape(rows, columns, rows, columns)
+            down = torch.allclose(M[1:, :, 1:], M[:-1, :, :-1], atol=1e-4)
+            right = torch.allclose(M[:, 1:, :, 1:], M[:, :-1, :, :-1], atol=1e-4)
+            return down and right""",
+        "rebuild it": """
+            kernel = np.zeros((2 * rows, 2 * columns))
+            S = rows * columns
+            for s in range(S):
+                for t in range(S):
+                    kernel[t // columns - s // columns, t % columns - s % columns] = M[s, t]
+            again = [[kernel[t // columns - s // columns, t % columns - s % columns] for t in range(S)]
+                     for s in range(S)]
+            return np.allclose(again, M.numpy(), atol=1e-4)""",
+        "a tensor": """
+            S = rows * columns
+            u, v = torch.arange(S) // columns, torch.arange(S) % columns
+            code = (u[None] - u[:, None]) * 100 + (v[None] - v[:, None])
+            spread = [M[code == c].max() - M[code == c].min() for c in code.unique()]
+            return (torch.stack(spread) < 1e-4).all()""",
+    },
+}
+
+WRONG = {
+    "check_stem_as_conv": {entry: (word, but(STEM, *changes)) for entry, word, *changes in [
+        ("random", "the linear layer's, in another shape", ("conv.weight.data.copy_", "(lambda w: w)")),
+        ("no stride", "from one stop of the window", (", stride=P)", ")")),
+        ("no bias", "the bias is missing", (", stride=P)", ", stride=P, bias=False)"),
+         ("conv.bias.data.copy_(linear.bias)", "pass")),
+        ("bias left", "in the bias: copy it", ("conv.bias.data.copy_(linear.bias)", "pass")),
+        ("bias zero", "the bias is 0", ("conv.bias.data.copy_(linear.bias)", "conv.bias.data.zero_()")),
+        ("color last", "not .line, column, color", (".view(linear.out_features, in_channels, P, P)",
+         ".view(linear.out_features, P, P, in_channels).permute(0, 3, 1, 2)")),
+        ("transposed", "lines and columns", ("P, P))", "P, P).mT)")),
+        ("turned", "180", ("P, P))", "P, P).flip(2, 3))")),
+        ("axes", "colors are swapped", (".view(linear.out_features, in_channels, P, P)",
+         ".view(in_channels, linear.out_features, P, P).transpose(0, 1)")),
+        ("the other way", "other way round", ("nn.Conv2d(in_channels, linear.out_features,",
+         "nn.Conv2d(linear.out_features, in_channels,"), ("conv.weight.data", "return conv; conv.weight.data")),
+        ("D in", r"from 48 to 5 channels, expected from 3 to 5", ("nn.Conv2d(in_channels, linear.out_features, P,",
+         "nn.Conv2d(linear.in_features, linear.out_features, P,"),
+         ("conv.weight.data", "return conv; conv.weight.data")),
+        ("padding", "there is padding", (", stride=P)", ", stride=P, padding=1)")),
+        ("the numbers", "a Parameter, expected the nn.Conv2d", ("return conv", "return conv.weight")),
+        ("changed", "linear layer that you are given is changed",
+         ("return conv", "linear.bias.data.zero_(); return conv")),
+        ("dilation", "the result has shape", (", stride=P)", ", stride=P, dilation=2)")),
+    ]},
+    "check_layer_as_conv": {entry: (word, but(LAYER, *changes)) for entry, word, *changes in [
+        ("random", "the linear layer's, in another shape", ("conv.weight.data.copy_", "(lambda w: w)")),
+        ("transposed", "a row for each output", ("linear.weight[:, :, None, None]",
+         "linear.weight.T.reshape(conv.weight.shape)")),
+        ("no bias", "the bias is missing", ("linear.out_features, 1)", "linear.out_features, 1, bias=False)"),
+         ("conv.bias.data.copy_(linear.bias)", "pass")),
+        ("bias left", "in the bias: copy it", ("conv.bias.data.copy_(linear.bias)", "pass")),
+        ("3 x 3", r"window of \(3, 3\), expected \(1, 1\)", ("linear.out_features, 1)",
+         "linear.out_features, 3, padding=1)")),
+        ("depth-wise", "no groups are needed", ("linear.out_features, 1)", "linear.out_features, 1, groups=3)"),
+         ("conv.weight.data", "return conv; conv.weight.data")),
+        ("1d", "a Conv1d, expected the nn.Conv2d", ("nn.Conv2d", "nn.Conv1d"), (", None, None]", ", None]")),
+        ("the other way", "other way round", ("nn.Conv2d(linear.in_features, linear.out_features, 1)",
+         "nn.Conv2d(linear.out_features, linear.in_features, 1)"), ("linear.weight[:, :, None, None]",
+         "linear.weight.T[:, :, None, None]"), ("conv.bias.data.copy_(linear.bias)", "pass")),
+        ("stride", "from one stop of the window", ("linear.out_features, 1)", "linear.out_features, 1, stride=2)")),
+        ("the linear", "a Linear, expected the nn.Conv2d", ("return conv", "return linear")),
+    ]},
+    "check_fc1_as_conv": {entry: (word, but(FC1, *changes)) for entry, word, *changes in [
+        ("random", "the linear layer's, in another shape", ("conv.weight.data.copy_", "(lambda w: w)")),
+        ("swapped", "First the rows", ("(rows, columns))", "(columns, rows))"),
+         ("1, rows, columns", "1, columns, rows")),
+        ("column order", "column by column", ("1, rows, columns)", "1, columns, rows).mT")),
+        ("turned", "180", ("1, rows, columns)", "1, rows, columns).flip(2, 3)")),
+        ("transposed", "a row of fc1.weight is a hidden unit", ("fc1.weight.view", "fc1.weight.T.reshape")),
+        ("places as channels", "takes the places for channels", ("nn.Conv2d(1, D_S, (rows, columns))",
+         "nn.Conv2d(rows * columns, D_S, 1)"), (".view(D_S, 1, rows, columns)", "[:, :, None, None]")),
+        ("square", r"window of \(2, 2\), expected \(2, 3\)", ("(rows, columns)", "(rows, rows)"),
+         ("1, rows, columns", "1, rows, rows"),
+         ("conv.weight.data", "if rows != columns: return conv\n    conv.weight.data")),
+        ("a padded window", "there is padding", ("(rows, columns))", "(rows, columns), padding='same')")),
+        ("no bias", "the bias is missing", ("(rows, columns))", "(rows, columns), bias=False)"),
+         ("conv.bias.data.copy_(fc1.bias)", "pass")),
+        ("bias left", "in the bias: copy it", ("conv.bias.data.copy_(fc1.bias)", "pass")),
+        ("the kernels", "a Parameter, expected the nn.Conv2d", ("return conv", "return conv.weight")),
+    ]},
+    "check_is_convolution": {entry: (word, but(CONVOLUTION, *changes)) for entry, word, *changes in [
+        ("always", "says True of a matrix of random numbers", ("return False", "return True")),
+        ("never", "says False of a 3 x 3", ("return True", "return False")),
+        ("diagonals", "says False of a 3 x 3 .* diagonals of the whole matrix",
+         ("seen = {}", "return torch.allclose(M[1:, 1:], M[:-1, :-1], atol=1e-4)")),
+        ("exactly", "up to rounding", ("> 1e-4", "> 0")),
+        ("3 x 3 only", "reaches from any place", ("if abs(M[s, t]",
+         "if max(abs(down), abs(right)) > 1 and M[s, t] != 0 or abs(M[s, t]")),
+        ("right only", "says False of a 3 x 3", ("(down, right)", "right")),
+        ("down only", "says False of a 3 x 3", ("(down, right)", "down")),
+        ("rows of the grid apart", "other weights in each row", ("(down, right)", "(s // columns, down, right)")),
+        ("columns of the grid apart", "other weights in each\\.", ("(down, right)", "(s % columns, down, right)")),
+        ("swapped", "says False of a 3 x 3", ("t // columns - s // columns, t % columns - s % columns",
+         "t // rows - s // rows, t % rows - s % rows")),
+        ("circulant", "says False of a 3 x 3", ("(down, right)", "(down % rows, right % columns)")),
+        ("without sign", "says False of a 3 x 3", ("(down, right)", "(abs(down), abs(right))")),
+        ("one-sided", "one number was changed", ("abs(M[s, t] - first)", "M[s, t] - first")),
+        ("a word", "expected True or False, got 'yes'", ("return True", "return 'yes'")),
+        ("the last row left out", "one number was changed", ("for s in range(rows * columns)", "for s in range(rows * "
+         "columns - 1)")),
+        ("a number", "expected True or False, got 0", ("return False", "return 0")),
+    ]},
+}
