@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from .configs import did_you_mean
 from .model import MlpMixer
 
 WEIGHTS = Path(__file__).parent / "weights"           # the bundled models
@@ -51,13 +52,13 @@ def load_checkpoint(path):
     return model.eval(), SimpleNamespace(**about | {"dataset": dataset})
 
 
-def load_pretrained(name="mnist"):
+def load_pretrained(name):
     """A model that comes with the package, trained on the full data: (model in evaluation mode, about), as from
     `load_checkpoint`. How it was trained and how well it does: mixer_lib/weights/NAME.md.
 
     Raises ValueError for a name that there is not."""
     if name not in pretrained_names():
-        raise ValueError(f"there is no bundled model {name!r}; there are: {', '.join(pretrained_names())}")
+        raise ValueError(f"there is no bundled model {name!r}{did_you_mean(name, pretrained_names())}")
     return load_checkpoint(WEIGHTS / f"{name}.safetensors")
 
 

@@ -47,7 +47,7 @@ def test_mnist_is_good():
 
 
 def test_unknown_name():
-    with pytest.raises(ValueError, match=r"there is no bundled model 'minst'; there are: .*mnist"):
+    with pytest.raises(ValueError, match=r"there is no bundled model 'minst': did you mean 'mnist'\?"):
         load_pretrained("minst")
 
 

@@ -10,7 +10,6 @@ import datetime
 import json
 import platform
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 
@@ -57,7 +56,7 @@ def bundle(name, out, root):
     full, sample = load_dataset(about.dataset.name, full=True, root=root), load_dataset(about.dataset.name)
     test, on_sample = (evaluate(model, data)["accuracy"] for data in (full, sample))
     path = WEIGHTS / f"{name}.safetensors"
-    save_checkpoint(path, model.half(), SimpleNamespace(**vars(about.dataset)), recipe=recipe,
+    save_checkpoint(path, model.half(), about.dataset, recipe=recipe,
                     test_accuracy=test, sample_test_accuracy=on_sample)
     snapshots = out / "snapshots.safetensors"
     if snapshots.exists():

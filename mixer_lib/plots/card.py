@@ -6,8 +6,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 SHARP = 2       # image pixels a unit: pictures stay crisp on screens with more than one pixel a CSS pixel
-
-
 font = functools.lru_cache(ImageFont.load_default)      # to load it takes longer than to write a word
 
 
