@@ -24,6 +24,8 @@ MODELS = {
                   hidden_dim=64, tokens_mlp_dim=32, channels_mlp_dim=256),
     "cifar10": dict(image_size=32, patch_size=4, in_channels=3, num_classes=10, num_blocks=8,
                     hidden_dim=128, tokens_mlp_dim=64, channels_mlp_dim=512),
+    "cifar10-fine": dict(image_size=32, patch_size=2, in_channels=3, num_classes=10, num_blocks=4,
+                         hidden_dim=96, tokens_mlp_dim=256, channels_mlp_dim=384),
 }
 
 

@@ -37,8 +37,10 @@ class Recipe:
     epochs: int = option(10, "passes over the training images")
     batch_size: int = option(128, "images a step")
     lr: float = option(1e-3, "highest learning rate, reached after the warm-up")
-    warmup_epochs: float = option(1.0, "the learning rate climbs linearly, then falls along a cosine to zero")
-    weight_decay: float = option(0.05, "AdamW's, on weight matrices only")
+    warmup_epochs: float = option(1.0, "how long the learning rate climbs, linearly")
+    schedule: str = option("cosine", 'from there on: "cosine", down to zero, or "constant"')
+    optimizer: str = option("adamw", '"adamw", or "muon" for the matrices of the blocks (wants fast bf16, torch 2.9)')
+    weight_decay: float = option(0.05, "of the optimizer, on weight matrices only")
     label_smoothing: float = option(0.1, "share of the target spread over all classes")
     clip_norm: float = option(1.0, "gradients with a larger norm are scaled down to it")
     crop_padding: int = option(0, "augmentation: pixels of padding for random crops")
@@ -72,6 +74,10 @@ class Recipe:
         need("randaugment", self.randaugment in range(31), "a whole number from 0 to 30")
         need("patience", not self.patience or self.val_fraction, "0 where val_fraction is 0: without held-out images "
              "there is no accuracy to wait for")
+        need("optimizer", self.optimizer in ("adamw", "muon"), "'adamw' or 'muon'")
+        need("optimizer", self.optimizer == "adamw" or hasattr(torch.optim, "Muon"),
+             f"'adamw': torch {torch.__version__} has no Muon, torch 2.9 has")
+        need("schedule", self.schedule in ("cosine", "constant"), "'cosine' or 'constant'")
         need("precision", self.precision in ("auto", "float32", "bf16"), "'auto', 'float32' or 'bf16'")
 
 
@@ -141,7 +147,7 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
                 model.train()
                 for x, y in training_batches(images, labels, dataset, recipe, generator):
                     step = len(history.steps)
-                    lr = learning_rate(step, total, warmup, recipe.lr)
+                    lr = learning_rate(step, total, warmup, recipe.lr, recipe.schedule)
                     loss = train_step(to_train, x, y, optimizer, lr, recipe)
                     history.steps.append({"step": step, "loss": loss, "lr": lr})
                     if step + 1 in moments:
@@ -204,10 +210,13 @@ def train_step(model, x, y, optimizer, lr, recipe):
     return value
 
 
-def learning_rate(step, total_steps, warmup_steps, peak):
-    """The learning rate of update `step` (from 0): up linearly to `peak`, then down along half a cosine to 0."""
+def learning_rate(step, total_steps, warmup_steps, peak, schedule="cosine"):
+    """The learning rate of update `step` (from 0): up linearly to `peak`, then down along half a cosine to 0, or with
+    schedule="constant" no more change."""
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
+    if schedule == "constant":
+        return peak
     progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
     return peak * 0.5 * (1 + math.cos(math.pi * progress))
 
@@ -225,11 +234,50 @@ def snapshot_moments(total_steps, count):
 
 
 def make_optimizer(model, recipe):
-    """AdamW. Weight decay acts on the matrices only: shrinking biases and norms does not regularize."""
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    vectors = [p for p in model.parameters() if p.ndim < 2]
-    return torch.optim.AdamW([{"params": matrices, "weight_decay": recipe.weight_decay},
-                              {"params": vectors, "weight_decay": 0.0}], lr=recipe.lr, fused=True)
+    """AdamW, or with recipe.optimizer="muon" `Muon` beside it. Weight decay acts on the matrices only: shrinking
+    biases and norms does not regularize."""
+    def adamw(parameters):
+        matrices = [p for p in parameters if p.ndim >= 2]
+        vectors = [p for p in parameters if p.ndim < 2]
+        return torch.optim.AdamW([{"params": matrices, "weight_decay": recipe.weight_decay},
+                                  {"params": vectors, "weight_decay": 0.0}], lr=recipe.lr, fused=True)
+
+    if recipe.optimizer == "adamw":
+        return adamw(list(model.parameters()))
+    inner = [p for p in model.blocks.parameters() if p.ndim == 2]
+    outer = [p for p in model.parameters() if not any(p is q for q in inner)]
+    # The step's size is matched to AdamW's, so one learning rate suits both.
+    muon = torch.optim.Muon(inner, lr=recipe.lr, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw")
+    return Together(muon, adamw(outer))
+
+
+class Together:
+    """Several optimizers, each of parameters of its own, used as one.
+
+    Muon (Jordan et al., 2024) makes the step of a matrix orthogonal, so that it moves all directions alike. It is
+    meant for the matrices between hidden layers; embedding, head, biases and norms are left to AdamW."""
+
+    def __init__(self, *optimizers):
+        self.optimizers = optimizers
+
+    @property
+    def param_groups(self):
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def zero_grad(self):
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+
+    def step(self):
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+    def state_dict(self):
+        return [optimizer.state_dict() for optimizer in self.optimizers]
+
+    def load_state_dict(self, states):
+        for optimizer, state in zip(self.optimizers, states, strict=True):
+            optimizer.load_state_dict(state)
 
 
 @torch.no_grad()

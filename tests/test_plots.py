@@ -420,3 +420,28 @@ def test_live_training_draws_at_the_first_step_and_after_every_epoch():
         pictures.append(live.picture.value)
     assert pictures[0] and len(set(pictures)) == 3
     assert pictures[-1] == plots.to_png(plots.training_curves(run))
+
+
+def test_live_training_can_be_stopped():
+    from mixer_lib import create_model
+    from mixer_lib.data import load_dataset
+    from mixer_lib.training import Recipe, fit
+
+    live = widgets.LiveTraining(seconds=1000)
+
+    def press(run):
+        if len(run.steps) == 2:
+            live.button.click()
+
+    recipe = Recipe(epochs=2, batch_size=5000, precision="float32")
+    run = fit(create_model("mnist", num_blocks=1), load_dataset("mnist"), recipe, callbacks=[press, live])
+    assert run.interrupted and len(run.steps) == 2 and live.button.disabled
+    assert live.picture.value == plots.to_png(plots.training_curves(run))       # as it was when it ended
+
+
+def test_live_training_ends_with_a_quiet_button():
+    live, run = widgets.LiveTraining(), history(2)
+    run.total_steps = len(run.steps)
+    assert not live.button.disabled
+    live(run)
+    assert live.button.disabled and not live.stopped

@@ -58,6 +58,7 @@ def quick(**changes):
 # All the randomness that a run can have: in the data and in the model.
 RANDOM = dict(crop_padding=1, flip=True, randaugment=9, mixup=0.5, cutmix=1.0)
 RANDOM_MODEL = dict(dropout=0.1, drop_path=0.2)
+OPTIMIZERS = ["adamw", "muon"] if hasattr(torch.optim, "Muon") else ["adamw"]
 
 
 def weights(model):
@@ -203,7 +204,8 @@ def test_recipe_is_checked():
                              crop_padding=[-1, 0.5], randaugment=[-1, 31, 0.5], mixup=[-0.1, float("inf")],
                              cutmix=[-1, float("nan")], patience=[-1, 0.5], snapshots=[-1, 2.5],
                              label_smoothing=[-0.1, 1], val_fraction=[1, -0.1, float("nan")],
-                             precision=["fp16", "", None], seed=[-1, 2**63, 0.5]).items():
+                             precision=["fp16", "", None], schedule=["step", None],
+                             optimizer=["sgd", None], seed=[-1, 2**63, 0.5]).items():
         for value in values:
             with pytest.raises(ValueError, match=f"^{name} is .*: expected "):
                 Recipe(**{name: value})
@@ -253,17 +255,53 @@ def test_learning_rate():
     assert rates[12] == 0 and rates[4:] == sorted(rates[4:], reverse=True)
     assert learning_rate(0, 10, 0, 2.0) == 2.0 and learning_rate(9, 10, 10, 2.0) == 2.0
     assert learning_rate(4, 10, 20, 2.0) == 0.5      # a warm-up longer than the run
+    assert [learning_rate(step, 10, 2, 2.0, "constant") for step in range(10)] == [1.0] + 9 * [2.0]
 
 
-def test_weight_decay_acts_on_matrices_only():
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_weight_decay_acts_on_matrices_only(optimizer):
     model = small_mixer()
     for p in model.parameters():
         p.data.fill_(1.0)
         p.grad = torch.zeros_like(p)
-    make_optimizer(model, quick(weight_decay=0.5, lr=0.1)).step()
+    make_optimizer(model, quick(weight_decay=0.5, lr=0.1, optimizer=optimizer)).step()
     for name, p in model.named_parameters():
         is_matrix = name.endswith("weight") and "norm" not in name
         assert torch.allclose(p, torch.tensor(0.95 if is_matrix else 1.0)), name
+
+
+@pytest.mark.skipif("muon" not in OPTIMIZERS, reason="needs torch 2.9")
+def test_muon_moves_the_matrices_of_the_blocks_in_all_directions_alike():
+    model = small_mixer(hidden_dim=16)
+    before = weights(model)
+    for p in model.parameters():
+        p.grad = torch.randn(p.shape, generator=torch.Generator().manual_seed(0))
+        if p.ndim == 2:
+            p.grad[0] *= 100        # one direction is far steeper than the others
+    optimizer = make_optimizer(model, quick(optimizer="muon", weight_decay=0, lr=0.01))
+    assert len(optimizer.param_groups) == 3 and all(group["lr"] == 0.01 for group in optimizer.param_groups)
+    optimizer.step()
+    for name, p in model.named_parameters():
+        step = p.detach() - before[name]
+        if name.startswith("blocks") and p.ndim == 2:
+            stretch = torch.linalg.svdvals(step)
+            assert stretch.min() > 0.4 * stretch.max(), name
+            assert 0.001 < step.square().mean().sqrt() < 0.005, name        # Adam's typical step, a fifth of lr
+        else:
+            torch.testing.assert_close(step, -0.01 * p.grad.sign(), msg=name)
+    optimizer.zero_grad()
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_muon_needs_a_torch_that_has_it(monkeypatch):
+    monkeypatch.delattr(torch.optim, "Muon", raising=False)
+    with pytest.raises(ValueError, match=r"optimizer is 'muon': expected 'adamw': torch .* has no Muon, torch 2.9 has"):
+        Recipe(optimizer="muon")
+
+
+def test_constant_schedule_arrives():
+    history = fit(small_mixer(), toy(), quick(epochs=2, batch_size=54, warmup_epochs=0, schedule="constant", lr=0.25))
+    assert [step["lr"] for step in history.steps] == [0.25, 0.25]
 
 
 def test_train_step():
@@ -419,9 +457,9 @@ def test_interrupt_keeps_model_and_history():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("n", [1, 4, 6, 8, 12])
-def test_interrupted_and_resumed_is_uninterrupted(tmp_path, n):
-    data, recipe = toy(), quick(**RANDOM)
+@pytest.mark.parametrize("n, optimizer", [(n, OPTIMIZERS[0]) for n in (1, 4, 6, 8, 12)] + [(8, OPTIMIZERS[-1])])
+def test_interrupted_and_resumed_is_uninterrupted(tmp_path, n, optimizer):
+    data, recipe = toy(), quick(optimizer=optimizer, **RANDOM)
     whole = small_mixer(**RANDOM_MODEL)
     expected = without_seconds(fit(whole, data, recipe))
 
