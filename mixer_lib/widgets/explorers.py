@@ -1,42 +1,10 @@
-"""Controls around the pictures of plots.py. No logic of their own: each picture is a pure function of the values."""
+"""Explorers of the parts of a Mixer: choose, and see what a part makes of what it reads."""
 
-import html
-import itertools
-import time
-from pathlib import Path
-
-import anywidget
 import ipywidgets
-import numpy as np
-import traitlets
-from IPython.display import display
-from PIL import Image
 
-from . import plots
-from .configs import cost_by_part
-from .drawing import as_mnist
-from .training import predict
-
-
-def live_picture(draw, controls, width):
-    """A widget that shows draw(**values) and draws it again when a control moves.
-
-    draw: returns a PIL image or a matplotlib figure. controls: {argument of draw: widget with a value}. width: of the
-    picture, in pixels. An exception in draw is shown in place of being lost in the callback."""
-    picture = ipywidgets.Image(format="png", layout={"width": f"{width}px", "max_width": "100%"})
-    problem = ipywidgets.HTML()
-
-    def update(change=None):
-        try:
-            picture.value = plots.to_png(draw(**{name: control.value for name, control in controls.items()}))
-            problem.value = ""
-        except Exception as error:
-            problem.value = f"<b>This picture could not be drawn.</b> {html.escape(f'{type(error).__name__}: {error}')}"
-
-    for control in controls.values():
-        control.observe(update, "value")
-    update()
-    return ipywidgets.VBox([*controls.values(), picture, problem])
+from .. import plots
+from ..configs import cost_by_part
+from .base import live_picture
 
 
 def patch_explorer(image):
@@ -151,74 +119,3 @@ def cost_explorer(image_size=224):
          "tokens_mlp_dim": slider([32, 64, 128, 256, 384, 512, 640, 3072], 384, "tokens_mlp_dim"),
          "channels_mlp_dim": slider([64, 256, 512, 1024, 2048, 3072, 4096, 5120], 3072, "channels_mlp_dim")},
         width=740)
-
-
-def prediction_browser(images, labels, probabilities, classes):
-    """Page through images [N, C, H, W] with a trained model's probabilities [N, K] for each."""
-    index = ipywidgets.IntSlider(max=len(images) - 1, description="image", layout={"width": "520px"})
-    return live_picture(lambda i: plots.prediction(images[i], probabilities[i], classes, int(labels[i])),
-                        {"i": index}, width=600)
-
-
-class DigitPad(anywidget.AnyWidget):
-    """A square canvas to draw on, white on black, with a button that clears it. value: its picture, SIDE x SIDE bytes,
-    row by row; what is drawn arrives here about 20 times a second, and what is written here stands on the canvas."""
-
-    SIDE = 112
-    _esm = Path(__file__).parent / "digit_pad.js"
-    value = traitlets.CBytes(bytes(SIDE * SIDE)).tag(sync=True)
-
-
-def digit_pad(model, dataset):
-    """Draw a digit, and watch the model read it: what it is given, and the probability of each class.
-
-    model: reads gray images of 28 x 28 pixels. dataset: with its mean, std and classes. A button puts one of its test
-    images after the other on the pad, for those who cannot draw."""
-    pad, side = DigitPad(), DigitPad.SIDE
-    example = ipywidgets.Button(description="put a test digit on it", layout={"width": "282px", "margin": "4px 0"})
-    examples = itertools.cycle(dataset.test_images[i * 643 % len(dataset.test_images)] for i in range(100))
-
-    def put(button):
-        pad.value = Image.fromarray(next(examples)[0].numpy()).resize((side, side), Image.Resampling.BICUBIC).tobytes()
-
-    def draw(pixels):
-        image = as_mnist(np.frombuffer(pixels, np.uint8).reshape(side, side))                   # [1, 28, 28]
-        probabilities = predict(model, image[None], dataset)[0].softmax(dim=0)                  # [K]
-        return plots.prediction(image, probabilities, dataset.classes)
-
-    example.on_click(put)
-    pad, picture, problem = live_picture(draw, {"pixels": pad}, width=600).children
-    answer = ipywidgets.VBox([picture, problem], layout={"flex": "1 1 400px"})       # below the pad where it is narrow
-    return ipywidgets.Box([ipywidgets.VBox([pad, example]), answer], layout={"flex_flow": "row wrap"})
-
-
-class LiveTraining:
-    """A callback for `fit` that keeps its curves before your eyes: fit(..., callbacks=[LiveTraining()]).
-
-    Its button ends the run as the kernel's interrupt does: the model and the history keep what they have. (A kernel
-    hears a button while a cell runs from ipykernel 7 on, with JupyterLab 4.4; the interrupt works everywhere.)
-
-    seconds: the shortest time between two pictures; drawing one costs about a tenth of a second."""
-
-    def __init__(self, seconds=1.5):
-        self.seconds = seconds
-        self.drawn, self.epochs, self.stopped = -float("inf"), 0, False
-        self.picture = ipywidgets.Image(format="png", layout={"width": "830px", "max_width": "100%"})
-        self.button = ipywidgets.Button(description="stop training", icon="stop")
-        self.button.on_click(self.stop)
-        display(ipywidgets.VBox([self.picture, self.button]))
-
-    def stop(self, button=None):
-        """Let the run end after the step it is in."""
-        self.stopped = self.button.disabled = True
-
-    def __call__(self, history):
-        epoch_ended = len(history.epochs) > self.epochs
-        run_ended = epoch_ended and len(history.steps) == history.total_steps
-        if epoch_ended or self.stopped or time.monotonic() - self.drawn > self.seconds:
-            self.picture.value = plots.to_png(plots.training_curves(history))
-            self.drawn, self.epochs = time.monotonic(), len(history.epochs)
-        if run_ended:
-            self.button.disabled = True
-        elif self.stopped:
-            raise KeyboardInterrupt     # fit's own way to end early

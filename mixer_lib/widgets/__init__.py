@@ -1,0 +1,13 @@
+"""Controls around the pictures of plots. No logic of their own: each picture is a pure function of the values."""
+
+from .base import live_picture
+from .explorers import (
+    cost_explorer,
+    embedding_explorer,
+    influence_explorer,
+    kernel_explorer,
+    patch_explorer,
+    token_explorer,
+    token_unit_explorer,
+)
+from .training import DigitPad, LiveTraining, digit_pad, prediction_browser
