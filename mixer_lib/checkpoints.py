@@ -62,6 +62,18 @@ def load_pretrained(name):
     return load_checkpoint(WEIGHTS / f"{name}.safetensors")
 
 
+def load_history(name):
+    """How the training of a bundled model went: a list of its epochs, rows as in `History.epochs`.
+
+    Raises ValueError for a model that there is not, or whose history is not bundled."""
+    names = sorted(path.name.removesuffix("-history.csv") for path in WEIGHTS.glob("*-history.csv"))
+    if name not in names:
+        raise ValueError(f"there is no history of a bundled model {name!r}{did_you_mean(name, names)}")
+    with open(WEIGHTS / f"{name}-history.csv", newline="") as file:
+        return [{key: int(value) if key == "epoch" else float(value) for key, value in row.items()}
+                for row in csv.DictReader(file)]
+
+
 def pretrained_names():
     """The names of the bundled models: there is a card of each."""
     return sorted(path.stem for path in WEIGHTS.glob("*.md"))

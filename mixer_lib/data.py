@@ -120,13 +120,19 @@ def batches(images, labels, batch_size, mean, std, shuffle=False, crop_padding=0
     order = torch.randperm(len(images), generator=generator) if shuffle else torch.arange(len(images))
     for chosen in order.to(images.device).split(batch_size):
         x = images.index_select(0, chosen)  # [B, C, H, W], still bytes: a quarter of what floats would move
-        if crop_padding:
-            x = random_crop(x, crop_padding, generator)
-        if flip:
-            x = random_flip(x, generator)
-        if randaugment:
-            x = rand_augment(x, randaugment, generator)
+        x = augment(x, crop_padding, flip, randaugment, generator)
         yield normalize(x, mean, std), labels[chosen]
+
+
+def augment(images, crop_padding=0, flip=False, randaugment=0, generator=None):
+    """Crop, flip and RandAugment, each where it is asked for: uint8 [B, C, H, W] -> same."""
+    if crop_padding:
+        images = random_crop(images, crop_padding, generator)
+    if flip:
+        images = random_flip(images, generator)
+    if randaugment:
+        images = rand_augment(images, randaugment, generator)
+    return images
 
 
 def normalize(images, mean, std):

@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 import bundle
 from mixer_lib import checkpoints, count_parameters
-from mixer_lib.checkpoints import WEIGHTS, load_pretrained, load_snapshots, pretrained_names
+from mixer_lib.checkpoints import WEIGHTS, load_history, load_pretrained, load_snapshots, pretrained_names
 from mixer_lib.data import Dataset, load_dataset
 from mixer_lib.training import evaluate
 
@@ -49,6 +49,8 @@ def test_mnist_is_good():
 def test_unknown_name():
     with pytest.raises(ValueError, match=r"there is no bundled model 'minst': did you mean 'mnist'\?"):
         load_pretrained("minst")
+    with pytest.raises(ValueError, match=r"there is no history of a bundled model 'minst'"):
+        load_history("minst")
 
 
 @pytest.fixture
@@ -76,6 +78,7 @@ def test_bundle_writes_model_and_card(toy, tmp_path, capsys):
     history = json.loads((tmp_path / "run/history.json").read_text())["epochs"]
     assert f"{history[-1]['val_accuracy']:.2%}" in card and "3 epochs" in card and "all 40 training images" in card
     assert re.search(r"--num-blocks 1 --val-fraction 0.2 --snapshots 2 --out runs/tiny`", card)
+    assert load_history("tiny") == history
     steps, snapshots = load_snapshots(tmp_path / "weights/tiny-snapshots.safetensors")
     assert steps == [0, 2, 3] and pretrained_names() == ["tiny"]
     for weight, tensor in snapshots.items():

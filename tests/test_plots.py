@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image, ImageColor
 
-from mixer_lib import plots, widgets
+from mixer_lib import data, plots, widgets
 from mixer_lib.model import ChannelMixing
 from mixer_lib.plots.card import SHARP, Card
 from mixer_lib.training import History
@@ -384,6 +384,54 @@ def test_cost_explorer_redraws_for_every_control():
         before = picture.value
         control.index = 0
         assert picture.value != before and not problem.value, control.description
+
+
+def test_changes():
+    figure = plots.changes({"plain": [0.4, 0.5], "flips": [0.5, 0.7, 0.6]}, "share (%)")
+    axis, = figure.axes
+    base, *drawn = axis.lines
+    assert list(base.get_xdata()) == pytest.approx([45, 45])                    # the mean of the first row
+    bars, dots = drawn[::2], drawn[1::2]
+    assert [bar.get_xdata()[0] for bar in bars] == pytest.approx([45, 60])
+    assert list(dots[1].get_xdata()) == pytest.approx([50, 70, 60]) and set(dots[1].get_ydata()) == {1}
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["plain", "flips"]
+    assert axis.yaxis_inverted() and axis.get_xlabel() == "share (%)"
+
+
+def test_blends():
+    """A row of pictures, under each the shares that it has, the largest first."""
+    shares = torch.tensor([[0.25, 0.75, 0], [0, 0, 1.0]])
+    image = plots.blends(torch.stack([COLOR, COLOR.flip(2)]), shares, ["ant", "bee", "cow"], columns=2)
+    assert image.size == (440, 288)
+    pixel = np.asarray(image)[:220]
+    assert (pixel[14, 14] == COLOR[:, 0, 0].numpy()).all() and (pixel[14, 234] == COLOR[:, 0, -1].numpy()).all()
+    two, one = (np.asarray(image)[224:, x:x + 220] < 128 for x in (0, 220))     # where there is writing
+    assert two[:28].any() and two[28:].any() and one[:28].any() and not one[28:].any()
+    swapped = plots.blends(torch.stack([COLOR, COLOR.flip(2)]), shares[:, [1, 0, 2]], ["bee", "ant", "cow"], columns=2)
+    assert swapped.tobytes() == image.tobytes()
+
+
+def test_augmentation_explorer_shows_what_training_sees():
+    images, labels = torch.stack([COLOR, COLOR.flip(2)]), torch.tensor([1, 0])
+    box = widgets.augmentation_explorer(images, labels, ["ant", "bee"])
+    draw, crop, flip, strength, blend, picture, problem = box.children
+
+    def plain(x, y):
+        return plots.to_png(plots.blends(x, y, ["ant", "bee"]))
+
+    assert picture.value == plain(images / 255, torch.tensor([[0, 1], [1, 0]]))
+    draw.value, crop.value, flip.value = 3, 2, True
+    random = torch.Generator().manual_seed(3)
+    moved = data.random_flip(data.random_crop(images, 2, random), random)
+    assert picture.value == plain(moved / 255, torch.tensor([[0, 1], [1, 0]]))
+    for kind in ("MixUp", "CutMix"):
+        blend.value = kind
+        random = torch.Generator().manual_seed(3)
+        moved = data.augment(images, 2, True, 0, random)
+        assert picture.value == plain(*data.mix(moved / 255, labels, 2, **{kind.lower(): 1.0}, generator=random))
+    before = picture.value
+    strength.value = 20
+    assert picture.value != before and not problem.value
 
 
 def test_prediction_browser_pages():

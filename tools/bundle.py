@@ -1,8 +1,8 @@
 """Train a model on the full data and bundle it with the package: `make model NAME=mnist`.
 
-Writes mixer_lib/weights/NAME.safetensors, in half precision, and NAME.md, its card; for a recipe with --snapshots
-also NAME-snapshots.safetensors, the token-mixing weights along the training. A run that was cut off goes on where it
-was when the command is given again.
+Writes into mixer_lib/weights: NAME.safetensors, in half precision; NAME.md, its card; NAME-history.csv, the epochs of
+its training; and for a recipe with --snapshots NAME-snapshots.safetensors, the token-mixing weights along the way. A
+run that was cut off goes on where it was when the command is given again.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import torch
 
 from mixer_lib import count_parameters
 from mixer_lib.__main__ import main as run
-from mixer_lib.checkpoints import WEIGHTS, load_checkpoint, save_checkpoint, write_atomically
+from mixer_lib.checkpoints import WEIGHTS, load_checkpoint, save_checkpoint, save_table, write_atomically
 from mixer_lib.data import load_dataset
 from mixer_lib.training import evaluate, fast_bf16
 
@@ -61,6 +61,7 @@ def bundle(name, out, root):
     snapshots = out / "snapshots.safetensors"
     if snapshots.exists():
         write_atomically(WEIGHTS / f"{name}-snapshots.safetensors", snapshots.read_bytes())
+    save_table(WEIGHTS / f"{name}-history.csv", history)
     precision = about.recipe["precision"]
     if precision == "auto":
         precision = "bf16" if fast_bf16(torch.device("cpu")) else "float32"

@@ -5,7 +5,7 @@ readable in a light and in a dark notebook.
 """
 
 from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_pixels, show, to_png
-from .charts import confusion, cost_split, lines, losses, prediction, training_curves
+from .charts import blends, changes, confusion, cost_split, lines, losses, prediction, training_curves
 from .layers import (
     by_depth,
     embedding_explorer,

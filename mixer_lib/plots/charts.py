@@ -107,6 +107,39 @@ def confusion(matrix, classes):
     return figure
 
 
+def changes(rows, unit="accuracy (%)"):
+    """Figure of what each of several recipes gives: rows is {name: the results of its runs}, shares from 0 to 1.
+
+    A dot a run, a bar at their mean; a line through the mean of the first row, which the others are compared with."""
+    figure = Figure(figsize=(7.2, 0.6 + 0.29 * len(rows)), layout="constrained")
+    axis = figure.subplots()
+    means = [100 * np.mean(values) for values in rows.values()]
+    axis.axvline(means[0], color=GRAY, linewidth=1, dashes=(4, 3))
+    for y, (values, mean) in enumerate(zip(rows.values(), means)):
+        axis.plot([mean, mean], [y - 0.32, y + 0.32], color=BLUE, linewidth=3, solid_capstyle="butt")
+        axis.plot([100 * value for value in values], [y] * len(values), "o", color=ORANGE, markersize=4)
+    axis.set_yticks(range(len(rows)), rows)
+    axis.set(xlabel=unit, ylim=(len(rows) - 0.5, -0.5))
+    axis.grid(axis="x", color="#DDDDDD")
+    axis.spines[["top", "right", "left"]].set_visible(False)
+    axis.tick_params(axis="y", length=0)
+    return figure
+
+
+def blends(images, shares, classes, columns=8):
+    """Picture of images [N, C, H, W], each above its classes: shares [N, K] of each, the largest first."""
+    size, rows = 110, -(-len(images) // columns)
+    card = Card(columns * size, rows * (size + 34))
+    for i, (image, share) in enumerate(zip(images, np.asarray(shares))):
+        x, y = i % columns * size, i // columns * (size + 34)
+        card.pixels(as_pixels(image), x + 5, y + 5, size - 10, size - 10)
+        for line, k in enumerate(np.argsort(-share, kind="stable")[:2]):
+            if share[k] > 0:
+                text = classes[k] if share[k] > 0.999 else f"{share[k]:.0%} {classes[k]}"
+                card.text(x + 5, y + size + 2 + 14 * line, text)
+    return card.image
+
+
 def prediction(image, probabilities, classes, truth=None):
     """Picture of one image [C, H, W] and a bar for each class's probability [K]: the true class green, a wrong
     favorite orange; where no truth is known, the favorite blue."""

@@ -10,4 +10,4 @@ from .explorers import (
     token_explorer,
     token_unit_explorer,
 )
-from .training import DigitPad, LiveTraining, digit_pad, prediction_browser
+from .training import DigitPad, LiveTraining, augmentation_explorer, digit_pad, prediction_browser

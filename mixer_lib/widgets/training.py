@@ -7,14 +7,42 @@ from pathlib import Path
 import anywidget
 import ipywidgets
 import numpy as np
+import torch
 import traitlets
 from IPython.display import display
 from PIL import Image
+from torch.nn.functional import one_hot
 
 from .. import plots
+from ..data import augment, mix
 from ..drawing import as_mnist
 from ..training import predict
 from .base import live_picture
+
+
+def augmentation_explorer(images, labels, classes):
+    """Choose augmentations and draw again and again; see what the network is given, and the labels that go with it.
+
+    images: uint8 [N, C, H, W], N from 2. labels: int64 [N]."""
+    style, layout = {"description_width": "160px"}, {"width": "520px", "max_width": "100%"}
+
+    def slider(**options):
+        return ipywidgets.IntSlider(style=style, layout=layout, **options)
+
+    def draw(draw, crop_padding, flip, randaugment, blend):
+        random = torch.Generator().manual_seed(draw)
+        x = augment(images, crop_padding, flip, randaugment, random) / 255
+        share = {"MixUp": {"mixup": 1.0}, "CutMix": {"cutmix": 1.0}}.get(blend, {})
+        x, y = mix(x, labels, len(classes), **share, generator=random)
+        return plots.blends(x, y if y.ndim == 2 else one_hot(y, len(classes)), classes)
+
+    return live_picture(draw, {
+        "draw": slider(max=20, description="draw"),
+        "crop_padding": slider(max=8, description="crop padding (pixels)"),
+        "flip": ipywidgets.Checkbox(description="flips", style=style, layout=layout),
+        "randaugment": slider(max=30, description="RandAugment (magnitude)"),
+        "blend": ipywidgets.SelectionSlider(options=["no blend", "MixUp", "CutMix"], description="blend", style=style,
+                                            layout=layout)}, width=880)
 
 
 def prediction_browser(images, labels, probabilities, classes):
