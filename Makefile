@@ -18,9 +18,11 @@ lab: venv ## open the first lesson in JupyterLab (PORT=8888, ARGS="more jupyter 
 	exec $(PY) -m jupyterlab "$$@" $(if $(PORT),--port=$(PORT)) --LabApp.default_url="/lab/tree/$(LESSON)" \
 	    --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(ARGS)
 
+# Two files at a time, each a lesson's or one of tests/: more would need more than a laptop's memory. In the files'
+# order, since test_browser.py takes longest and comes early.
 test: venv ## check the code and run every test and every lesson (ARGS="pytest options")
 	$(PY) -m ruff check
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lessons: venv ## rebuild the notebooks from notebooks/text (NAME=01_patches; FROM=notebook for the way back)
 	$(PY) tools/lessons.py $(NAME) $(if $(FROM),--from-$(FROM))

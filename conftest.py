@@ -1,8 +1,15 @@
-"""nbval compares what a lesson's notebook stores; live widgets and progress bars are not stored."""
+"""nbval compares what a lesson's notebook stores; live widgets and progress bars are not stored.
+
+And tests that run side by side (`make test`; pytest -n 2) share the cores."""
+
+import os
 
 from nbval.plugin import IPyNbCell
 
 from lessons import clean_outputs
+
+if "PYTEST_XDIST_WORKER" in os.environ:     # two lessons with two threads each on two cores mostly wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 compare_all = IPyNbCell.compare_outputs
 

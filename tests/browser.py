@@ -156,7 +156,7 @@ class NotebookPage:
             error, _ = json.JSONDecoder().raw_decode(data[start:].decode("utf-8", "replace"))
             self.problems.append(f"error in the kernel: {error['ename']}: {error['evalue']}")
 
-    def run_all(self, timeout=300):
+    def run_all(self, timeout=900):
         """Run all cells as the menu does, wait for the last, and check()."""
         for _ in range(5):
             self.page.click("li.lm-MenuBar-item:has-text('Run')")

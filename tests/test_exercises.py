@@ -7,6 +7,7 @@ import inspect
 import linecache
 import math
 import re
+import statistics
 import textwrap
 
 import numpy as np
@@ -20,6 +21,7 @@ from mixer_lib import MlpMixer, exercises, patchify, unpatchify
 from mixer_lib.exercises import checking
 
 NAMES = dict(torch=torch, nn=nn, F=nn.functional, cross_entropy=nn.functional.cross_entropy, np=np, math=math,
+             one_hot=nn.functional.one_hot, mean=statistics.mean, variance=statistics.variance,
              patchify=patchify, unpatchify=unpatchify, MlpMixer=MlpMixer,
              D=49, S=16, L=4, K=10)                             # the letters that lesson 6 leaves behind
 
