@@ -47,6 +47,7 @@ class Lab(NamedTuple):
 
     address: str
     token: str
+    notebooks: Path     # its copy of the course's, thrown away at the end
 
     def ask(self, path, method="GET"):
         """Call the server's own interface; raises OSError while it is not up."""
@@ -83,7 +84,7 @@ def jupyter_lab(notebooks=NOTEBOOKS, dark=False):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex())
+        lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(), home / "course/notebooks")
         private = {name: str(home / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
         private["JUPYTER_TOKEN"] = lab.token
         private |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "ws")}
@@ -158,12 +159,20 @@ class NotebookPage:
 
     def run_all(self, timeout=900):
         """Run all cells as the menu does, wait for the last, and check()."""
+        self.start_all()
+        self.finish(timeout)
+
+    def start_all(self):
+        """Run all cells as the menu does, and do not wait for them."""
         for _ in range(5):
             self.page.click("li.lm-MenuBar-item:has-text('Run')")
             self.page.click(".lm-Menu-item[data-command='runmenu:run-all']")
             with contextlib.suppress(Exception):  # dropped without a word: choose it again
                 self.page.wait_for_function(f"{PROMPTS}.some(p => /\\[[*\\d]/.test(p))", timeout=3000)
                 break
+
+    def finish(self, timeout=900):
+        """Wait until all cells have run, and check()."""
         end = time.time() + timeout
         while not self.problems and not self.page.evaluate(f"{PROMPTS}.every(p => /\\[\\d+\\]/.test(p))"):
             if time.time() > end:

@@ -3,10 +3,14 @@
 import base64
 import io
 import math
+import textwrap
 
+import nbformat
 import numpy as np
+from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image, ImageColor
 
+from lessons import KERNELSPEC
 from mixer_lib import plots
 from mixer_lib.data import load_dataset
 from mixer_lib.plots.card import SHARP
@@ -147,6 +151,50 @@ def test_lesson_07(open_notebook):
     lesson.page.keyboard.press("Enter")
     picture = lesson.changed_image(pad, picture)
     assert favorite(picture) == 0                                       # the first test digit is a 0
+    lesson.check()
+
+
+def test_training_is_stopped_by_its_button(lab, open_notebook):
+    train, after = """
+        from mixer_lib import MlpMixer, widgets
+        from mixer_lib.data import load_dataset
+        from mixer_lib.training import Recipe, fit
+
+        model = MlpMixer(28, 14, 1, 10, num_blocks=1, hidden_dim=4, tokens_mlp_dim=4, channels_mlp_dim=4)
+        history = fit(model, load_dataset("mnist"), Recipe(epochs=10_000), callbacks=[widgets.LiveTraining(0.2)])
+        """, "print(history.interrupted, 0 < len(history.steps) < history.total_steps)"
+    cells = [new_code_cell(textwrap.dedent(source)) for source in (train, after)]
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), lab.notebooks / "stop.ipynb")
+    notebook = open_notebook("stop.ipynb")
+    notebook.start_all()
+    notebook.page.wait_for_function("document.querySelector('img.widget-image')?.naturalWidth > 0")     # it trains
+    button = notebook.page.get_by_role("button", name="stop training")
+    button.click()
+    notebook.finish(timeout=30)
+    assert button.is_disabled()
+    assert notebook.page.locator(".jp-OutputArea-output").last.inner_text().strip() == "True True"
+
+
+def test_lesson_08(open_notebook):
+    lesson = open_notebook("08_train_cifar.ipynb")
+    lesson.run_all()
+    _, explorer, _, errors = lesson.widget_cells()
+    picture = lesson.image(explorer)
+    explorer.locator("input[type=checkbox]").focus()
+    lesson.page.keyboard.press("Space")
+    flipped = lesson.changed_image(explorer, picture)
+    lesson.page.keyboard.press("Space")
+    assert lesson.changed_image(explorer, flipped) == picture
+    draws = [(0, "ArrowRight", str(draw)) for draw in range(1, 7)]
+    for slider, key, value in ((1, "ArrowRight", "1"), (1, "ArrowLeft", "0"), (2, "End", "30"), (2, "Home", "0"),
+                               (3, "End", "CutMix"), *draws):
+        assert lesson.move_slider(explorer, slider, key) == value
+        picture = lesson.changed_image(explorer, picture)
+    still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Eight small photographs']").get_attribute("src")
+    assert base64.b64decode(still.partition(",")[2]) == picture                 # CutMix, draw 6
+    before = lesson.image(errors)
+    assert lesson.move_slider(errors) == "1"
+    lesson.changed_image(errors, before)
     lesson.check()
 
 

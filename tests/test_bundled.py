@@ -42,8 +42,20 @@ def test_file_is_small_and_in_half_precision(path):
         assert {file.get_tensor(key).dtype for key in file.keys()} == {torch.float16}  # noqa: SIM118
 
 
-def test_mnist_is_good():
-    assert load_pretrained("mnist")[1].test_accuracy >= 0.987
+@pytest.mark.parametrize("name, accuracy, most", [("mnist", 0.987, 0.2e6), ("cifar10", 0.87, 1.2e6)])
+def test_model_is_good_for_its_size(name, accuracy, most):
+    model, about = load_pretrained(name)
+    assert about.test_accuracy >= accuracy and count_parameters(model.config) <= most
+
+
+def test_cifar10_kept_its_training():
+    model, _ = load_pretrained("cifar10")
+    steps, weights = load_snapshots(WEIGHTS / "cifar10-snapshots.safetensors")
+    epochs = load_history("cifar10")
+    assert steps[0] == 0 and 15 <= len(steps) <= 25 and [row["epoch"] for row in epochs] == [*range(1, len(epochs) + 1)]
+    assert len(weights) == 2 * len(model.blocks)
+    for name, tensor in weights.items():
+        assert torch.equal(tensor[-1], model.get_parameter(name)) and not torch.equal(tensor[0], tensor[-1])
 
 
 def test_unknown_name():

@@ -116,6 +116,9 @@ def test_confusion_writes_the_counts():
     figure = plots.confusion([[5, 1], [0, 7]], ["a", "b"])
     assert {(t.get_position(), t.get_text()) for t in figure.axes[0].texts} == {((0, 0), "5"), ((1, 0), "1"),
                                                                               ((1, 1), "7")}
+    digits, words = (plots.confusion(np.eye(2, dtype=int), names).axes[0] for names in (["0", "1"], ["deer", "frog"]))
+    assert {label.get_rotation() for label in digits.get_xticklabels()} == {0}
+    assert {label.get_rotation() for label in words.get_xticklabels()} == {90}      # or they would overlap
 
 
 def test_tables_write_small_numbers_and_leave_zero_white():
@@ -154,6 +157,36 @@ def test_patch_explorer_frames_the_pixel(patch, number):
 
 
 DETECTORS = {"brightness": np.full((4, 4), 0.25), "right minus left": np.tile([-1.0, -1.0, 1.0, 1.0], (4, 1))}
+
+
+@pytest.mark.parametrize("row, column, patches, neighbors, old", [(5, 5, 1, 8, 8), (0, 4, 1, 5, 5), (7, 0, 1, 3, 3)])
+def test_scramble_explorer_frames_where_pixels_come_from(row, column, patches, neighbors, old, monkeypatch):
+    """In the plain order the marks on both images agree; in another one they stand where the pixels were."""
+    texts = []
+    monkeypatch.setattr(Card, "text", lambda self, x, y, text, *more, **style: texts.append(text))
+    plain = torch.arange(64)
+    still = np.asarray(plots.scramble_explorer(COLOR, plain, 4, row, column))
+    assert texts[-4:] == ["The patch's 16 pixels come from", "1 patch of the image.",
+                          f"The window's middle has {neighbors} neighbors.",
+                          f"In the image, {old} of them were its neighbors."]
+    unit, blue = 34 * SHARP, list(ImageColor.getrgb(plots.BLUE))
+
+    def at(picture, left, r, c):
+        return picture[34 * SHARP + r * unit + unit // 2, left * SHARP + c * unit + unit // 2].tolist()
+
+    assert at(still, 10, row, column) == blue                                   # the window's middle is marked
+    assert at(still, 312, row, column) == COLOR[:, row, column].tolist()
+    turned = np.asarray(plots.scramble_explorer(COLOR, plain.flip(0), 4, row, column))      # by half a turn
+    assert at(turned, 10, 7 - row, 7 - column) == blue
+    assert at(turned, 312, row, column) == COLOR[:, 7 - row, 7 - column].tolist()
+    assert texts[-1] == f"In the image, {old} of them were its neighbors."      # a turn keeps neighbors together
+
+
+def test_scramble_explorer_counts_torn_patches(monkeypatch):
+    texts = []
+    monkeypatch.setattr(Card, "text", lambda self, x, y, text, *more, **style: texts.append(text))
+    plots.scramble_explorer(COLOR, torch.arange(64).view(8, 8).roll(1, 0).flatten(), 4, 3, 3)
+    assert texts[-3] == "2 patches of the image."
 
 
 @pytest.mark.parametrize("patch, channel", [(0, 0), (3, 1), (2, 1)])
@@ -332,6 +365,16 @@ def test_patch_explorer_widget_shows_what_its_sliders_say():
     assert problems == []                                               # none flashes up on the way
 
 
+def test_scramble_explorer_widget_shows_what_its_sliders_say():
+    orders = {"plain": torch.arange(64), "mirrored": torch.arange(64).view(8, 8).flip(1).flatten()}
+    box = widgets.scramble_explorer(COLOR, orders, 4)
+    condition, row, column, picture, problem = box.children
+    assert picture.value == plots.to_png(plots.scramble_explorer(COLOR, orders["plain"], 4, 3, 3))
+    condition.value, row.value, column.value = "mirrored", 0, 7
+    assert picture.value == plots.to_png(plots.scramble_explorer(COLOR, orders["mirrored"], 4, 0, 7))
+    assert not problem.value and (row.max, column.max) == (7, 7)
+
+
 def test_embedding_explorer_widget_shows_what_its_sliders_say():
     image = COLOR[0] / 255
     patch, channel, picture, problem = widgets.embedding_explorer(image, DETECTORS).children
@@ -396,6 +439,22 @@ def test_changes():
     assert list(dots[1].get_xdata()) == pytest.approx([50, 70, 60]) and set(dots[1].get_ydata()) == {1}
     assert [label.get_text() for label in axis.get_yticklabels()] == ["plain", "flips"]
     assert axis.yaxis_inverted() and axis.get_xlabel() == "share (%)"
+
+
+def test_intervals():
+    table = {"Mixer": {"plain": [0.4, 0.5, 0.6], "all pixels": [0.3]}, "CNN": {"plain": [0.7], "all pixels": [0.2]}}
+    one_run = {"Mixer": {"plain": [0.4], "all pixels": [0.3]}}
+    first, second = plots.intervals({"table": table, "one run": one_run}, "share (%)", guessing=0.1).axes
+    points, reach, bar, lone, *others = first.lines
+    assert list(points.get_ydata()) == pytest.approx([40, 50, 60]) and len(set(points.get_xdata())) == 1
+    assert list(bar.get_ydata()) == pytest.approx([50, 50]) and bar.get_linewidth() > reach.get_linewidth()
+    half = 4.303 * 10 / 3 ** 0.5                                                # Student's t, two degrees of freedom
+    assert list(reach.get_ydata()) == pytest.approx([50 - half, 50 + half], abs=0.1)
+    assert list(lone.get_ydata()) == pytest.approx([30]) and lone.get_xdata()[0] > points.get_xdata()[0] + 0.5
+    assert [line.get_ydata()[0] for line in others] == pytest.approx([70, 20, 10])     # the CNN, and guessing
+    assert first.get_ylabel() == "share (%)" and first.get_ylim()[0] == 0
+    assert [text.get_text() for text in second.get_xticklabels()] == ["plain", "all pixels"]
+    assert [text.get_text() for text in second.get_legend().texts] == ["Mixer"]
 
 
 def test_blends():

@@ -19,7 +19,7 @@ import torch
 import torchvision.transforms.v2 as transforms
 from PIL import Image
 
-from mixer_lib import create_model, plots
+from mixer_lib import create_model, plots, widgets
 from mixer_lib.configs import MODELS, cost_by_part, count_macs
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
 from mixer_lib.data import batches, load_dataset
@@ -161,6 +161,29 @@ def pictures(data):
         print(f"{name:<44}{times[20]:>10.1f}{times[38]:>10.1f}   <= 50", flush=True)
 
 
+def answers(data):
+    """Milliseconds from a move of a control to the new picture, for the widgets that look into a model."""
+    model, fine = create_model("cifar10").eval(), create_model("cifar10-fine").eval()
+    snapshots = {f"blocks.{k}.token_mixing.{layer}.weight": torch.randn(20, 256, 256) for k in range(4)
+                 for layer in ("fc1", "fc2")}
+    (_, *parts), _, (block, unit) = (row.children for row in widgets.switches(model, data).children[:3])
+    for name, target, control in (
+            ("weight browser, 16 x 16 tokens: a unit", "<= 50", widgets.weight_browser(fine).children[0].children[-1]),
+            ("training scrubber, 16 x 16: a moment", "<= 17",
+             widgets.training_scrubber([*range(20)], snapshots, (16, 16)).children[0].children[-1]),
+            ("patch influence, 16 x 16: a patch", "<= 50",
+             widgets.patch_influence(data.test_images[0], torch.rand(5, 256, 256), 2).children[0]),
+            ("switches: a part", "<= 50", parts[0]), ("switches: a unit of block 4 of 8", "<= 50", unit)):
+        block.value = 4 if control is unit else None
+        times = []
+        for i in range(1, 41):
+            start = time.perf_counter()
+            control.value = i % 2 == 0 if control is parts[0] else i % (control.max + 1)
+            times.append(1000 * (time.perf_counter() - start))
+        times.sort()
+        print(f"{name:<44}{times[20]:>10.1f}{times[38]:>10.1f}   {target}", flush=True)
+
+
 def import_time():
     code = "import time, torch; start = time.perf_counter(); import mixer_lib; print(time.perf_counter() - start)"
     times = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
@@ -178,6 +201,7 @@ def main():
     convolutions()
     print(f"\n{'picture of a widget':<44}{'median ms':>10}{'95% ms':>10}   target")
     pictures(data)
+    answers(data)
     print()
     import_time()
 

@@ -23,6 +23,8 @@ from mixer_lib.training import evaluate, fast_bf16
 RECIPES = {
     "mnist": "--dataset mnist --full --epochs 40 --lr 4e-3 --warmup-epochs 2 --crop-padding 2 --val-fraction 0.05 "
              "--seed 0",
+    "cifar10": "--dataset cifar10 --full --epochs 36 --optimizer muon --lr 3e-3 --crop-padding 4 --flip --cutmix 0.5 "
+               "--val-fraction 0.02 --snapshots 20 --seed 0",
 }
 
 CARD = """# {name}

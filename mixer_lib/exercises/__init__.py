@@ -10,4 +10,5 @@ from .lesson_04 import check_from_column_order, check_shift_weights, check_token
 from .lesson_05 import check_gradient_by_depth, check_layers_to_reach, check_mixer_block
 from .lesson_06 import check_classify, check_count_parameters, check_design
 from .lesson_07 import check_accuracy, check_confusion_matrix, check_train_step
+from .lesson_08 import check_cutmix, check_gain, check_soft_loss
 from .lesson_10 import check_fc1_as_conv, check_is_convolution, check_layer_as_conv, check_stem_as_conv

@@ -10,6 +10,11 @@ from torch.nn.functional import cross_entropy
 from .checking import NotDone, Wrong, ask, compare, exercise, need, number
 
 
+def one_number(value):
+    need(not callable(value), "what is returned is a function, not a number: call it, as in item().")
+    return number(value)
+
+
 @exercise("7.1", "you can say how good a classifier is.")
 def check_accuracy(accuracy):
     """accuracy(logits, labels): [N, K], [N] -> share of hits, a float from 0 to 1."""
@@ -21,7 +26,7 @@ def check_accuracy(accuracy):
                                          (torch.eye(3)[[0, 1, 2, 0]], torch.tensor([0, 1, 0, 1]), 2, {})):
         N = len(labels)
         try:
-            got = number(ask(accuracy, logits, labels))
+            got = one_number(ask(accuracy, logits, labels))
         except Wrong as wrong:
             hint = " Booleans first become numbers, with .float()." if "Got: Bool" in str(wrong) else ""
             raise Wrong(f"{wrong}{hint}") from None
@@ -30,7 +35,7 @@ def check_accuracy(accuracy):
                  0: "Compare labels with classes, not with logits, and divide with /, not //.",
                  **{count / N: hint for count, hint in likely.items()}}
         hint = next((hint for value, hint in hints.items() if math.isclose(got, value, rel_tol=1e-5)),
-                    "The prediction is the class of the largest logit.")
+                    "The prediction is the class of the largest logit; divide by the number of images.")
         need(math.isclose(got, hits / N, rel_tol=1e-5), f"it gives {got:.3g} where {hits} of {N} images are right. "
                                                         f"{hint}")
 
@@ -66,15 +71,17 @@ def check_train_step(train_step):
     if loss is None and torch.equal(weight, start):
         raise NotDone
     wrong = {
-        "the weights have not moved. backward() fills the gradients, then optimizer.step() uses them, and nothing may "
-        "clear them in between.": start,
-        "the second step also used the gradient of the first: gradients add up until they are cleared.":
-            train(functools.partial(right, clear=False))[1],
+        "the weights have not moved. backward() fills the gradients, then optimizer.step() uses them, both with their "
+        "parentheses, and nothing may clear the gradients in between.": start,
+        "the second step also used the gradient of the first: gradients add up until they are cleared, by "
+        "optimizer.zero_grad() with its parentheses.": train(functools.partial(right, clear=False))[1],
         "after two calls the weights have moved once: a step comes after the gradients that it uses.":
             train(right, 1)[1],
         "each call takes two steps where one is asked for.": train(right, 4)[1],
         "cross_entropy takes the logits as they are; it applies the softmax itself.":
             train(functools.partial(right, loss_of=lambda z, y: cross_entropy(z.softmax(1), y)))[1],
+        "the loss is with label smoothing; here the plain cross-entropy is asked for, as in the step by hand.":
+            train(functools.partial(right, loss_of=functools.partial(cross_entropy, label_smoothing=0.1)))[1],
         "this is the sum of the batch's losses; take their mean.":
             train(functools.partial(right, loss_of=functools.partial(cross_entropy, reduction="sum")))[1],
     }
@@ -85,10 +92,11 @@ def check_train_step(train_step):
     need(not isinstance(loss, torch.Tensor) or not loss.requires_grad,
          "the loss is a tensor that keeps the whole graph of its computation in memory: return it as a plain number, "
          "loss.item().")
-    need(loss is None or math.isclose(number(loss), right_loss, rel_tol=1e-4),
+    need(loss is None or math.isclose(one_number(loss), right_loss, rel_tol=1e-4),
          f"the loss of the first step is {loss:.4f}, expected {right_loss:.4f}: the cross-entropy of the batch, before "
          "the weights move.")
-    need(moved, "the weights moved, but not to where one step of the given optimizer takes them.")
+    need(moved, "the weights moved, but not to where one step of the given optimizer takes them. Leave the gradients "
+                "and its learning rate as they are.")
 
 
 @exercise("7.3", "now you can see which digits are taken for which.")
@@ -105,6 +113,8 @@ def check_confusion_matrix(confusion_matrix):
         "these are shares of each row; asked for are counts.": expected / expected.sum(1, keepdim=True).clamp(min=1),
         "these are shares of all images; asked for are counts.": expected / len(labels),
         "only the hits are counted; the mistakes go beside the diagonal.": expected.diag().diag(),
+        "only the mistakes are counted; the hits go on the diagonal.": expected - expected.diag().diag(),
+        "no image is counted. matrix[labels][predictions] += 1 counts in a copy.": torch.zeros_like(expected),
         "class 3 has no images here, but still a row and a column: the shape is [K, K].": expected[:3, :3],
     }
     compare(got, expected, wrong, f"Every image counts in the row of its label: {labels.tolist()}, "

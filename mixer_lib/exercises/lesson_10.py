@@ -8,10 +8,15 @@ from ..model import patchify
 from .checking import Wrong, ask, call, compare, exercise, name_of, need
 
 
-def convolution(answer, linear, *arguments, channels, kernel, stride):
-    """The `nn.Conv2d` that `answer` makes of a linear layer, its sizes checked."""
+def convolution(answer, linear, *arguments, channels, kernel, stride=None):
+    """The `nn.Conv2d` that `answer` makes of a linear layer, its sizes checked. stride: None where any will do."""
     weights = [p.clone() for p in linear.parameters()]
-    conv, where = ask(answer, linear, *arguments), call(answer, linear, *arguments)
+    where = call(answer, linear, *arguments)
+    try:
+        conv = ask(answer, linear, *arguments)
+    except Wrong as wrong:
+        assigned = any(words in str(wrong) for words in ("a leaf Variable", "cannot assign"))
+        raise Wrong(f"{wrong}{' Copy into conv.weight.data, with copy_.' * assigned}") from None
     need(all(torch.equal(p, q) for p, q in zip(weights, linear.parameters())),
          "the linear layer that you are given is changed, and the caller may still need it.")
     need(isinstance(conv, nn.Conv2d), f"{where} gives a {type(conv).__name__}, expected the nn.Conv2d itself.")
@@ -22,8 +27,8 @@ def convolution(answer, linear, *arguments, channels, kernel, stride):
                           f"{channels[1]}.{swapped}")
     swapped = " First the rows, then the columns." if conv.kernel_size == kernel[::-1] else ""
     need(conv.kernel_size == kernel, f"{where} has a window of {conv.kernel_size}, expected {kernel}.{swapped}")
-    need(conv.stride == (stride, stride), f"the stride is {conv.stride}, expected {stride}: how far is it from one "
-                                          f"stop of the window to the next?")
+    need(stride is None or conv.stride == (stride, stride), f"the stride is {conv.stride}, expected {stride}: how far "
+                                                            f"is it from one stop of the window to the next?")
     need(conv.padding in ((0, 0), "valid"), f"there is padding, {conv.padding}, but the window fits without.")
     return conv
 
@@ -81,7 +86,7 @@ def check_fc1_as_conv(fc1_as_conv):
         torch.manual_seed(rows)
         fc1, S = nn.Linear(rows * columns, D_S), rows * columns
         try:
-            conv = convolution(fc1_as_conv, fc1, rows, columns, channels=(1, D_S), kernel=(rows, columns), stride=1)
+            conv = convolution(fc1_as_conv, fc1, rows, columns, channels=(1, D_S), kernel=(rows, columns))
         except Wrong as wrong:
             if f"from {S} to {D_S} channels" in str(wrong):
                 raise Wrong("a convolution with S input channels takes the places for channels. The places lie in the "
@@ -114,23 +119,26 @@ def from_displacements(rows, columns, weight):
 @exercise("10.4", "you can tell a convolution from any other token mixer.")
 def check_is_convolution(is_convolution):
     """is_convolution(M, rows, columns) -> True if M [S, S] is a convolution with zero padding, of any kernel."""
-    for rows, columns in ((3, 4), (4, 3)):
+    for rows, columns in ((4, 4), (3, 4), (4, 3)):
         torch.manual_seed(columns)
         k, S = torch.randn(rows, columns, 2 * rows, 2 * columns), rows * columns     # negative displacements wrap
         weights = {
+            "blur": lambda u, v, du, dv: float(max(abs(du), abs(dv)) < 2),
             "small": lambda u, v, du, dv: k[0, 0, du, dv] * (max(abs(du), abs(dv)) < 2),            # noqa: B023
             "large": lambda u, v, du, dv: k[0, 0, du, dv],                                          # noqa: B023
             "around": lambda u, v, du, dv: k[0, 0, du % rows, dv % columns],                        # noqa: B023
             "by row": lambda u, v, du, dv: k[u, 0, 0, dv] * (du == 0),                              # noqa: B023
             "by column": lambda u, v, du, dv: k[0, v, du, 0] * (dv == 0),                           # noqa: B023
         }
-        small, large, around, by_row, by_column = (from_displacements(rows, columns, w) for w in weights.values())
-        changed = large.clone()
-        changed[S - 1, S - 2] += columns - 3.5              # up on one grid, down on the other
+        blur, small, large, around, by_row, by_column = (from_displacements(rows, columns, w) for w in weights.values())
+        change = torch.zeros(S, S)
+        change[S - 1, S - 2] = 0.5
         for M, right, what in (
                 (torch.randn(S, S), False, "a matrix of random numbers"),
-                (small, True, "a 3 x 3 convolution with zero padding. (Beyond the end of a row of the grid it reads 0, "
-                              "so the diagonals of the whole matrix are broken there)"),
+                (blur, True, "a 3 x 3 convolution with zero padding, all weights 1. (Beyond the end of a row of the "
+                             "grid it reads 0, so the diagonals of the whole matrix are broken there)"),
+                (small, True, "a 3 x 3 convolution with nine different weights. (To the left is not to the right: a "
+                              "displacement has a sign)"),
                 (large, True, "a convolution with a kernel that reaches from any place to any other"),
                 (around, True, "a convolution on a circle, which is also one with zero padding and a larger kernel: "
                                "M[s, t] depends on the displacement alone"),
@@ -138,12 +146,14 @@ def check_is_convolution(is_convolution):
                                                         "torch.allclose or a small tolerance"),
                 (by_row, False, "a convolution along each row of the grid, but with other weights in each row"),
                 (by_column, False, "a convolution along each column of the grid, but with other weights in each"),
-                (changed, False, "a convolution of which one number was changed"),
+                (large + change, False, "a convolution of which one number was changed"),
+                (large - change, False, "a convolution of which one number was made smaller; made larger it was found"),
                 (-large, True, "a convolution, some of its weights negative"),
         ):
             got = ask(is_convolution, M, rows, columns)
             one = isinstance(got, torch.Tensor) and got.dtype == torch.bool and got.ndim == 0
             truth = one or isinstance(got, (bool, np.bool_))
             need(truth, f"expected True or False, got {repr(got)[:40]}.")
+            square = "" if rows == columns else " On a square grid it is right: are rows and columns in their places?"
             need(bool(got) == right, f"on a grid of {rows} x {columns}, {name_of(is_convolution)} says {bool(got)} of "
-                                     f"{what}.")
+                                     f"{what}.{square}")

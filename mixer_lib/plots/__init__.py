@@ -5,7 +5,7 @@ readable in a light and in a dark notebook.
 """
 
 from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_pixels, show, to_png
-from .charts import blends, changes, confusion, cost_split, lines, losses, prediction, training_curves
+from .charts import blends, changes, confusion, cost_split, intervals, lines, losses, prediction, training_curves
 from .layers import (
     by_depth,
     embedding_explorer,
@@ -16,4 +16,5 @@ from .layers import (
     token_explorer,
     token_unit_explorer,
 )
-from .patches import image_row, patch_explorer, patch_grid
+from .patches import image_row, patch_explorer, patch_grid, scramble_explorer
+from .weights import mosaic, switches, training_scrubber, weight_browser

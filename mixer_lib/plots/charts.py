@@ -102,6 +102,8 @@ def confusion(matrix, classes):
         if matrix[i, j]:
             axis.text(j, i, matrix[i, j], ha="center", va="center", fontsize=8, color=GRAY if i == j else "black")
     axis.set_xticks(range(len(classes)), classes)
+    if max(map(len, classes)) > 3:      # words would run into each other
+        axis.tick_params(axis="x", rotation=90)
     axis.set_yticks(range(len(classes)), classes)
     axis.set(xlabel="predicted", ylabel="true")
     return figure
@@ -156,3 +158,37 @@ def prediction(image, probabilities, classes, truth=None):
         card.box(left, y, max(share * width, 1), 16, fill=color)
         card.text(left + width + 50, y + 8, f"{share:.1%}", anchor="rm")
     return card.image
+
+
+# By how many standard errors a 95% interval of the mean of n runs reaches to either side: Student's t.
+T95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26}
+
+
+def intervals(panels, ylabel, guessing):
+    """Figure of how several models do under several conditions. panels: {title: {model: {condition: the results of its
+    runs}}}, shares from 0 to 1, at most 10 runs.
+
+    A dot a run; of several a bar at their mean, and around it the 95% interval of that mean. guessing: the share that
+    needs no model, a broken line."""
+    figure = Figure(figsize=(max(3.6 * len(panels), 5), 3.2), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for axis, (title, models) in zip(axes, panels.items()):
+        for side, (model, color, marker) in enumerate(zip(models, (BLUE, ORANGE, GREEN), "os^", strict=False)):
+            for place, results in enumerate(models[model].values()):
+                n, values = len(results), 100 * np.asarray(results)
+                x, mean = place + 0.3 * (side - (len(models) - 1) / 2), values.mean()
+                axis.plot(np.full(n, x), values, marker, color=color, markersize=6, markeredgecolor="white", zorder=3,
+                          label=None if place else model)
+                if n > 1:
+                    reach = T95[n] * values.std(ddof=1) / n ** 0.5
+                    axis.plot([x, x], [mean - reach, mean + reach], color=color, linewidth=1.5)
+                    axis.plot([x - 0.11, x + 0.11], [mean, mean], color=color, linewidth=3)
+        axis.axhline(100 * guessing, color=GRAY, linewidth=1, dashes=(4, 3))
+        axis.set_xticks(range(len(models[model])), [name.replace(" and ", "\nand ") for name in models[model]])
+        axis.set_title(title, fontsize=10)
+        axis.grid(axis="y", color="#DDDDDD")
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel(ylabel)
+    axes[0].set_ylim(bottom=0)
+    axes[-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure

@@ -85,3 +85,50 @@ def patch_explorer(image, patch_size, patch, number):
     card.text(10, 302, f"table[{patch}, {number}] = {table[patch, number]}: {color}row {y}, column {x} of the patch; "
                        f"row {top + y}, column {left + x} of the image")
     return card.image
+
+
+def scramble_explorer(image, order, patch_size, row, column):
+    """Picture of an image [C, H, W] with its pixels in another order, and what a patch and a 3 x 3 window see of it.
+
+    order: [H * W]; place s of the scrambled image gets the pixel from place order[s]. row, column: of the pixel in the
+    scrambled image around which the window lies (blue), and in whose patch (orange). On the image as it was, the
+    pixels that the two see: orange frames for the patch's, blue squares for the window's."""
+    height, width = image.shape[-2:]
+    P, order = patch_size, np.asarray(order)
+    pixels = as_pixels(image)
+    scrambled = pixels.reshape(-1, 3)[order].reshape(height, width, 3)
+    top, left = row // P * P, column // P * P
+    source = order.reshape(height, width)
+    patch = source[top:top + P, left:left + P].flatten()                        # [P * P], places of the image
+    window = np.pad(source, 1, constant_values=-1)[row:row + 3, column:column + 3].flatten()    # [9], -1: beyond it
+    card, side = Card(920, 336), 272
+    unit = side / width
+
+    card.text(10, 10, "the image, and where the pixels come from")
+    card.pixels(pixels, 10, 34, side, side)
+    for s in patch:
+        card.box(10 + s % width * unit + 1, 34 + s // width * unit + 1, unit - 2, unit - 2, outline=ORANGE, stroke=2)
+    for s in window[window >= 0]:
+        card.box(10 + s % width * unit + 2, 34 + s // width * unit + 2, unit - 4, unit - 4, fill=BLUE)
+
+    card.text(312, 10, "what the network is given")
+    card.pixels(scrambled, 312, 34, side, side)
+    card.box(312 + left * unit, 34 + top * unit, P * unit, P * unit, outline=ORANGE, stroke=2)
+    card.box(312 + (column - 1) * unit, 34 + (row - 1) * unit, 3 * unit, 3 * unit, outline=BLUE, stroke=2)
+
+    seen = np.where(window[:, None] >= 0, pixels.reshape(-1, 3)[window], 255).astype(np.uint8)
+    for x, title, table, n, color in ((620, f"its patch, {P} x {P}", pixels.reshape(-1, 3)[patch], P, ORANGE),
+                                      (780, "its window, 3 x 3", seen, 3, BLUE)):
+        card.text(x, 10, title)
+        card.pixels(table.reshape(n, n, 3), x, 36, 126, 126)
+        card.box(x, 36, 126, 126, outline=color, stroke=2)
+    patches = len(np.unique(patch // width // P * width + patch % width // P))
+    here, around = window[4], np.delete(window, 4)
+    around = around[around >= 0]
+    near = np.maximum(abs(around // width - here // width), abs(around % width - here % width)) <= 1
+    for y, line in ((190, f"The patch's {P * P} pixels come from"),
+                    (210, f"{patches} {'patch' if patches == 1 else 'patches'} of the image."),
+                    (240, f"The window's middle has {len(around)} neighbors."),
+                    (260, f"In the image, {near.sum()} of them were its neighbors.")):
+        card.text(620, y, line)
+    return card.image

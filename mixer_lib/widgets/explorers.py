@@ -119,3 +119,15 @@ def cost_explorer(image_size=224):
          "tokens_mlp_dim": slider([32, 64, 128, 256, 384, 512, 640, 3072], 384, "tokens_mlp_dim"),
          "channels_mlp_dim": slider([64, 256, 512, 1024, 2048, 3072, 4096, 5120], 3072, "channels_mlp_dim")},
         width=740)
+
+
+def scramble_explorer(image, orders, patch_size):
+    """Choose how an image is scrambled, and a pixel of the result; see what its patch and a 3 x 3 window around it see.
+
+    image: [C, H, W], square. orders: {name: [H * W]}, permutations of its places, as `draw_order` gives them."""
+    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
+    condition = ipywidgets.SelectionSlider(options=[*orders], description="scrambled", style=style, layout=layout)
+    row, column = (ipywidgets.IntSlider(value=image.shape[-1] // 2 - 1, max=image.shape[-1] - 1, description=name,
+                                        style=style, layout=layout) for name in ("row", "column"))
+    return live_picture(lambda name, row, column: plots.scramble_explorer(image, orders[name], patch_size, row, column),
+                        {"name": condition, "row": row, "column": column}, width=920)

@@ -184,10 +184,11 @@ print(f"{count:,}")
 # | [5 · The Mixer block](05_mixer_layer.ipynb) | put both together, and stack them | 70 |
 # | [6 · The classifier](06_classifier.ipynb) | finish the network, count it, write it from memory | 105 |
 # | [7 · Train on MNIST](07_train_mnist.ipynb) | train it | 70 |
+# | [8 · Train on CIFAR-10](08_train_cifar.ipynb) | train it on photographs, and see it learn by heart | 75 |
 # | [10 · Convolutions](10_convolutions.ipynb) | write the same network as convolutions, and ask what is shared | 70 |
 #
-# The minutes count the exercises. The lessons build on each other; take them in this order. More are being written: 8
-# trains on photographs, 9 opens the learned weights, 11 scrambles the images.
+# The minutes count the exercises. The lessons build on each other; take them in this order. More are being written: 9
+# opens the learned weights, 11 scrambles the images.
 #
 # ## The letters
 #

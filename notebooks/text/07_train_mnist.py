@@ -15,8 +15,7 @@
 # **About 45 minutes, with the exercises 70.** Of these, your computer trains for about two (two free CPU cores). You
 # need: [lesson 6](06_classifier.ipynb), and to have heard of gradient descent.
 #
-# Previous: [6 · The classifier](06_classifier.ipynb). Next: [10 · Convolutions](10_convolutions.ipynb) (lessons 8 and 9
-# are being written)
+# Previous: [6 · The classifier](06_classifier.ipynb). Next: [8 · Train on CIFAR-10](08_train_cifar.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
@@ -29,9 +28,9 @@
 # - read the test once, look at what is misread, and draw digits for your model to read.
 #
 # First a choice. The course brings a sample of MNIST with it, 10,000 training and 2,000 test digits, and every number
-# below is about that sample. With `full = True` the lesson takes all 60,000 + 10,000 (downloads 12 MB, once) and about
-# six times as long. What the rest of the digits is worth: the model of lesson 0 saw them, 40 epochs of them, for 8
-# minutes on one core, and reads 99.4% of the test digits.
+# and picture below is about that sample. With `full = True` the lesson takes all 60,000 + 10,000 (downloads 12 MB,
+# once) and about six times as long. What the rest of the digits is worth: the model of lesson 0 saw them, 40 times
+# each, for 8 minutes on one core, and reads 99.4% of the 10,000 test digits.
 
 # %%
 full = False                # True: all of MNIST
@@ -60,7 +59,8 @@ plots.show(
 # - **Test** images: read *once*, when all choices are made. Whoever chooses by the test images fits to them. (How much
 #   that spoils, you will measure.)
 #
-# Split a tenth off the training images, the same share of each digit:
+# Split a tenth off the training images, the same share of each digit. What comes back are their numbers in the list.
+# (A `Generator` is a source of random numbers of its own. Started at seed 0, it gives you the split that we got.)
 
 # %%
 train, held = split(mnist.train_labels, 0.1, torch.Generator().manual_seed(0))
@@ -71,9 +71,9 @@ print(len(train), "to train on,", len(held), "held out")
 # %% [markdown]
 # ## One step by hand
 #
-# Take a **batch**: 128 images. Ask for the loss, ask for its gradient with respect to every weight, and move each weight
-# a little against its gradient. How far is the **learning rate**. (The sample is sorted by digit, so the first 128 images
-# would all be zeros. Every 70th makes a mixed batch.)
+# Take a **batch**: 128 images. Ask for the loss, ask for its gradient with respect to every weight, and move each
+# weight a little against its gradient: by the gradient times a small number, the **learning rate**. (The sample is
+# sorted by digit, so the first 128 images would all be zeros. Every 70th makes a mixed batch.)
 #
 # `backward()` leaves the gradient of each weight in its `.grad`. The rest is plain arithmetic:
 
@@ -89,7 +89,7 @@ loss.backward()
 with torch.no_grad():                       # this arithmetic is not part of the network
     for p in model.parameters():
         p -= learning_rate * p.grad
-        p.grad = None                           # or the next backward() adds to it
+        p.grad = None                       # or the next backward() adds to it
 print(f"loss before {loss.item():.3f}, after {cross_entropy(model(x), y).item():.3f}")
 
 # %% [markdown]
@@ -109,18 +109,18 @@ assert all(torch.equal(p, q)
 # ## The loop
 #
 # Training repeats the step: batch after batch until all images had their turn (an **epoch**), epoch after epoch. Five
-# things are worth adding to plain SGD; each is one line below.
+# things are worth adding to plain SGD. Their numbers mark them in the code:
 #
-# 1. **AdamW** in place of SGD: it keeps an average of each weight's past gradients and of their size, and scales the step by
-#    them, so one learning rate suits all layers. *Weight decay* pulls the weight matrices gently toward zero (and only
-#    these, so the optimizer holds two groups of parameters).
-# 2. A **schedule**: the learning rate climbs during the first steps, while those averages are still poor, then falls along
-#    a cosine to zero, so that the weights settle.
-# 3. **Clipping**: a rare huge gradient is scaled down before it does harm.
-# 4. **Label smoothing**: the target gives 10% of the probability to all classes alike, so the network has no reward for
-#    being boundlessly sure.
-# 5. **Augmentation**: shift each image by up to 2 pixels, anew each time. 9,000 digits become many more, and the network
-#    cannot learn them by heart.
+# 1. **AdamW** in place of SGD: it averages each weight's past gradients, and their size. It steps along the one,
+#    divided by the other, so one learning rate suits all layers. *Weight decay* pulls the weight matrices gently
+#    toward zero (and only these, so the optimizer holds two groups of parameters).
+# 2. A **schedule**: the learning rate climbs during the first steps, while those averages are still poor (`warmup`),
+#    then falls along a cosine to zero, so that the weights settle.
+# 3. **Clipping**: a rare huge gradient is scaled down, to the norm `clip_norm`, before it does harm.
+# 4. **Label smoothing**: the target gives 10% of the probability to all classes alike, so the network has no reward
+#    for being boundlessly sure.
+# 5. **Augmentation**: shift each image by up to 2 pixels, anew each time; black comes in at the edge
+#    (`crop_padding`). 9,000 digits become many more, and the network cannot easily learn them by heart.
 #
 # The recipe, with the names that the library uses:
 
@@ -190,7 +190,7 @@ print("every loss and every weight is the same")
 
 # %% [markdown]
 # Open [`mixer_lib/training.py`](../mixer_lib/training.py) and find your lines in `fit`, `training_batches` and
-# `train_step`.
+# `train_step`. What you have only called so far, `make_optimizer` and `learning_rate`, is a few lines each.
 #
 # ## Which learning rate?
 #
@@ -226,9 +226,11 @@ plots.show(
         "0.03, about 35 at 0.1, and 9, no better than guessing, at 1.")
 
 # %% [markdown]
-# A hill, whose top is a factor of a few wide. The losses say what goes wrong on either side:
+# A hill. Three times too large or too small, and about ten points are gone. The losses say what goes wrong on either
+# side (drawn is the mean of the last 10 steps; 3 is the upper end of the chart):
 
 # %% tags=["nbval-ignore-output"]
+print(f"at 1 the loss of a step is up to {max(runs['1']):.0f}")
 plots.show(
     plots.losses({lr: runs[lr] for lr in ("0.0001", "0.001", "0.01", "0.1", "1")}),
     alt="The training loss of five runs over 71 steps. At 0.0001 it stays at 2.3 all "
@@ -237,13 +239,12 @@ plots.show(
         "and comes back to 2.5 at the end.")
 
 # %% [markdown]
-# - **Far too small** (0.0001): the loss hardly leaves $\ln 10 = 2.3$. (Nearly half of the digits are read all the same:
-#   the ten scores are still close to 0, but they begin to be in the right order.) Given many more
-#   epochs it would arrive.
+# - **Far too small** (0.0001): the loss hardly leaves $\ln 10 = 2.3$. (Nearly half of the digits are read all the
+#   same: the ten scores are still close to 0, but they begin to be in the right order.)
 # - **Too small** (0.001): steady and slow. It is easily taken for a network that cannot do better.
 # - **Too large** (0.1): each step overshoots. The loss falls a little and then hovers.
-# - **Far too large** (1): the loss jumps far above $\ln 10$. The network is sure, and wrong. As the schedule ends in tiny
-#   steps, the loss comes down again, but the weights are ruined.
+# - **Far too large** (1): the loss leaves the chart upward (the highest is printed above it). The network is sure,
+#   and wrong. As the schedule ends in tiny steps, the loss comes down again, but the weights are ruined.
 #
 # Take the top of the hill, or a little less: in a longer run the schedule stays near its peak for longer, and a step
 # that is a little too small costs only time. So 0.006 it is, and you chose it by held-out images.
@@ -251,13 +252,14 @@ plots.show(
 # ## Train it
 #
 # Now fourteen epochs. Watch the picture: the loss of each step, the learning rate, and the accuracy on the held-out
-# images after each epoch. You may stop it at any time (the ■ button above interrupts the kernel): the model keeps what
-# it has learned, and `history` what has happened so far. Where the CPU has matrix units for it, `precision="auto"` runs in
-# bfloat16, numbers of 16 bits, which is faster and nearly as exact. (If other programs keep your cores busy and this
-# crawls, `torch.set_num_threads(1)` helps.)
+# images after each epoch. You may stop at any time, with the button below the picture: the model keeps what it has
+# learned, and `history` what has happened so far. (Before JupyterLab 4.4 the button is heard too late. The ■ above,
+# which interrupts the kernel, works everywhere.) Where the CPU has matrix units for it, `precision="auto"`, the
+# default, runs in bfloat16, numbers of 16 bits: coarser and faster. (If this crawls because other programs keep your
+# cores busy, `torch.set_num_threads(1)` helps.)
 
 # %%
-recipe = Recipe(epochs=14, lr=6e-3, crop_padding=2)     # the rest as it comes
+recipe = Recipe(epochs=14, lr=6e-3, crop_padding=2)     # else the defaults
 torch.manual_seed(0)
 model = create_model("mnist")
 
@@ -279,9 +281,10 @@ plots.show(
         "percent.")
 
 # %% [markdown]
-# The loss is in **nats**: natural logarithms. It levels off near 0.55, although nearly every digit is read. That is label
-# smoothing: the target gives the true class 0.91 and each of the others 0.01, and no answer can cost less than the target
-# itself would. So the curve ends close to the floor, which is
+# The loss is in **nats**: natural logarithms. It levels off near 0.55, although nearly every digit is read. That is
+# label smoothing. The target gives the true class 0.91 and each of the others 0.01, and the loss is now the mean of
+# minus the logarithms of all ten probabilities, weighted with these shares. It is lowest for an answer that equals
+# the target. So the curve ends close to the floor, which is
 
 # %%
 target = torch.tensor([0.91] + 9 * [0.01])
@@ -295,20 +298,18 @@ f"{-(target * target.log()).sum().item():.3f} nats"
 #
 # ### The forgotten `zero_grad`
 #
-# `backward()` does not set `.grad`, it *adds* to it. Without `zero_grad` each step moves along the sum of all gradients
-# since the beginning. Here is plain SGD for 200 steps, with that line and without it:
+# `backward()` does not set `.grad`, it *adds* to it. Without `zero_grad` each step moves along the sum of all
+# gradients since the beginning. Here is plain SGD for 200 steps of 45 images, with that line and without it. (0.1 is
+# not too large here: SGD does not divide by the size of the gradients, which are small.)
 
 # %%
-from itertools import islice
-
-
 def losses_of_sgd(clear):
     torch.manual_seed(0)
     model = create_model("mnist")
     optimizer, losses = torch.optim.SGD(model.parameters(), lr=0.1), []
-    for x, y in islice(batches(
-            train_images, train_labels, 45, mnist.mean, mnist.std, shuffle=True,
-            generator=torch.Generator().manual_seed(0)), 200):
+    for x, y in batches(train_images[:9000], train_labels[:9000], 45, mnist.mean,
+                        mnist.std, shuffle=True,
+                        generator=torch.Generator().manual_seed(0)):
         loss = cross_entropy(model(x), y)
         if clear:
             optimizer.zero_grad()
@@ -327,8 +328,8 @@ my_prediction = None        # for example ("with", "with")
 # %%
 runs = {"with zero_grad": losses_of_sgd(clear=True),
         "without": losses_of_sgd(clear=False)}
-means = [[sum(losses[i:i + 20]) for losses in runs.values()] for i in (40, 180)]
-reveal(my_prediction, tuple("with" if a < b else "without" for a, b in means))
+sums = [[sum(losses[i:i + 20]) for losses in runs.values()] for i in (40, 180)]
+reveal(my_prediction, tuple("with" if a < b else "without" for a, b in sums))
 
 # %% tags=["nbval-ignore-output"]
 plots.show(
@@ -340,16 +341,16 @@ plots.show(
 
 # %% [markdown]
 # For a while the mistake looks like a discovery. The sum of many gradients is a longer step, and at the beginning, when
-# all gradients point much the same way, longer is better. But the old gradients never leave the sum. When the loss has fallen
-# and it is time to turn, they still push where they pushed at the start, and the weights sail past every valley. Who
-# looks at the first minute only would keep the bug.
+# all gradients point much the same way, longer is better. But the old gradients never leave the sum. When the loss
+# has fallen and it is time to turn, they still push where they pushed at the start, and the weights sail past every
+# valley. Who looks at the first 50 steps only would keep the bug.
 #
 # ### The forgotten `eval`
 #
-# **Dropout**, a guard against overfitting, sets a random share of the hidden numbers to 0 at each training step, so that
-# no number can rely on a certain other one. In use it must be off: `model.train()` switches it on, `model.eval()` off,
-# and nothing else does. Here is a Mixer with dropout, trained for an epoch, that reads the same 1,000 held-out digits
-# twice in each mode:
+# **Dropout**, another guard against learning by heart, sets some of the hidden numbers to 0 at each training step,
+# drawn at random, so that no number can rely on a certain other one. In use it must be off: `model.train()` switches
+# it on, `model.eval()` off, and `no_grad` does neither. Here is a Mixer that loses 20% of its hidden numbers. After
+# an epoch of training it reads the same 1,000 held-out digits twice in each mode:
 
 # %% tags=["nbval-ignore-output"]
 torch.manual_seed(0)
@@ -372,9 +373,10 @@ assert not read_twice(dropped, "train")
 assert read_twice(dropped, "eval")
 
 # %% [markdown]
-# Left in training mode it rolls new dice each time: about one digit in six is read differently, and on the whole fewer are
-# right, but not so few that one would stumble on it. And *our* model? It has no dropout, so the two modes must not differ at
-# all:
+# Left in training mode it rolls new dice each time: about one digit in six is read differently, and fewer are right,
+# but not so few that one would stumble on it. (That it reads far fewer than the model without dropout, even in
+# `eval`, is the price: it learns more slowly, and one epoch is little.) And *our* model? It has no dropout, so the
+# two modes must not differ at all:
 
 # %%
 with torch.no_grad():
@@ -382,14 +384,14 @@ with torch.no_grad():
 print("without dropout: the same logits, to the last bit")
 
 # %% [markdown]
-# So you could forget `eval()` all through this course and never notice, until you switch dropout on. Write it anyway.
-# (The library's `predict` and `evaluate` do it for you.)
+# So you could forget `eval()` and never notice, until you switch dropout on. Write it anyway. (The library's
+# `predict` and `evaluate` do it for you.)
 #
 # ### Choosing by the test
 #
-# Someone tries twenty recipes, reads the test for each, and reports the best. What is that number worth? Play it through
-# with twenty models that are *alike*: the one from above, each after one more step, on a batch of its own. And so as not
-# to spoil the real test, the held-out images play its part.
+# Someone tries twenty recipes, reads the test for each, and reports the best. What is that number worth? Play it
+# through with twenty models that are *alike*: copies of `by_fit`, each after one more step, on a batch of its own.
+# And so as not to spoil the real test, the held-out images play its part.
 
 # %%
 import copy
@@ -427,8 +429,9 @@ assert reported > truth + 0.01
 
 # %% [markdown]
 # The report is about three points too high, and the choice itself gained next to nothing: the best of twenty was the
-# luckiest of twenty. It is worst with few test images and many candidates; with 2,000 images it would be below one
-# point here. But in a contest for a tenth of a point, that is the whole prize.
+# luckiest of twenty. It is worst with few test images and many candidates. Luck shrinks with the root of the number
+# of images, so with 2,000 it would be below one point here. But in a contest for a tenth of a point, that is the
+# whole prize.
 #
 # ## Read the test, once
 #
@@ -442,9 +445,9 @@ print(f"test accuracy {result['accuracy']:.1%} on {len(mnist.test_images):,} dig
 assert result["accuracy"] >= 0.97 or history.interrupted
 
 # %% [markdown]
-# How sure can you be of it? With 2,000 test digits, an accuracy of 98% has a standard error of
-# $\sqrt{0.98 \cdot 0.02 / 2000} \approx 0.3$ percentage points. Two recipes that differ by less than about one point cannot
-# be told apart by one run on this test.
+# How sure can you be of it? Other 2,000 digits would give another number. How far it lies from the true one, as a
+# rule, is its **standard error**: for 98% of 2,000 it is $\sqrt{0.98 \cdot 0.02 / 2000} \approx 0.3$ percentage
+# points. Two recipes that differ by less than about one point cannot be told apart by one run on this test.
 #
 # ## Look at what is misread
 #
@@ -464,8 +467,8 @@ both_ways = (matrix + matrix.T).triu(1)                             # above the 
 reveal(my_prediction, divmod(both_ways.argmax().item(), 10))
 
 # %% [markdown]
-# Many people say 4 and 9. Look for your pair in the table below. The counts are small, and another seed gives another pair:
-# with 40 misread in all, a difference of one or two is chance.
+# Many people say 4 and 9. Look for your pair in the table below. The counts are small, and another seed gives another
+# pair: with some 40 misread in all, a difference of one or two is chance.
 #
 # This table of counts is the **confusion matrix**: a row for each true digit, a column for each prediction. The diagonal
 # holds the hits; everything off it is misread.
@@ -482,8 +485,13 @@ plots.show(
 # favorite. The misread ones come first, those where the network was most sure at the very front; then fifty others.
 #
 # 1. In which of them would you have made the same mistake?
-# 2. Find one where the second guess is *not* right either.
-# 3. Find one that *you* cannot read.
+# 2. How often is the second guess right?
+#
+# <details><summary>What you should see</summary>
+#
+# Each run has mistakes of its own. In most of them the second guess is right.
+#
+# </details>
 
 # %%
 wrong = (predictions != mnist.test_labels).nonzero()[:, 0]      # [number of misread]
@@ -526,7 +534,7 @@ def test_accuracy(images):
 
 
 half = avg_pool2d(mnist.test_images.float(), 2).to(torch.uint8)        # [N, 1, 14, 14]
-in_a_corner = pad(half, (0, 14, 14, 0))                                # [N, 1, 28, 28]
+in_a_corner = pad(half, (0, 14, 14, 0))         # left, right, above, below
 in_the_middle = pad(half, (7, 7, 7, 7))                                # [N, 1, 28, 28]
 share = test_accuracy(in_a_corner)
 reveal(my_prediction, "a" if share > 0.9 else "b" if share > 0.3 else "c")
@@ -534,8 +542,8 @@ print(f"as they are {test_accuracy(mnist.test_images):.1%}; half as large, "
       f"in the middle {test_accuracy(in_the_middle):.1%}, in a corner {share:.1%}")
 
 # %% [markdown]
-# Token mixing has a weight for every *place*, so a digit in another place is
-# another digit to it, and one of another size as well. It knows only what it has been shown.
+# Token mixing has a weight for every *place*, so a digit in another place is another digit to it, and one of another
+# size as well. It knows only what it has been shown.
 #
 # A drawing must therefore be prepared as MNIST was: cut out, scaled, laid by its center of mass. `as_mnist` does that.
 # It cannot bring back the pixels that halving has lost, and yet:
@@ -548,16 +556,6 @@ print(f"from the corner, through as_mnist: {test_accuracy(mended):.1%}")
 assert test_accuracy(mended) > 0.9 or history.interrupted
 
 # %% [markdown]
-# And MNIST's own digits are prepared already. Wherever on a large black sheet one of them lies, `as_mnist` must find it
-# and give it back as it was:
-
-# %%
-for image in mnist.test_images[:1000]:                  # [1, 28, 28]
-    sheet = pad(image[0], (4, 80, 80, 4))               # [112, 112], digit lower left
-    assert torch.equal(as_mnist(sheet), image)
-print("not one pixel differs")
-
-# %% [markdown]
 # ## Move it
 #
 # Draw a digit on the black pad, with the mouse, a pen or a finger. The small picture is what the model is given; the bars
@@ -568,7 +566,8 @@ print("not one pixel differs")
 # 2. Draw a tiny one in a corner. What does the model get to see?
 # 3. Write a 7 with a bar and one without, a 1 with a foot and one without, a 4 open and one closed. Which does it know?
 # 4. Begin a 9, and stop halfway. Go on. When does it change its mind?
-# 5. Clear the pad. What does the model say to nothing at all? What to a letter, or a smiling face? Why is there an answer?
+# 5. What does the model say to a letter, or a smiling face? What to nothing at all (clear the pad)? Why is there an
+#    answer?
 #
 # <details><summary>What you should see</summary>
 #
@@ -588,11 +587,12 @@ widgets.digit_pad(model, mnist)
 
 # %% [markdown]
 # Standing still, the first test digit on the same way: small in the corner of a large sheet, then through `as_mnist`,
-# then read.
+# which gives it back as it was (MNIST's own digits are prepared already), then read.
 
 # %% tags=["nbval-ignore-output"]
 sheet = pad(mnist.test_images[0, 0], (4, 80, 80, 4))     # [112, 112]
 image = as_mnist(sheet)                                 # [1, 28, 28]
+assert torch.equal(image, mnist.test_images[0])         # not one pixel differs
 answer = training.predict(model, image[None], mnist)[0].softmax(dim=0)      # [K]
 plots.show(
     plots.prediction(image, answer, mnist.classes),
@@ -726,12 +726,12 @@ exercises.check_confusion_matrix(confusion_matrix)
 #
 # ## Quiz
 #
-# **1.** Your loss has stood at 2.30 for three epochs of MNIST. Name two learning rates that would explain it.
+# **1.** Your loss has stood at 2.30 for three epochs of MNIST. What may be wrong with the learning rate? Two answers.
 #
 # <details><summary>Answer</summary>
 #
-# One far too small: the weights hardly move. Or one far too large: they were thrown to where the network says the same
-# for every image. The first steps tell them apart: too small is calm, too large jumps up first.
+# It is far too small, and the weights hardly move. Or far too large, and they were thrown to where the network says
+# the same for every image. The first steps tell them apart: too small is calm, too large jumps up first.
 #
 # </details>
 #
@@ -740,8 +740,8 @@ exercises.check_confusion_matrix(confusion_matrix)
 #
 # <details><summary>Answer</summary>
 #
-# Overfitting: the network learns the training images by heart. Augmentation, weight decay and label smoothing work
-# against it.
+# The network learns the training images by heart, which is called overfitting; lesson 8 is about it. Augmentation,
+# weight decay and label smoothing work against it.
 #
 # </details>
 #
@@ -761,5 +761,4 @@ exercises.check_confusion_matrix(confusion_matrix)
 # - [`mixer_lib/training.py`](../mixer_lib/training.py): `fit` whole.
 # - The [glossary](glossary.md).
 #
-# Lesson 8 will train on CIFAR-10, where overfitting is the enemy, and lesson 9 open the learned weights; both are being
-# written. Next: [10 · Convolutions](10_convolutions.ipynb).
+# Next: [8 · Train on CIFAR-10](08_train_cifar.ipynb), where learning by heart is the enemy.

@@ -15,7 +15,7 @@
 # **About 40 minutes, with the exercises 70.** You need: [lesson 6](06_classifier.ipynb). The trained network is of
 # the kind that you trained in lesson 7.
 #
-# Previous: [7 · Train on MNIST](07_train_mnist.ipynb) (lessons 8 and 9 are being written)
+# Previous: [8 · Train on CIFAR-10](08_train_cifar.ipynb) (lesson 9 is being written)
 
 # %% [markdown]
 # ## In this lesson you will
@@ -145,8 +145,7 @@ assert torch.equal(hidden.flatten(1), by_loop)      # [B*C, D_S]
 reveal(my_prediction, list(hidden.shape))
 
 # %% [markdown]
-# A window of 2 × 2 on a map of 2 × 2 has one place where it fits. It stops once and is done. Remember this; it
-# decides the question in the end.
+# A window of 2 × 2 on a map of 2 × 2 has one place where it fits. It stops once and is done.
 #
 # ## And back: stamps
 #
@@ -175,7 +174,7 @@ mixed[:, 0].round(decimals=2)
 
 # %% [markdown]
 # The biases were zero. $b_1$ has a number for each hidden unit, and that is what `nn.Conv2d` keeps, a bias for each
-# of its outputs. $b_2$ has a number for each *place*. It must be added as a map, and soon you will see why.
+# of its outputs. $b_2$ has a number for each *place*; we come back to it.
 #
 # What is left of the Mixer? GELU and the sums work on each number alone, so they do not care how the numbers are laid
 # out. LayerNorm works on the channels of one place. And the mean over the places is one more kernel as large as the
@@ -210,11 +209,12 @@ print(f"largest logit {logits.abs().max():.2f}, largest difference below 1e-12")
 # %%
 assert not any(isinstance(part, nn.Linear) for part in cnn.modules())
 Counter(type(part).__name__ for part in cnn.modules()
-        if [*part.parameters(recurse=False)])
+        if [*part.parameters(recurse=False)])       # any of its own, not of its parts
 
 # %% [markdown]
 # `PlaceBias` adds $b_2$, `PlaceNorm` is the LayerNorm at each place. Then the gradients, of all 141,642 weights, each
-# brought back into the shape that it has in the Mixer (`in_linear_shape`):
+# brought back into the shape that it has in the Mixer (`in_linear_shape`, with an axis in front for copies, here
+# one):
 
 # %%
 def gradients(net):
@@ -257,11 +257,161 @@ for name, net in nets.items():
 # over channels is unusual, the authors say so themselves, and point to depth-wise convolutions, where it is not done
 # (section 2 of the paper).
 #
+# ## Six traps
+#
+# All of them are easy to fall into. Write your prediction first.
+#
+# **Trap 1: the turned kernel.** Mathematicians define a convolution with the kernel turned by 180 degrees. By their
+# book, what does *top minus bottom* give on channel 0, where we found 10?
+
+# %%
+my_prediction = None        # for example 10
+
+# %%
+turned = conv2d(folded[:1], kernels[:1].flip(2, 3))         # upside down, left to right
+reveal(my_prediction, turned.item())
+
+# %% [markdown]
+# Bottom minus top. PyTorch's `conv2d` does *not* turn the kernel; by the book it is a **cross-correlation**. For a
+# network that learns its kernels this makes no difference. For weights that you carry over it does: a row of $W_1$ is
+# laid out as it is.
+#
+# **Trap 2: the order in a patch.** A colleague keeps the numbers of a patch as (line, column, color), and his weights
+# fit them. You `view` these as kernels, `[C, C_in, P, P]`. PyTorch does not complain, since 192 numbers fit into
+# $3 · 8 · 8$ in any order. How many of the 192 weights of a detector still meet the number that they were made for?
+
+# %%
+my_prediction = None        # for example 192
+
+# %%
+torch.manual_seed(0)
+horse = load_dataset("cifar10").train_images[3510][None].double() / 255
+patches = horse.unfold(2, 8, 8).unfold(3, 8, 8)     # [B, C_in, H', W', P, P]
+his = patches.permute(0, 2, 3, 4, 5, 1).flatten(3)  # [B, H', W', D], color last
+weight = torch.randn(64, 192).double() / 14         # [C, D]
+right = (his @ weight.T).permute(0, 3, 1, 2)        # [B, C, H', W']
+viewed = conv2d(horse, weight.view(64, 3, 8, 8), stride=8)
+carried = conv2d(horse, weight.view(64, 8, 8, 3).permute(0, 3, 1, 2), stride=8)
+assert torch.allclose(carried, right)
+print(f"viewed: off by up to {(viewed - right).abs().max():.1f}; carried over: equal")
+made_for = torch.arange(192).view(8, 8, 3).permute(2, 0, 1).flatten()   # in our order
+reveal(my_prediction, (made_for == torch.arange(192)).sum().item())
+
+# %% [markdown]
+# The first and the last. So `view` them in the order in which they *are*, then `permute` them into the order that you
+# want. Exercise 2.4 was about this.
+#
+# **Trap 3: the bias.** Token mixing needs a bias for each of the 16 places of the digits' grid. How many does
+# `nn.ConvTranspose2d(32, 1, (4, 4))` have?
+
+# %%
+my_prediction = None        # for example 16
+
+# %%
+reveal(my_prediction, nn.ConvTranspose2d(32, 1, (4, 4)).bias.numel())
+
+# %% [markdown]
+# One, for its one map. A bias that is the same everywhere is all that a convolution can want, since it treats all
+# places alike. $b_2$ treats each differently, and the trained network makes use of it:
+
+# %%
+b2 = model.blocks[0].token_mixing.fc2.bias.detach()         # [S]
+b2.reshape(4, 4).float().round(decimals=2)                  # [H', W']
+
+# %% [markdown]
+# **Trap 4: the norm.** LayerNorm wants the channels last, maps have them second. CNNs have a norm for that:
+# **GroupNorm** with one group, `nn.GroupNorm(1, C)`, sometimes even called LayerNorm. We make token 1 of the toy ten
+# times as large. At how many of the four places does the output of GroupNorm change?
+
+# %%
+my_prediction = None        # for example 1
+
+# %%
+louder = maps.clone()
+louder[:, :, 0, 1] *= 10                                    # token 1, top right
+change = nn.GroupNorm(1, 3)(louder) - nn.GroupNorm(1, 3)(maps)          # [B, C, H', W']
+reveal(my_prediction, (change.abs() > 0.01).any(dim=1).sum().item())
+
+# %% [markdown]
+# At all four. It takes one mean and one standard deviation over all channels *and all places*, and is the whole-table
+# norm of lesson 3 under another name: tokens are mixed by the back door. The Mixer's LayerNorm changes one place at
+# most (here none: a token ten times as large has the same pattern).
+#
+# **Trap 5: one step.** `tied` and `untied` give the same logits, as you saw. Both take one step of plain gradient
+# descent on the same images. Do they still agree? `True` or `False`.
+
+# %%
+my_prediction = None
+
+# %%
+for net in (tied, untied):
+    cross_entropy(net(images), labels).backward()
+    torch.optim.SGD(net.parameters(), lr=1).step()
+after = tied(images), untied(images)                        # [B, K] each
+print(f"largest difference of a logit {(after[0] - after[1]).abs().max():.2f}")
+reveal(my_prediction, torch.allclose(*after))
+
+# %% [markdown]
+# A small difference, after a single step, and it will not stay alone. In `untied`, each copy of the kernel follows
+# the gradient of its own channel, and they part. In `tied`, one kernel follows the sum of all 64. (Added up, the 64
+# gradients of `untied` are the one of `tied`; so the ledger below compares them.) Equal weights are not *shared*
+# weights.
+#
+# **Trap 6: here and there.** This is the one that matters. "It is a convolution, so it treats all places alike." Move
+# the picture by one place to the right, and a convolution's answer moves along, which is called **translation
+# equivariant**. (What leaves at the right comes in again at the left, so that there are no edges to argue about.)
+# Does the answer of token mixing move along, in its form as a convolution? `True` or `False`.
+
+# %%
+my_prediction = None
+
+# %%
+x, block = cnn.stem(images), cnn.blocks[0]                  # [B, C, H', W']
+sliding = nn.Conv2d(64, 64, 3, padding=1, padding_mode="circular", groups=64).double()
+moved = {}
+for name, layer in {"3 x 3, depth-wise": sliding,
+                    "channel mixing": block.channel_mixing,
+                    "token mixing": block.token_mixing}.items():
+    off = layer(x.roll(1, dims=3)) - layer(x).roll(1, dims=3)       # [B, C, H', W']
+    moved[name] = bool(off.abs().max() < 1e-12)
+    print(f"{name:18} moves along: {moved[name]}")
+reveal(my_prediction, moved["token mixing"])
+
+# %% [markdown]
+# A convolution gets this property from *sliding*: the same weights at every stop. A kernel as large as the grid has a
+# single stop. Its weights would be shared over all its stops, and there is one. So the thing that makes a convolution
+# a convolution is in the formula and never acts.
+#
+# ## What each of them assumes
+#
+# | | same weights at every place | same weights for every channel | reads |
+# |---|---|---|---|
+# | patch embedding | yes | no | one patch |
+# | channel mixing, $1 × 1$ | yes | no | one place, all channels |
+# | token mixing | **no** | **yes** | all places, one channel |
+# | depth-wise convolution, $3 × 3$ | yes | no | nine places, one channel |
+# | ordinary convolution, $3 × 3$ | yes | no | nine places, all channels |
+#
+# What a layer takes for granted about space, before it has seen an image, is its **spatial prior**. A small sliding
+# kernel takes two things for granted: *near places matter, far ones do not*, and *what is worth asking here is worth
+# asking everywhere*. Token mixing assumes neither. What it assumes is something else: *what is worth asking of one
+# channel is worth asking of all*. Position is free to matter, in each column of $W_1$, each row of $W_2$ and each
+# number of $b_2$. So the sentences from the beginning and two more, with a verdict:
+#
+# - "A Mixer needs no convolutions." As code, yes. As mathematics, no: its patch embedding and its channel mixing
+#   *are* convolutions, and they do share over places.
+# - "A Mixer is a CNN in disguise." Each layer can be written so. But the layer in which the patches meet has nothing
+#   of what one likes in a CNN: neither near before far, nor here as there.
+# - "Token mixing is a depth-wise convolution." With a full receptive field and *one* kernel for all channels. As
+#   `groups=C` gives it, it is another network, with $C$ times the weights.
+# - "So a CNN is a Mixer, too." No. An ordinary convolution has a kernel for each pair of channels, and no single
+#   layer of a Mixer does that. The authors say as much, next to the sentence about the very special CNN.
+#
 # ## The ledger
 #
-# A row for each claim: how a part of the Mixer is written as convolutions, the largest difference of an output and of
-# a gradient, and what it costs. (MACs, the multiply-accumulates of lesson 6, counted while it ran.) The weights are
-# random, so that nothing agrees by luck. The lower rows are the traps that you meet below.
+# All of it in one table, a row for each claim: how a part of the Mixer is written as convolutions, the largest
+# difference of an output and of a gradient, and what it costs. (MACs, the multiply-accumulates of lesson 6, counted
+# while it ran.) All weights are random, so that nothing agrees by luck. The lower rows are traps 1 to 5.
 #
 # ![A table. Equal, with differences below 1e-12 in outputs and gradients: patch embedding as a 7 by 7 convolution
 # with stride 7, 3,200 parameters; LayerNorm at each place, 128; token mixing folded, with kernels as large as the
@@ -301,7 +451,7 @@ for name, net in {"Mixer": fresh, "folded": to_conv(fresh),
                   "untied": to_conv(fresh, UntiedTokenMixing)}.items():
     block, x = net.blocks[0], table
     if net is not fresh:
-        x = table.mT.reshape(128, 64, 4, 4)         # [B, C, H', W']
+        x = table.transpose(1, 2).reshape(128, 64, 4, 4)     # [B, C, H', W']
     print(f"{name:12} {milliseconds(block.token_mixing, x):14.1f} "
           f"{milliseconds(block.channel_mixing, x):16.1f} "
           f"{milliseconds(net, many):15.0f}")
@@ -312,166 +462,16 @@ torch.set_num_threads(threads)
 # as one. Token mixing is several times as slow when folded, and slower still depth-wise, with the same number of
 # multiplications. Code for convolutions is made for windows that slide over large pictures. Here it gets 8,192 gray
 # pictures of 4 × 4, or 128 pictures with 64 groups of channels, and every window stops once: all preparation, no
-# sliding. (Other machines and sizes give other factors: for the CIFAR-10 model, on a grid of 8 × 8, we measured
-# folding at no loss, and the depth-wise forms at 7 times the time of the whole network.) The authors remark, right
-# after the sentence about the very special CNN, that a convolution asks for more than a plain matrix product. So the
-# library computes with matrices, and the convolutions are for understanding.
-#
-# ## Six traps
-#
-# Each of them gives numbers without an error. Write your prediction first.
-#
-# **Trap 1: the turned kernel.** Mathematicians define a convolution with the kernel turned by 180 degrees.
-# `turned` does it by the book. What does it give for *top minus bottom* on channel 0, where we found 10?
-
-# %%
-my_prediction = None        # for example 10
-
-# %%
-turned = conv2d(folded[:1], kernels[:1].flip(2, 3))         # upside down, left to right
-reveal(my_prediction, turned.item())
-
-# %% [markdown]
-# Bottom minus top. PyTorch's `conv2d` does *not* turn the kernel; by the book it is a **cross-correlation**. For a
-# network that learns its kernels this makes no difference. For weights that you carry over it does: a row of $W_1$ is
-# laid out as it is.
-#
-# **Trap 2: the order in a patch.** A colleague keeps the numbers of a patch as (line, column, color), and the weights
-# fit them. You `view` them as kernels, `[C, C_in, P, P]`. Will PyTorch complain? `True` or `False`.
-
-# %%
-my_prediction = None
-
-# %%
-torch.manual_seed(0)
-horse = load_dataset("cifar10").train_images[3510][None].double() / 255
-patches = horse.unfold(2, 8, 8).unfold(3, 8, 8)     # [B, C_in, H', W', P, P]
-his = patches.permute(0, 2, 3, 4, 5, 1).flatten(3)  # [B, H', W', D], color last
-weight = torch.randn(64, 192).double() / 14         # [C, D]
-right = (his @ weight.T).permute(0, 3, 1, 2)        # [B, C, H', W']
-viewed = conv2d(horse, weight.view(64, 3, 8, 8), stride=8)
-carried = conv2d(horse, weight.view(64, 8, 8, 3).permute(0, 3, 1, 2), stride=8)
-assert torch.allclose(carried, right)
-print(f"viewed: off by up to {(viewed - right).abs().max():.1f}; carried over: equal")
-reveal(my_prediction, viewed.shape != right.shape)
-
-# %% [markdown]
-# 192 numbers fit into 3 · 8 · 8 in any order, so there is nothing to complain about. First `view` them in the order
-# in which they *are*, then `permute` them into the order that you want. Exercise 2.4 was about this.
-#
-# **Trap 3: the one bias.** Token mixing needs a bias for each of the 16 places of the digits' grid. How many does
-# `nn.ConvTranspose2d(32, 1, (4, 4))` have?
-
-# %%
-my_prediction = None        # for example 16
-
-# %%
-reveal(my_prediction, nn.ConvTranspose2d(32, 1, (4, 4)).bias.numel())
-
-# %% [markdown]
-# One, for its one map. A bias that is the same everywhere is all that a convolution can want, since it treats all
-# places alike. $b_2$ treats each differently, and the trained network makes use of it:
-
-# %%
-b2 = model.blocks[0].token_mixing.fc2.bias.detach()         # [S]
-print("mean", round(b2.mean().item(), 2))
-b2.reshape(4, 4).float().round(decimals=2)                  # [H', W']
-
-# %% [markdown]
-# **Trap 4: the norm that looks around.** LayerNorm wants the channels last, maps have them second. CNNs have a norm
-# for that: **GroupNorm** with one group, `nn.GroupNorm(1, C)`, sometimes even called LayerNorm. We make token 1 of
-# the toy ten times as large. At how many of the four places does the output of GroupNorm change?
-
-# %%
-my_prediction = None        # for example 1
-
-# %%
-louder = maps.clone()
-louder[:, :, 0, 1] *= 10                                    # token 1, top right
-change = nn.GroupNorm(1, 3)(louder) - nn.GroupNorm(1, 3)(maps)          # [B, C, H', W']
-reveal(my_prediction, (change.abs() > 0.01).any(dim=1).sum().item())
-
-# %% [markdown]
-# At all four. It takes one mean and one standard deviation over all channels *and all places*, and is the whole-table
-# norm of lesson 3 under another name: tokens are mixed by the back door. The Mixer's LayerNorm changes one place at
-# most (here none: a token ten times as large has the same pattern).
-#
-# **Trap 5: groups untie.** `tied` and `untied` give the same logits, as you saw. Both take one step of plain gradient
-# descent on the same images. Do they still agree? `True` or `False`.
-
-# %%
-my_prediction = None
-
-# %%
-for net in (tied, untied):
-    cross_entropy(net(images), labels).backward()
-    torch.optim.SGD(net.parameters(), lr=1).step()
-after = tied(images), untied(images)                        # [B, K] each
-print(f"largest difference of a logit {(after[0] - after[1]).abs().max():.2f}")
-reveal(my_prediction, torch.allclose(*after))
-
-# %% [markdown]
-# A small difference, after a single step, and it will not stay alone. In `untied`, each copy of the kernel follows
-# the gradient of its own channel, and they part. In `tied`, one kernel follows the sum of all 64. (Added up, the 64
-# gradients of `untied` are the one of `tied`. That is what the ledger compares.) Equal weights are not *shared*
-# weights.
-#
-# **Trap 6: it does not slide.** This is the one that matters. "It is a convolution, so it treats all places alike."
-# Move the picture by one place to the right, and a convolution's answer moves along, which is called **translation
-# equivariant**. (What leaves at the right comes in again at the left, so that there are no edges to argue about.)
-# Does the answer of token mixing move along, in its form as a convolution? `True` or `False`.
-
-# %%
-my_prediction = None
-
-# %%
-x = cnn.stem(images)                                        # [B, C, H', W']
-mixing = cnn.blocks[0].token_mixing
-sliding = nn.Conv2d(64, 64, 3, padding=1, padding_mode="circular", groups=64).double()
-moved = {}
-for name, layer in {"3 x 3, depth-wise": sliding, "channel mixing":
-                    cnn.blocks[0].channel_mixing, "token mixing": mixing}.items():
-    off = layer(x.roll(1, dims=3)) - layer(x).roll(1, dims=3)       # [B, C, H', W']
-    moved[name] = bool(off.abs().max() < 1e-12)
-    print(f"{name:18} moves along: {moved[name]}")
-reveal(my_prediction, moved["token mixing"])
-
-# %% [markdown]
-# A convolution gets this property from *sliding*: the same weights at every stop. A kernel as large as the grid has a
-# single stop. Its weights would be shared over all its stops, and there is one. So the thing that makes a convolution
-# a convolution is in the formula and never acts.
-#
-# ## What each of them assumes
-#
-# | | same weights at every place | same weights for every channel | reads |
-# |---|---|---|---|
-# | patch embedding | yes | no | one patch |
-# | channel mixing, $1 × 1$ | yes | no | one place, all channels |
-# | token mixing | **no** | **yes** | all places, one channel |
-# | depth-wise convolution, $3 × 3$ | yes | no | nine places, one channel |
-# | ordinary convolution, $3 × 3$ | yes | no | nine places, all channels |
-#
-# What a layer takes for granted about space, before it has seen an image, is its **spatial prior**. A small sliding
-# kernel takes two things for granted: *near places matter, far ones do not*, and *what is worth asking here is worth
-# asking everywhere*. Token mixing assumes neither. What it assumes is something else: *what is worth asking of one
-# channel is worth asking of all*. Position is free to matter, in each column of $W_1$, each row of $W_2$ and each
-# number of $b_2$. So the sentences from the beginning, with a verdict:
-#
-# - "A Mixer needs no convolutions." As code, yes. As mathematics, no: its patch embedding and its channel mixing
-#   *are* convolutions, and they do share over places.
-# - "A Mixer is a CNN in disguise." Each layer can be written so. But the layer in which the patches meet has nothing
-#   of what one likes in a CNN: neither near before far, nor here as there.
-# - "Token mixing is a depth-wise convolution." With a full receptive field and *one* kernel for all channels. As
-#   `groups=C` gives it, it is another network, with $C$ times the weights.
-# - "So a CNN is a Mixer, too." No. An ordinary convolution has a kernel for each pair of channels, and no single
-#   layer of a Mixer does that. The authors say as much, next to the sentence about the very special CNN.
+# sliding. (Other machines and sizes give other factors.) The authors remark, right after the sentence about the very
+# special CNN, that a convolution asks for more than a plain matrix product. So the library computes with matrices,
+# and the convolutions are for understanding.
 #
 # ## The other way round
 #
-# Nothing is assumed, but training could still find it. When *would* a token mixer be a convolution that slides? Take
-# one linear map from $S$ numbers to $S$ numbers, a matrix $M$ of $S × S$. The smallest case is a line of four places,
-# and a kernel of three weights: 1 for the left neighbor, 2 for the place itself, 3 for the right neighbor. Beyond the
-# ends there is nothing, so read 0 there (**zero padding**), or go around to the other end (**circular padding**).
+# Nothing is assumed, but training could still find it. When *would* a token mixer be a convolution that slides? Leave
+# out its GELU, and its layers are one matrix $M$ of $S × S$ (lesson 3). The smallest case is a line of four places,
+# and a kernel of three weights: 1 for the left neighbor, 2 for the place itself, 3 for the right one. Beyond the ends
+# there is nothing, so read 0 there (**zero padding**), or go around to the other end (**circular padding**).
 
 # %%
 zeros = torch.tensor([[2., 3., 0., 0.],         # by hand; a row: what one place reads
@@ -513,16 +513,17 @@ matrices["token mixing, 4 W2 W1"] = 4 * (first.fc2.weight @ first.fc1.weight).de
 plots.show(
     plots.tables(matrices, xlabel="place t, read", ylabel="place s, written"),
     alt="Three matrices of 16 by 16 colored cells. The first two, of convolutions, "
-        "have one color along each diagonal. With zero padding there are three bands "
-        "of three diagonals, each broken where a row of the grid ends. With circular "
-        "padding the gaps are filled, and there are further cells in the corners. The "
-        "third, of the trained token mixing, has colors everywhere and no diagonals.")
+        "fall into blocks of 4 by 4. With zero padding the blocks on the diagonal and "
+        "next to it hold three short diagonals each, of one color; all else is white. "
+        "With circular padding the corners of these blocks are filled, and two more "
+        "blocks, at the upper right and the lower left. The third, of the trained "
+        "token mixing, has colors everywhere and no diagonals.")
 
 # %% [markdown]
-# In the first two, one color runs along each diagonal, nine colors for nine weights. The diagonals are broken at
-# every fourth place, where a row of the grid ends; circular padding fills the gaps. The third is the trained Mixer's
-# first token mixing without its GELU (times 4, so that it can be seen beside the others). Nothing runs along
-# diagonals there: to the eye, each place has its own rules.
+# The first two fall into blocks of 4 × 4, one for each pair of grid rows. Inside a block one color runs along each
+# diagonal: three kinds of blocks, three diagonals in each, nine weights. Circular padding adds the corners, those of
+# the blocks and two of the whole. The third is the trained Mixer's first token mixing without its GELU (times 4, so
+# that it can be seen beside the others). Nothing runs along diagonals there: each place has its own rules.
 #
 # Count the numbers that are free in each kind of matrix:
 
@@ -535,8 +536,9 @@ for H, W in ((4, 4), (8, 8), (14, 14)):
 # %% [markdown]
 # With zero padding there is a number for each displacement, $(2H'-1)(2W'-1)$ of them; on a circle two displacements
 # that differ by the whole way around are the same, which leaves $S$. So convolutions are a thin slice of all token
-# mixers. A matrix of random numbers on the 8 × 8 grid has by chance 225/4096, or 5.5%, of its energy (the sum of its
-# squares) in that slice. Lesson 9, which is being written, measures how much the *trained* weights have there.
+# mixers. (Replace each number by the mean of those with the same displacement: that is a matrix's part in the slice.
+# Of a random one on the 8 × 8 grid it has, on average, 225/4096 or 5.5% of the energy, the sum of the squares.)
+# Lesson 9, which is being written, measures how much the *trained* weights have there.
 #
 # The slice is within reach, though. Exercise 4.4 showed that with $D_S = 2S$ hidden units a token MLP can do any
 # linear map of the tokens, so also any of these, with one kernel for all channels. A Mixer *can* become a convolution
@@ -552,7 +554,7 @@ for H, W in ((4, 4), (8, 8), (14, 14)):
 # 2. Block 1, unit 18. Where have you met this kernel before?
 # 3. Block 2, unit 13. Two weights stand out, 0.51 and −0.50. Which two places does it compare? If this unit were a
 #    kernel that slides, on how many pairs of places would it ask its question?
-# 4. Still in block 2: units 11 and 26. What have they to do with unit 13?
+# 4. Still in block 2: which places do units 11 and 26 compare?
 #
 # <details><summary>What you should see</summary>
 #

@@ -91,6 +91,8 @@ WRONG = {
             if logits.argmax(1) == labels:
                 return 1.0
             return 0.0"""),
+        "item without ()": ("call it", "return (logits.argmax(1) == labels).float().mean().item"),
+        "share of ten": ("divide by the number", "return (logits.argmax(1) == labels).sum().item() / 10"),
         "one for all": ("gives 0", "return float((logits.argmax(1) == labels).all())"),
         "in place": ("changes a tensor", """
             share = (logits.argmax(1) == labels).float().mean().item()
@@ -99,6 +101,12 @@ WRONG = {
     },
     "check_train_step": {name: (word, but(STEP, *changes)) for name, word, *changes in [
         ("no zero_grad", "add up", ("optimizer.zero_grad()\n", "\n")),
+        ("zero_grad without ()", "parentheses", ("zero_grad()", "zero_grad")),
+        ("step without ()", "not moved.*parentheses", ("step()", "step")),
+        ("item without ()", "call it", ("item()", "item")),
+        ("label smoothing", "plain cross-entropy", (", y)", ", y, label_smoothing=0.1)")),
+        ("clipped", "Leave the gradients",
+         ("loss.backward()", "loss.backward(); nn.utils.clip_grad_norm_(model.parameters(), 0.1)")),
         ("zero_grad between", "not moved", ("loss.backward()", "loss.backward(); optimizer.zero_grad()")),
         ("no backward", "not moved", ("loss.backward()", "")),
         ("no step", "not moved", ("optimizer.step()", "")),
@@ -148,6 +156,13 @@ WRONG = {
             matrix = F.one_hot(labels, num_classes).T @ F.one_hot(predictions, num_classes)
             return matrix / matrix.sum()"""),
         "hits only": ("mistakes go beside", "return torch.bincount(labels[labels == predictions], minlength=4).diag()"),
+        "mistakes only": ("hits go on", """
+            pairs = (labels * num_classes + predictions)[labels != predictions]
+            return torch.bincount(pairs, minlength=num_classes ** 2).reshape(num_classes, num_classes)"""),
+        "counted in a copy": ("in a copy", """
+            matrix = torch.zeros(num_classes, num_classes)
+            matrix[labels][predictions] += 1
+            return matrix"""),
         "classes that occur": ("class 3", "return F.one_hot(labels).T @ F.one_hot(predictions)"),
         "ten classes": (r"shape \[10, 10\]", "return F.one_hot(labels, 10).T @ F.one_hot(predictions, 10)"),
         "no minlength": ("RuntimeError.*`return torch.bincount", """

@@ -77,6 +77,11 @@ RIGHT = {
                     conv.weight[:, 0, s // columns, s % columns] = fc1.weight[:, s]
                 conv.bias.copy_(fc1.bias)
             return conv""",
+        "with a stride, which it has no use for": """
+            conv = nn.Conv2d(1, fc1.out_features, (rows, columns), stride=(rows, columns))
+            conv.weight.data.copy_(fc1.weight.view(-1, 1, rows, columns))
+            conv.bias.data.copy_(fc1.bias)
+            return conv""",
         "load": """
             conv = nn.Conv2d(1, fc1.out_features, (rows, columns))
             conv.load_state_dict({"weight": fc1.weight.reshape(-1, 1, rows, columns), "bias": fc1.bias})
@@ -110,6 +115,9 @@ WRONG = {
     "check_stem_as_conv": {entry: (word, but(STEM, *changes)) for entry, word, *changes in [
         ("random", "the linear layer's, in another shape", ("conv.weight.data.copy_", "(lambda w: w)")),
         ("no stride", "from one stop of the window", (", stride=P)", ")")),
+        ("not data", r"Copy into conv\.weight\.data", ("conv.weight.data.copy_", "conv.weight.copy_")),
+        ("a tensor for a parameter", r"Copy into conv\.weight\.data",
+         ("conv.weight.data.copy_(", "conv.weight = ("), ("P, P))", "P, P).detach())")),
         ("no bias", "the bias is missing", (", stride=P)", ", stride=P, bias=False)"),
          ("conv.bias.data.copy_(linear.bias)", "pass")),
         ("bias left", "in the bias: copy it", ("conv.bias.data.copy_(linear.bias)", "pass")),
@@ -179,11 +187,11 @@ WRONG = {
         ("down only", "says False of a 3 x 3", ("(down, right)", "down")),
         ("rows of the grid apart", "other weights in each row", ("(down, right)", "(s // columns, down, right)")),
         ("columns of the grid apart", "other weights in each\\.", ("(down, right)", "(s % columns, down, right)")),
-        ("swapped", "says False of a 3 x 3", ("t // columns - s // columns, t % columns - s % columns",
+        ("swapped", "are rows and columns in their places", ("t // columns - s // columns, t % columns - s % columns",
          "t // rows - s // rows, t % rows - s % rows")),
         ("circulant", "says False of a 3 x 3", ("(down, right)", "(down % rows, right % columns)")),
-        ("without sign", "says False of a 3 x 3", ("(down, right)", "(abs(down), abs(right))")),
-        ("one-sided", "one number was changed", ("abs(M[s, t] - first)", "M[s, t] - first")),
+        ("without sign", "a displacement has a sign", ("(down, right)", "(abs(down), abs(right))")),
+        ("one-sided", "one number was made smaller", ("abs(M[s, t] - first)", "M[s, t] - first")),
         ("a word", "expected True or False, got 'yes'", ("return True", "return 'yes'")),
         ("the last row left out", "one number was changed", ("for s in range(rows * columns)", "for s in range(rows * "
          "columns - 1)")),

@@ -1,0 +1,207 @@
+"""Token-mixing weights as pictures on the grid of patches, drawn fast: with one byte a pixel in place of three."""
+
+import numpy as np
+import torch
+from matplotlib.colors import to_rgb
+from PIL import Image, ImageDraw
+
+from .. import analysis
+from .base import BLUE, GRAY, GREEN, ORANGE, as_pixels
+from .card import SHARP, Card
+from .layers import SIGNED
+
+WIDTH, MOSAIC, GAP = 920, (900, 220), 3         # of a card, of the room for a mosaic, between its kernels; in units
+STEPS = 100                                     # shades of blue, and of orange
+# The colors that one byte can name: white to black over GRAY, in this order so that black and gray letters have smooth
+# edges; two by name; then those of signed numbers.
+PALETTE = np.concatenate([
+    np.interp(np.arange(32), [0, 16, 31], [1, to_rgb(GRAY)[0], 0])[:, None].repeat(3, axis=1),
+    [to_rgb(BLUE), to_rgb(ORANGE)], SIGNED(np.linspace(0, 1, 2 * STEPS + 1))[:, :3]])
+LIGHT, BLACK, ZERO = 4, 31, 34 + STEPS
+PANELS = {"frequency": ("frequency (cycles per patch)", 0, 0.5), "pair correlation": ("pair correlation", -1, 0),
+          "convolution share": ("convolution share", 0, 1)}
+
+
+class PaletteCard(Card):
+    """A card with a byte a pixel, the place of its color in PALETTE. Letters are black or GRAY."""
+
+    def __init__(self, width, height):
+        self.image = Image.new("P", (round(width * SHARP), round(height * SHARP)))
+        self.image.putpalette((255 * PALETTE).round().astype(np.uint8).tobytes())
+        self.draw = ImageDraw.Draw(self.image)
+        self.draw.fontmode = "L"                                        # letters with smooth edges
+
+    def pixels(self, array, x, y, width, height):
+        """As `Card.pixels`, for an array [H, W] of places in the palette."""
+        picture = Image.frombytes("P", array.shape[::-1], array.astype(np.uint8).tobytes())
+        size = round(width * SHARP), round(height * SHARP)
+        self.image.paste(picture.resize(size, Image.Resampling.NEAREST), (round(x * SHARP), round(y * SHARP)))
+
+
+def color_top(kernels):
+    """Where a color scale for kernels ends: 99.5% of the numbers lie within, so that a few do not pale all others."""
+    return float(np.quantile(np.abs(np.asarray(torch.as_tensor(kernels).detach())), 0.995)) or 1.0
+
+
+def mosaic(kernels, grid, order=None, top=None, title=""):
+    """Picture of kernels [n, S], each on the grid of patches: blue below 0, white at 0, orange above.
+
+    grid: (H', W'). order: the indices of the kernels in the order to show them, [n]. top: the end of the color scale,
+    darkest blue and orange; else `color_top`."""
+    kernels, order, top = _filled(kernels, order, top)
+    _, y, _, height, *_ = mosaic_area(len(kernels), grid)
+    card = PaletteCard(WIDTH, y + height + 10)
+    _draw_mosaic(card, kernels, grid, order, top, title)
+    return card.image
+
+
+def mosaic_area(count, grid):
+    """Where a mosaic of `count` kernels lies on its card, in units, and how many there are each way: (x, y, width,
+    height, rows, columns). Columns are even in number, so that pairs stay together."""
+    def pixels(columns):
+        """The side of a weight, in whole pixels, that so many columns leave room for; from 3 on one can see it."""
+        cell = MOSAIC[1] * SHARP // -(-count // columns), MOSAIC[0] * SHARP // columns
+        return max(3, min((side - GAP * SHARP) // weights for side, weights in zip(cell, grid)))
+
+    # A last row that is not full looks unfinished: it must bring much. Of equals, the least high.
+    most = max(2, min(count + 1, MOSAIC[0] * SHARP // (3 * grid[1] + GAP * SHARP)))
+    columns = max(range(2, most + 1, 2), key=lambda n: (pixels(n) * (1 if count % n == 0 else 0.7), n))
+    rows = -(-count // columns)
+    cell_height, cell_width = (GAP + weights * pixels(columns) / SHARP for weights in grid)
+    return 10, 34, columns * cell_width, rows * cell_height, rows, columns
+
+
+def weight_browser(kernels, grid, order=None, place=0, top=None, title=""):
+    """Picture of kernels [n, S] as `mosaic` has it, and below it one of them enlarged, with its spectrum and the kernel
+    that is closest to its opposite.
+
+    place: in the mosaic, from 0, of the kernel to enlarge (orange); its partner is framed in blue."""
+    kernels, order, top = _filled(kernels, order, top)
+    x, y, width, height, rows, columns = mosaic_area(len(kernels), grid)
+    card = PaletteCard(WIDTH, y + height + 226)
+    _draw_mosaic(card, kernels, grid, order, top, title)
+    unit = int(order[place])
+    partner, correlation = (found[unit] for found in analysis.partners(kernels))
+    energy = analysis.spectrum(kernels[unit], grid).numpy()                         # [H', W']
+    for at, color in ((int((order == partner).nonzero()), BLUE), (place, ORANGE)):
+        card.box(x + at % columns * width / columns + GAP / 2, y + at // columns * height / rows + GAP / 2,
+                 width / columns - GAP, height / rows - GAP, outline=color, stroke=GAP)
+
+    y, cell = y + height + 34, 160 / max(grid)
+    for x, color, name, pixels in (
+            (12, ORANGE, f"unit {unit}", _signed(kernels[unit].reshape(grid), top)),
+            (222, GRAY, "its spectrum", BLACK * energy / (energy.max() or 1)),
+            (432, BLUE, f"closest opposite: unit {partner}", _signed(kernels[partner].reshape(grid), top))):
+        card.text(x - 2, y - 24, name)
+        card.pixels(pixels, x, y, cell * grid[1], cell * grid[0])
+        card.box(x, y, cell * grid[1], cell * grid[0], outline=color, stroke=2)
+    card.box(222 + cell * (grid[1] // 2), y + cell * (grid[0] // 2), cell, cell, outline=ORANGE, stroke=1)
+    card.text(220, y + cell * grid[0] + 8, "framed: 0; a cell further: a cycle more", size=11, color=GRAY)
+    for line, text in enumerate((
+            f"frequency {analysis.frequency(kernels[unit], grid):.2f} cycles per patch",
+            f"norm {kernels[unit].norm():.2f}",
+            f"spread over {analysis.places(kernels[unit]):.1f} of {kernels.shape[1]} places",
+            f"correlation with its opposite {correlation:.2f}")):
+        card.text(650, y + 26 * line, text)
+    return card.image
+
+
+def training_scrubber(steps, kernels, numbers, grid, order=None, now=0, top=None, title=""):
+    """Picture of kernels along a training: their mosaic at one moment, and numbers through all of it.
+
+    steps: n ascending numbers of updates. kernels: [n, D_S, S]; one color scale for all. numbers: what
+    `analysis.summarize` gives for the n. now: the moment to show, an index into `steps` (orange)."""
+    kernels, order, top = _filled(kernels, order, top)
+    _, y, _, height, *_ = mosaic_area(kernels.shape[1], grid)
+    card = PaletteCard(WIDTH, y + height + 206)
+    _draw_mosaic(card, kernels[now], grid, order, top, f"{title} after {steps[now]:,} updates")
+    y, width, height = y + height + 54, 240, 110
+    for x, (name, (title, low, high)) in zip((50, 357, 664), PANELS.items()):
+        across = x + width * np.arange(len(steps)) / max(len(steps) - 1, 1)                         # [n]
+        card.text(x, y - 42, title)
+        card.text(x, y - 20, ", ".join(f"{line} {values[now]:.2f}" for line, values in numbers[name].items()), size=12)
+        card.box(x, y, width, height, outline="#DDDDDD", stroke=1)
+        card.text(x - 6, y, f"{high:g}", size=11, color=GRAY, anchor="rt")
+        card.text(x - 6, y + height, f"{low:g}", size=11, color=GRAY, anchor="rb")
+        card.line(across[now], y, across[now], y + height, ORANGE)
+        for (line, values), style in zip(numbers[name].items(), ((BLUE, 2, 4, 0), (GRAY, 1, 4, 4), (GRAY, 1, 1, 3))):
+            down = y + height * (high - np.clip(np.asarray(values, dtype=float), low, high)) / (high - low)     # [n]
+            _curve(card, across, down, *style)
+            if line == "trained":
+                card.box(across[now] - 4, down[now] - 4, 8, 8, fill=ORANGE)
+        _, dashed, *dotted = numbers[name]
+        card.text(x, y + height + 4, f"{steps[0]:,}", size=11, color=GRAY)
+        card.text(x + width, y + height + 4, f"{steps[-1]:,} updates", size=11, color=GRAY, anchor="ra")
+        card.text(x, y + height + 20, f"dashed: {dashed}" + "".join(f", dotted: {line}" for line in dotted), size=11,
+                  color=GRAY)
+    return card.image
+
+
+def switches(images, labels, before, after, classes, off=()):
+    """Picture of what it does to switch parts of a model off: the accuracy, and images that are now read otherwise.
+
+    images: [N, C_in, H, W]. labels, before, after: the true class and those predicted with everything on and with
+    parts off, [N]. off: the parts, as in `analysis.logits_without`. Shown are the first 16 images that changed."""
+    labels, before, after = np.asarray(labels), np.asarray(before), np.asarray(after)
+    changed, was, now = np.flatnonzero(before != after), before == labels, after == labels
+    card, left, width = Card(WIDTH, 396), 130, 400
+    card.text(10, 10, _named(off))
+    for y, name, right, color in ((40, "everything on", was, GRAY), (68, "as switched", now, BLUE)):
+        card.text(left - 10, y + 10, name, anchor="rm")
+        card.box(left, y, width, 20, outline="#BBBBBB", stroke=1)
+        card.box(left, y, right.mean() * width, 20, fill=color)
+        card.text(left + width + 10, y + 10, f"{right.mean():.1%} of {len(labels)} right", anchor="lm")
+    lost, won, neither = (int(kind[changed].sum()) for kind in (was, now, ~was & ~now))
+    card.text(10, 102, f"{len(changed)} predictions changed: {lost} now wrong (orange), {won} now right (green), "
+                       f"{neither} wrong either way (gray)")
+    for k, i in enumerate(changed[:16]):
+        x, y = 14 + k % 8 * 113, 132 + k // 8 * 132
+        card.pixels(as_pixels(images[i]), x, y, 84, 84)
+        card.box(x, y, 84, 84, outline=ORANGE if was[i] else GREEN if now[i] else GRAY)
+        card.text(x, y + 90, f"was {classes[before[i]]}", size=12)
+        card.text(x, y + 106, f"now {classes[after[i]]}", size=12)
+    return card.image
+
+
+def _named(off):
+    """The parts that are off, in words."""
+    parts = {}
+    for k, part in sorted(off, key=str):
+        parts.setdefault(part if isinstance(part, str) else f"unit {part}", []).append(str(k))
+    words = (f"{part} of block{'s' * (len(blocks) > 1)} {', '.join(blocks)}" for part, blocks in parts.items())
+    return f"off: {'; '.join(words)}" if off else "everything is on"
+
+
+def _filled(kernels, order, top):
+    """The arguments of a picture as tensors, with their defaults."""
+    kernels = torch.as_tensor(kernels).detach()
+    order = torch.arange(kernels.shape[-2]) if order is None else torch.as_tensor(order)
+    return kernels, order, color_top(kernels) if top is None else top
+
+
+def _signed(values, top):
+    """Signed numbers as places in the palette: darkest blue at -top and below, white at 0, darkest orange at top."""
+    return np.round(ZERO + STEPS * np.clip(np.asarray(values) / top, -1, 1))
+
+
+def _draw_mosaic(card, kernels, grid, order, top, title):
+    x, y, width, height, rows, columns = mosaic_area(len(kernels), grid)
+    side = round((width / columns - GAP) * SHARP) // grid[1]                        # of a weight, in pixels
+    units = _signed(kernels[order].reshape(-1, *grid), top).repeat(side, 1).repeat(side, 2)     # [n, h, w]
+    around = GAP * SHARP // 2
+    units = np.pad(units, ((0, 0), (around, around), (around, around)), constant_values=LIGHT)
+    units = np.pad(units, ((0, rows * columns - len(units)), (0, 0), (0, 0)))       # white where there is none
+    table = units.reshape(rows, columns, *units.shape[1:]).swapaxes(1, 2)           # [rows, h, columns, w]
+    card.pixels(table.reshape(rows * units.shape[1], -1), x, y, width, height)
+    card.text(10, 10, title)
+    card.pixels(np.arange(ZERO - STEPS, ZERO + STEPS + 1)[None], 690, 12, 120, 12)
+    card.text(684, 18, f"{-top:.2g} and less", size=12, anchor="rm")
+    card.text(816, 18, f"{top:.2g} and more", size=12, anchor="lm")
+
+
+def _curve(card, x, y, color, stroke, on, off):
+    """A curve through the points x[i], y[i], in pieces `on` units long, with `off` units between them."""
+    starts = np.arange(x[0], x[-1], on + off)
+    ends = np.minimum(starts + on, x[-1])
+    for piece in zip(starts, np.interp(starts, x, y), ends, np.interp(ends, x, y)):
+        card.line(*piece, color, stroke)

@@ -1,0 +1,152 @@
+"""Look into the token mixing of any model, bundled or your own: its weights, their training, what it does, what for."""
+
+import functools
+from pathlib import Path
+
+import anywidget
+import ipywidgets
+import torch
+import traitlets
+
+from .. import plots
+from ..analysis import ORDERS, grid_of, logits_without, order, summarize, tables_by_depth
+from ..data import normalize
+from ..model import MlpMixer
+from ..plots.weights import WIDTH, color_top, mosaic_area
+from .base import live_picture
+from .explorers import influence_explorer
+
+STYLE, NARROW, ROW = {"description_width": "90px"}, {"width": "290px"}, {"flex_flow": "row wrap"}
+
+
+class ClickPicture(anywidget.AnyWidget):
+    """A picture, `value` a PNG file shown `width` units wide, whose cells can be picked by a click or with the arrow
+    keys. areas: where they lie, each (x, y, width, height) in units with rows x columns cells, of which the first
+    `count` can be picked; at: the number of the one that is, in raster order."""
+
+    _esm = Path(__file__).parent / "click_picture.js"
+    value = traitlets.CBytes().tag(sync=True)
+    width = traitlets.Int().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    areas = traitlets.List().tag(sync=True)
+    rows = traitlets.Int().tag(sync=True)
+    columns = traitlets.Int().tag(sync=True)
+    count = traitlets.Int().tag(sync=True)
+    at = traitlets.Int().tag(sync=True)
+
+
+def clickable(picture, slider, areas, rows, columns):
+    """A `ClickPicture` in place of `picture`, an Image of `live_picture`; a click on a cell sets the slider."""
+    click = ClickPicture(width=WIDTH, label=slider.description, areas=areas, rows=rows, columns=columns,
+                         count=slider.max + 1)
+    traitlets.dlink((picture, "value"), (click, "value"))
+    traitlets.link((slider, "value"), (click, "at"))
+    picture.close()         # it is no longer sent to the page, where `click` stands for it
+    return click
+
+
+def weight_browser(model, seed=0):
+    """Choose a block, W1 or W2, trained or untrained, an order and a unit; see all the units' weights on the grid of
+    patches, and the one that you picked (slider, click, or arrow keys) enlarged, with its spectrum and its opposite.
+
+    model: an MlpMixer. Untrained is one of the same sizes, drawn with `seed`. Of W2 the columns are shown."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        models = {"trained": model, "untrained": MlpMixer(**model.config)}
+    grid, kernels = grid_of(model), {}
+    for state, shown in models.items():
+        for k, block in enumerate(shown.blocks):
+            kernels[k, "W1", state] = block.token_mixing.fc1.weight.detach()
+            kernels[k, "W2", state] = block.token_mixing.fc2.weight.detach().T
+    tops = {key: color_top(rows) for key, rows in kernels.items()}
+    ordered = functools.cache(lambda by, *key: order(kernels[key], grid, by))
+    units = len(kernels[0, "W1", "trained"])
+
+    def draw(block, matrix, state, by, same, place):
+        key = block, matrix, state
+        top = max(tops[k, matrix, s] for k, _, s in tops) if same else tops[key]
+        return plots.weight_browser(kernels[key], grid, ordered(by, *key), place, top,
+                                    f"{matrix} of block {block}, {state}: {units} units, by {by}")
+
+    place = ipywidgets.IntSlider(max=units - 1, description="unit at place", style=STYLE,
+                                 layout={"width": "590px", "max_width": "100%"})
+    *controls, picture, problem = live_picture(draw, {
+        "block": ipywidgets.IntSlider(max=len(model.blocks) - 1, description="block", style=STYLE, layout=NARROW),
+        "matrix": ipywidgets.Dropdown(options=["W1", "W2"], description="weights", style=STYLE, layout=NARROW),
+        "state": ipywidgets.Dropdown(options=[*models], description="model", style=STYLE, layout=NARROW),
+        "by": ipywidgets.Dropdown(options=ORDERS, description="sorted by", style=STYLE, layout=NARROW),
+        "same": ipywidgets.Checkbox(description="same colors for all blocks", indent=False, layout=NARROW),
+        "place": place}, WIDTH).children
+    *area, rows, columns = mosaic_area(units, grid)
+    return ipywidgets.VBox([ipywidgets.Box(controls, layout=ROW), clickable(picture, place, [area], rows, columns),
+                            problem])
+
+
+def training_scrubber(steps, snapshots, grid):
+    """Move, or play, through a training from its first step; see a block's W1 form, and three numbers with it.
+
+    steps, snapshots: as `load_snapshots` gives them. grid: `grid_of(model)`. The units are sorted by the last step's
+    weights, so that each keeps its place."""
+    W1, W2 = ([snapshots[f"blocks.{k}.token_mixing.{layer}.weight"] for k in range(len(snapshots) // 2)]
+              for layer in ("fc1", "fc2"))                              # [n, D_S, S] and [n, S, D_S] of each block
+    numbers = [summarize(*weights, grid) for weights in zip(W1, W2)]
+    tops = [color_top(weights) for weights in W1]
+    ordered = functools.cache(lambda block, by: order(W1[block][-1], grid, by))
+
+    def draw(block, by, now):
+        return plots.training_scrubber(steps, W1[block], numbers[block], grid, ordered(block, by), now, tops[block],
+                                       f"W1 of block {block}, by the last {by},")
+
+    now = ipywidgets.SelectionSlider(options=[(f"{step:,}", i) for i, step in enumerate(steps)], description="updates",
+                                     style=STYLE, layout={"width": "520px", "max_width": "100%"})
+    play = ipywidgets.Play(max=len(steps) - 1, interval=300, description="play the training")
+    traitlets.link((play, "value"), (now, "value"))
+    *controls, picture, problem = live_picture(draw, {
+        "block": ipywidgets.IntSlider(max=len(W1) - 1, description="block", style=STYLE, layout=NARROW),
+        "by": ipywidgets.Dropdown(options=ORDERS, value="pairing", description="sorted by", style=STYLE, layout=NARROW),
+        "now": now}, WIDTH).children
+    return ipywidgets.VBox([ipywidgets.Box([*controls, play], layout=ROW), picture, problem])
+
+
+def patch_influence(image, strengths, patch_size):
+    """`influence_explorer` with patches to click on, in the image or among the tokens; or move with the arrow keys.
+
+    image: [C_in, H, W]. strengths: [depths, S, S], as `analysis.influence_by_depth` gives them."""
+    patch, depth, picture, problem = influence_explorer(image, strengths, patch_size).children
+    columns = image.shape[-1] // patch_size
+    click = clickable(picture, patch, [(10, 34, 256, 256), (300, 34, 256, 256)], strengths.shape[1] // columns, columns)
+    return ipywidgets.VBox([patch, depth, click, problem])
+
+
+def switches(model, dataset, count=100):
+    """Switch parts of a model off, any of them together; see the accuracy, and the images that it now reads otherwise.
+
+    model: an MlpMixer in evaluation mode, which stays as it is. dataset: `count` of its test images are read, evenly
+    spaced. What each block's token mixing and channel mixing is worth is computed at once, which takes some seconds, so
+    that these switches answer immediately; a unit, or several parts, is computed when it is asked for."""
+    chosen = torch.arange(count) * len(dataset.test_images) // count
+    images, labels, blocks = dataset.test_images[chosen], dataset.test_labels[chosen], range(len(model.blocks))
+    tables = tables_by_depth(model, normalize(images, dataset.mean, dataset.std))
+    predicted = functools.cache(lambda off: logits_without(model, tables, off).argmax(dim=1))
+    parts = {(k, part): ipywidgets.Checkbox(value=True, description=str(k), indent=False, layout={"width": "52px"},
+                                            tooltip=f"{part} of block {k}")
+             for part in ("token mixing", "channel mixing") for k in blocks}
+    for part in parts:
+        predicted(frozenset([part]))
+    before = predicted(frozenset())
+
+    def draw(block, unit, **on):
+        off = frozenset([part for part, (_, value) in zip(parts, on.items()) if not value]
+                        + ([] if block is None else [(block, unit)]))
+        return plots.switches(images, labels, before, predicted(off), dataset.classes, off)
+
+    block = ipywidgets.Dropdown(options=[("none", None), *((str(k), k) for k in blocks)], description="unit off, block",
+                                style={"description_width": "110px"}, layout={"width": "200px"})
+    unit = ipywidgets.IntSlider(max=model.blocks[0].token_mixing.fc1.out_features - 1, description="unit",
+                                style={"description_width": "40px"}, layout={"width": "380px"})
+    boxes = {f"{part} {k}": box for (k, part), box in parts.items()}
+    *_, picture, problem = live_picture(draw, {"block": block, "unit": unit, **boxes}, WIDTH).children
+    rows = [ipywidgets.Box([ipywidgets.Label(f"{part}, block", layout={"width": "150px"}),
+                            *(parts[k, part] for k in blocks)], layout=ROW)
+            for part in ("token mixing", "channel mixing")]
+    return ipywidgets.VBox([*rows, ipywidgets.Box([block, unit], layout=ROW), picture, problem])

@@ -1,0 +1,59 @@
+# %% [markdown]
+# # Solutions to lesson 8, training on CIFAR-10
+#
+# Back to [the lesson](../08_train_cifar.ipynb).
+
+# %%
+from statistics import mean, variance
+
+from torch.nn.functional import one_hot
+
+from mixer_lib import exercises
+
+# %% [markdown]
+# ## 8.1 The loss of a blend
+
+# %% tags=["exercise-1"]
+def soft_loss(logits, shares):
+    """logits: [N, K], shares of classes: [N, K] -> the mean cross-entropy in nats."""
+    # SOLUTION
+    log_p = logits.log_softmax(dim=1)                   # [N, K]
+    return -(shares * log_p).sum(dim=1).mean()
+    # END SOLUTION
+
+# %%
+exercises.check_soft_loss(soft_loss)
+
+# %% [markdown]
+# ## 8.2 CutMix
+
+# %% tags=["exercise-2"]
+def cutmix(x, y, box, num_classes):
+    """x: [B, C_in, H, W], y: [B], box: (top, left, height, width) in pixels
+    -> images [B, C_in, H, W] and shares of the classes [B, K]."""
+    # SOLUTION
+    top, left, height, width = box
+    lines, columns = slice(top, top + height), slice(left, left + width)
+    mixed = x.clone()                                   # [B, C_in, H, W]
+    mixed[:, :, lines, columns] = x.roll(1, dims=0)[:, :, lines, columns]
+    share = height * width / (x.shape[2] * x.shape[3])
+    own = one_hot(y, num_classes).float()               # [B, K]
+    return mixed, (1 - share) * own + share * own.roll(1, dims=0)
+    # END SOLUTION
+
+# %%
+exercises.check_cutmix(cutmix)
+
+# %% [markdown]
+# ## 8.3 Gain or luck?
+
+# %% tags=["exercise-3"]
+def gain(before, after):
+    """Two lists of accuracies -> (difference of their means, its standard error)."""
+    # SOLUTION
+    error = (variance(before) / len(before) + variance(after) / len(after)) ** 0.5
+    return mean(after) - mean(before), error
+    # END SOLUTION
+
+# %%
+exercises.check_gain(gain)

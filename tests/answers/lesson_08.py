@@ -1,0 +1,129 @@
+"""Answers to the exercises of lesson 8: what a learner may write in place of the stub's `...`."""
+
+from . import but
+
+RIGHT = {
+    "check_soft_loss": {
+        "by hand": "return -(shares * logits.log_softmax(dim=1)).sum(dim=1).mean()",
+        "torch's": "return cross_entropy(logits, shares).item()",
+        "loop": """
+            total = 0.0
+            for z, q in zip(logits, shares):
+                log_p = z - z.logsumexp(0)
+                total -= (q * log_p).sum().item()
+            return total / len(logits)""",
+        "numpy": """
+            z = logits.numpy().astype(np.float64)
+            log_p = z - z.max(1, keepdims=True)
+            log_p = log_p - np.log(np.exp(log_p).sum(1, keepdims=True))
+            return -(shares.numpy() * log_p).sum() / len(z)""",
+    },
+    "check_cutmix": {
+        "loops": """
+            t, l, h, w = box
+            out, q = x.clone(), torch.zeros(len(x), num_classes)
+            for i in range(len(x)):
+                out[i, :, t:t + h, l:l + w] = x[i - 1, :, t:t + h, l:l + w]
+                share = h * w / (x.shape[2] * x.shape[3])
+                q[i, y[i]] += 1 - share
+                q[i, y[i - 1]] += share
+            return out, q""",
+        "mask": """
+            t, l, h, w = box
+            mask = torch.zeros(x.shape[2:], dtype=torch.bool)
+            mask[t:t + h, l:l + w] = True
+            q = torch.eye(num_classes)[y]
+            s = mask.float().mean()
+            return [torch.where(mask, x.roll(1, 0), x), q + s * (q.roll(1, 0) - q)]""",
+    },
+    "check_gain": {
+        "plain": """
+            def mean(v):
+                return sum(v) / len(v)
+            def squared(v):
+                return sum((a - mean(v)) ** 2 for a in v) / (len(v) - 1) / len(v)
+            return mean(after) - mean(before), (squared(before) + squared(after)) ** 0.5""",
+        "numpy": """
+            error = np.sqrt(np.var(before, ddof=1) / len(before) + np.var(after, ddof=1) / len(after))
+            return np.mean(after) - np.mean(before), error""",
+        "tensor": """
+            a, b = torch.tensor(before), torch.tensor(after)
+            return b.mean() - a.mean(), (a.var() / len(a) + b.var() / len(b)).sqrt()""",
+    },
+}
+
+LOSS = "return -(shares * logits.log_softmax(dim=1)).sum(dim=1).mean()"
+CUTMIX = """
+    top, left, height, width = box
+    mixed = x.clone()
+    lines, columns = slice(top, top + height), slice(left, left + width)
+    mixed[:, :, lines, columns] = x.roll(1, dims=0)[:, :, lines, columns]
+    share = height * width / (x.shape[2] * x.shape[3])
+    own = F.one_hot(y, num_classes).float()
+    other = own.roll(1, dims=0)
+    return mixed, (1 - share) * own + share * other
+"""
+GAIN = """
+    a, b = torch.tensor(before).double(), torch.tensor(after).double()
+    m, n = len(a), len(b)
+    error = (a.var() / m + b.var() / n).sqrt()
+    return (b.mean() - a.mean()).item(), error.item()
+"""
+
+WRONG = {
+    "check_soft_loss": {name: (word, but(LOSS, *changes)) for name, word, *changes in [
+        ("sign", "the sign", ("-(", "(")),
+        ("sum", "mean", (".mean()", ".sum()")),
+        ("over the classes too", "within an image, add up", (".sum(dim=1).mean()", ".mean()")),
+        ("no logarithm", "take the logarithm", ("log_softmax", "softmax")),
+        ("logits", "not yet logarithms", (".log_softmax(dim=1)", "")),
+        ("wrong axis", "over the images; it belongs", ("log_softmax(dim=1)", "log_softmax(dim=0)")),
+        ("log of softmax", "rounds to 0", ("log_softmax(dim=1)", "softmax(dim=1).clamp(min=1e-30).log()")),
+        ("each image", "expected one number, got 4", (".mean()", "")),
+        ("squares", "expected [0-9.]+: for each image", (LOSS, "return ((logits.softmax(1) - shares) ** 2).mean()")),
+        ("hard labels", "by its share", (LOSS, "return cross_entropy(logits, shares.argmax(dim=1))")),
+        ("softmax twice", "softmax twice", (LOSS, "return cross_entropy(logits.softmax(1), shares)")),
+        ("swapped", "on what the network says",
+         (LOSS, "return -(logits.softmax(1) * shares.clamp(min=1e-9).log()).sum(1).mean()")),
+        ("in place", "changes a tensor", (LOSS, "return -shares.mul_(logits.log_softmax(1)).sum(1).mean()")),
+    ]},
+    "check_cutmix": {name: (word, but(CUTMIX, *changes)) for name, word, *changes in [
+        ("nothing pasted", "nothing is pasted", ("x.roll(1, dims=0)[", "x[")),
+        ("the image after", "image after; it is", ("x.roll(1, dims=0)", "x.roll(-1, dims=0)")),
+        ("the other way round", "everything but the box",
+         ("mixed = x.clone()", "mixed = x.roll(1, dims=0)"), ("x.roll(1, dims=0)[", "x[")),
+        ("rows and columns", "lines come first", ("top, left, height, width = box", "left, top, width, height = box")),
+        ("ends", "where the box ends", ("top + height", "height"), ("left + width", "width")),
+        ("one channel", "only one channel", ("[:, :, lines, columns]", "[:, 0, lines, columns]")),
+        ("blended", "MixUp's way", ("x.clone()", "x.clone() / 2 + x / 2"),
+         ("= x.roll(1, dims=0)[:, :, lines, columns]",
+          "= (x.roll(1, dims=0)[:, :, lines, columns] + x[:, :, lines, columns]) / 2")),
+        ("roll without dims", "roll over dim 0", ("x.roll(1, dims=0)", "x.roll(1)")),
+        ("in place", "changes a tensor", ("x.clone()", "x")),
+        ("from the pasted", "already pasted", ("mixed[:, :, lines, columns] = x.roll(1, dims=0)[:, :, lines, columns]",
+                                                "for i in range(len(x)):\n        "
+                                                "mixed[i, :, lines, columns] = mixed[i - 1, :, lines, columns]")),
+        ("only the images", "return two things", ("return mixed, (1 - share) * own + share * other", "return mixed")),
+        ("shares swapped", "shares are swapped", ("(1 - share) * own + share", "share * own + (1 - share)")),
+        ("labels as they were", "images alone", ("(1 - share) * own + share * other", "own")),
+        ("labels of the image after", "label is that of the image after",
+         ("own.roll(1, dims=0)", "own.roll(-1, dims=0)")),
+        ("channels", "channels together", ("(x.shape[2] * x.shape[3])", "x[0].numel()")),
+        ("half", "half and half", ("(1 - share) * own + share * other", "(own + other) / 2")),
+        ("more than 1", "add up to more than 1", ("(1 - share) * own", "own")),
+        ("side by side", r"shape \[3\], expected \[3, 5\]", ("(1 - share) * own + share * other", "y")),
+    ]},
+    "check_gain": {name: (word, but(GAIN, *changes)) for name, word, *changes in [
+        ("backwards", "after minus before", ("b.mean() - a.mean()", "a.mean() - b.mean()")),
+        ("medians", "the difference of the means is", ("b.mean() - a.mean()", "b.max() - a.max()")),
+        ("population", "n - 1", ("a.var()", "a.var(correction=0)"), ("b.var()", "b.var(correction=0)")),
+        ("not divided", "by its n", (" / m", ""), (" / n", "")),
+        ("added up", "squares do", ("(a.var() / m + b.var() / n).sqrt()", "a.std() / m ** 0.5 + b.std() / n ** 0.5")),
+        ("no root", "take the root", (".sqrt()", "")),
+        ("after alone", "before varies too", ("a.var() / m + ", "")),
+        ("all runs", "its own runs", ("(a.var() / m + b.var() / n)", "((a.var() + b.var()) / (m + n))")),
+        ("another", "the standard error is [0-9.]+, not", ("error.item()", "2 * error.item()")),
+        ("one number", "return two numbers", (", error.item()", "")),
+        ("text", "return two numbers|expected a number", ("error.item()", "'small'")),
+    ]},
+}
