@@ -99,6 +99,9 @@ class LiveTraining:
         self.button = ipywidgets.Button(description="stop training", icon="stop")
         self.button.on_click(self.stop)
         display(ipywidgets.VBox([self.picture, self.button]))
+        # ipykernel 7.4 hands a click to the shell that last wrote to the button: this one, which will be busy. Made to
+        # forget it, it hands the click to the shell that JupyterLab has named.
+        vars(self.button.comm).pop("_reply_subshell_id", None)
 
     def stop(self, button=None):
         """Let the run end after the step it is in."""

@@ -317,10 +317,10 @@ plots.show(
     plots.changes(others, "accuracy on 10,000 images not seen (%)"),
     alt="A row for each recipe, with a dot for each of three runs and a bar at their "
         "mean. Plain, constant learning rate, weight decay, label smoothing, drop path "
-        "and Muon lie together at 42 to 44 percent; MixUp at 48, flips at 50, CutMix at "
-        "53, crops at 55, RandAugment at 56. Crops, flips, smoothing and decay together "
-        "are at 56, with RandAugment as well at 56, with CutMix at 51. Farthest to the "
-        "right, at 60, is plain with eight times the images.")
+        "and Muon lie together at 42 to 44 percent; MixUp at 48, flips at 50, CutMix "
+        "at 53, crops at 55, RandAugment at 56. Crops, flips, smoothing and decay "
+        "together are at 56, with RandAugment as well at 56, with CutMix at 51. "
+        "Farthest to the right, at 60, is plain with eight times the images.")
 
 # %% [markdown]
 # - **What changes the images is worth most.** RandAugment, crops, CutMix, flips and MixUp gain from five to thirteen
@@ -384,9 +384,9 @@ history = fit(model, cifar, recipe, callbacks=[widgets.LiveTraining()])
 plots.show(
     plots.training_curves(history),
     alt="Three charts over the run. The training loss falls from 2.3 to about 1.2 and "
-        "is still falling at the end. The learning rate climbs to 0.003 and falls along "
-        "a cosine to 0. The held-out accuracy rises from 30 to about 60 percent and does "
-        "not turn down.")
+        "is still falling at the end. The learning rate climbs to 0.003 and falls "
+        "along a cosine to 0. The held-out accuracy rises from 30 to about 60 percent "
+        "and does not turn down.")
 
 # %% tags=["nbval-ignore-output"]
 print(f"trained on: {accuracy(model, train):.1%}, "
@@ -431,8 +431,9 @@ reveal(my_prediction, (cifar.classes[first], cifar.classes[second]))
 plots.show(
     plots.confusion(matrix, cifar.classes),
     alt="A table of 10 by 10 counts of the 1,000 test images, true classes down, "
-        "predicted classes across. The darkest cells off the diagonal are where cats and "
-        "dogs, automobiles and trucks, airplanes and ships are taken for each other.")
+        "predicted classes across. The darkest cells off the diagonal are where cats "
+        "and dogs, automobiles and trucks, airplanes and ships are taken for each "
+        "other.")
 
 # %% [markdown]
 # Animals, in the middle of the table, are mostly taken for animals; vehicles, in its corners, for vehicles. How often
@@ -511,9 +512,9 @@ plots.show(
         "training, blended and smoothed": [row["train_loss"] for row in past],
         "held-out images": [row["val_loss"] for row in past]})}, ylabel="loss (nats)"),
     alt="Two curves over the epochs of the bundled model's training. Both fall to the "
-        "end, with small steps back. The loss on blended training images falls from 2.1 "
-        "to about 1.2, that on whole held-out images from 1.5 to about 0.4, always well "
-        "below the other.")
+        "end, with small steps back. The loss on blended training images falls from "
+        "2.1 to about 1.2, that on whole held-out images from 1.5 to about 0.4, always "
+        "well below the other.")
 
 # %% [markdown]
 # Here the curves are the other way round: the *training* loss lies above. It is measured on blended images with blended
