@@ -58,7 +58,7 @@ def quick(**changes):
 # All the randomness that a run can have: in the data and in the model.
 RANDOM = dict(crop_padding=1, flip=True, randaugment=9, mixup=0.5, cutmix=1.0)
 RANDOM_MODEL = dict(dropout=0.1, drop_path=0.2)
-OPTIMIZERS = ["adamw", "muon"] if hasattr(torch.optim, "Muon") else ["adamw"]
+OPTIMIZERS = ["adamw", "muon", "muon-channels"] if hasattr(torch.optim, "Muon") else ["adamw"]
 
 
 def weights(model):
@@ -271,19 +271,21 @@ def test_weight_decay_acts_on_matrices_only(optimizer):
 
 
 @pytest.mark.skipif("muon" not in OPTIMIZERS, reason="needs torch 2.9")
-def test_muon_moves_the_matrices_of_the_blocks_in_all_directions_alike():
+@pytest.mark.parametrize("optimizer, of", [("muon", ("token_mixing", "channel_mixing")),
+                                           ("muon-channels", ("channel_mixing",))])
+def test_muon_moves_its_matrices_in_all_directions_alike(optimizer, of):
     model = small_mixer(hidden_dim=16)
     before = weights(model)
     for p in model.parameters():
         p.grad = torch.randn(p.shape, generator=torch.Generator().manual_seed(0))
         if p.ndim == 2:
             p.grad[0] *= 100        # one direction is far steeper than the others
-    optimizer = make_optimizer(model, quick(optimizer="muon", weight_decay=0, lr=0.01))
+    optimizer = make_optimizer(model, quick(optimizer=optimizer, weight_decay=0, lr=0.01))
     assert len(optimizer.param_groups) == 3 and all(group["lr"] == 0.01 for group in optimizer.param_groups)
     optimizer.step()
     for name, p in model.named_parameters():
         step = p.detach() - before[name]
-        if name.startswith("blocks") and p.ndim == 2:
+        if any(part in name for part in of) and p.ndim == 2:
             stretch = torch.linalg.svdvals(step)
             assert stretch.min() > 0.4 * stretch.max(), name
             assert 0.001 < step.square().mean().sqrt() < 0.005, name        # Adam's typical step, a fifth of lr

@@ -8,11 +8,20 @@ import torch
 from PIL import Image, ImageColor
 
 from mixer_lib import plots, widgets
-from mixer_lib.analysis import logits_without, order, partners, spectrum, summarize, tables_by_depth
+from mixer_lib.analysis import (
+    frequency,
+    logits_without,
+    order,
+    partners,
+    places,
+    spectrum,
+    summarize,
+    tables_by_depth,
+)
 from mixer_lib.checkpoints import load_snapshots, save_snapshots, token_mixing_weights
 from mixer_lib.data import Dataset, normalize
 from mixer_lib.model import MlpMixer
-from mixer_lib.plots.card import SHARP
+from mixer_lib.plots.card import SHARP, Card
 from mixer_lib.plots.weights import MOSAIC, WIDTH, color_top, mosaic_area
 from mixer_lib.widgets.weights import clickable
 
@@ -72,6 +81,15 @@ def dataset():
     return Dataset("toy", images, labels, images, labels, ["ant", "bee", "cat"], (0.5,) * 3, (0.25,) * 3)
 
 
+@pytest.fixture
+def texts(monkeypatch):
+    """The words that are written on a card."""
+    written, write = [], Card.text
+    monkeypatch.setattr(Card, "text", lambda self, x, y, text, *rest, **options: (
+        written.append(text), write(self, x, y, text, *rest, **options))[1])
+    return written
+
+
 # Pictures
 
 @pytest.mark.parametrize("count, grid", [(32, (4, 4)), (64, (8, 8)), (256, (16, 16)), (384, (14, 14)), (640, (16, 16)),
@@ -111,7 +129,7 @@ def test_color_top_leaves_out_the_extremes():
 
 
 @pytest.mark.parametrize("place", [0, 6, 9])
-def test_weight_browser_enlarges_a_unit_and_its_opposite(place):
+def test_weight_browser_enlarges_a_unit_and_its_opposite(place, texts):
     W1 = kernels()
     shown = order(W1, GRID, "norm")
     pixels, area = rgb(plots.weight_browser(W1, GRID, shown, place, top=1.0)), mosaic_area(10, GRID)
@@ -131,6 +149,10 @@ def test_weight_browser_enlarges_a_unit_and_its_opposite(place):
             np.interp(int(31 * energy[row, column] / energy.max()), [0, 16, 31], [255, 118, 0]), abs=1)
     zero = framed(pixels, plots.ORANGE, (215, y - 5, 190, 190))
     assert zero == pytest.approx((222 + 1.5 * cell, y + 1.5 * cell), abs=1)
+    assert {f"unit {unit}", f"closest opposite: unit {partner}", f"norm {W1[unit].norm():.2f}",
+            f"frequency {frequency(W1[unit], GRID):.2f} cycles per patch",
+            f"spread over {places(W1[unit]):.1f} of 6 places",
+            f"correlation with its opposite {partners(W1)[1][unit]:.2f}"} < set(texts)
 
 
 def along():
@@ -140,9 +162,12 @@ def along():
 
 
 @pytest.mark.parametrize("now", [0, 2, 3])
-def test_training_scrubber_shows_the_moment(now):
+def test_training_scrubber_shows_the_moment(now, texts):
     steps, W1, numbers = along()
     picture = plots.training_scrubber(steps, W1, numbers, GRID, torch.arange(10).flip(0), now)
+    share = {name: f"{values[now]:.2f}" for name, values in numbers["convolution share"].items()}
+    assert "trained {trained}, relabeled {relabeled}, chance {chance}".format(**share) in texts
+    assert f" after {steps[now]:,} updates" in texts
     area = mosaic_area(10, GRID)
     top, bottom = round(SHARP * area[1]), round(SHARP * (area[1] + area[3]))
     alone = plots.mosaic(W1[now], GRID, torch.arange(10).flip(0), color_top(W1))
@@ -166,7 +191,7 @@ def test_training_scrubber_shows_the_moment(now):
         assert (columns.min() + columns.max()) / 2 / SHARP - 5 == pytest.approx(80 * now, abs=1)
 
 
-def test_switches_counts_and_frames_what_changed():
+def test_switches_counts_and_frames_what_changed(texts):
     images = torch.zeros(20, 1, 4, 4, dtype=torch.uint8)
     labels = torch.zeros(20, dtype=torch.long)
     before, after = labels.clone(), labels.clone()
@@ -184,6 +209,9 @@ def test_switches_counts_and_frames_what_changed():
         frames.append({ImageColor.getrgb(plots.ORANGE): "lost", ImageColor.getrgb(plots.GREEN): "won",
                        ImageColor.getrgb(plots.GRAY): "neither"}.get(color))
     assert frames == ["lost", "won", "won", "neither", "lost", "lost"] + [None] * 10
+    assert {"6 predictions changed: 3 now wrong (orange), 2 now right (green), 1 wrong either way (gray)",
+            "off: token mixing of block 0", "80.0% of 20 right", "75.0% of 20 right"} < set(texts)
+    assert (texts.count("was a"), texts.count("now b"), texts.count("was c"), texts.count("now c")) == (3, 3, 2, 1)
     many = plots.switches(images, labels, labels, labels + 1, ["a", "b", "c"], [])
     assert many.size == (WIDTH * SHARP, pixels.shape[0])                # of one size, whatever changed
 
