@@ -213,6 +213,21 @@ def test_lesson_10(open_notebook):
     lesson.check()
 
 
+def test_lesson_11(open_notebook):
+    lesson = open_notebook("11_permutations.ipynb")
+    lesson.run_all(timeout=900)
+    explorer, = lesson.widget_cells()
+    picture = lesson.image(explorer)
+    assert lesson.move_slider(explorer, 0) == "patches and inside"
+    picture = lesson.changed_image(explorer, picture)
+    still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Left, the horse']").get_attribute("src")
+    assert base64.b64decode(still.partition(",")[2]) == picture                 # row 15, column 15, as they begin
+    for slider, value in ((1, "16"), (2, "16"), (0, "all pixels")):
+        assert lesson.move_slider(explorer, slider) == value
+        picture = lesson.changed_image(explorer, picture)
+    lesson.check()
+
+
 def favorite(picture):
     """The class whose bar is blue in a picture of plots.prediction."""
     blue = (np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")) == ImageColor.getrgb(plots.BLUE)).all(-1)

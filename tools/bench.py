@@ -22,7 +22,7 @@ from PIL import Image
 from mixer_lib import create_model, plots, widgets
 from mixer_lib.configs import MODELS, cost_by_part, count_macs
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
-from mixer_lib.data import batches, load_dataset
+from mixer_lib.data import augment, batches, load_dataset
 from mixer_lib.drawing import as_mnist
 from mixer_lib.model import ChannelMixing
 from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, predict, train_step
@@ -144,7 +144,11 @@ def pictures(data):
     mnist, digits = load_dataset("mnist"), create_model("mnist")
     drawing = mnist.test_images[0, 0].repeat_interleave(4, 0).repeat_interleave(4, 1)
     gray, detectors = data.train_images[0].float().mean(0) / 255, {name: torch.randn(8, 8) for name in "abcd"}
+    few = data.train_images[:16]
+    shares = torch.nn.functional.one_hot(data.train_labels[:16], 10).float()
     for name, draw in {
+        "augmentation explorer": lambda: plots.blends(augment(few, 4, True, 9, torch.Generator()) / 255, shares,
+                                                      data.classes),
         "patch explorer": lambda: plots.patch_explorer(data.train_images[0], 4, 5, 6),
         "embedding explorer": lambda: plots.embedding_explorer(gray, detectors, 5, 1),
         "token explorer": lambda: plots.token_explorer(torch.randn(3), torch.nn.LayerNorm(3), ChannelMixing(3, 4)),

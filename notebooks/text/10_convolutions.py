@@ -15,7 +15,8 @@
 # **About 40 minutes, with the exercises 70.** You need: [lesson 6](06_classifier.ipynb). The trained network is of
 # the kind that you trained in lesson 7.
 #
-# Previous: [8 · Train on CIFAR-10](08_train_cifar.ipynb) (lesson 9 is being written)
+# Previous: [8 · Train on CIFAR-10](08_train_cifar.ipynb) (lesson 9 is being written).
+# Next: [11 · Permutations](11_permutations.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
@@ -774,4 +775,4 @@ exercises.check_is_convolution(is_convolution)
 #   transposed convolutions, with pictures.
 # - The [glossary](glossary.md).
 #
-# Lesson 11, which scrambles the images, is being written.
+# Next: [11 · Permutations](11_permutations.ipynb) scrambles the images, and trains a Mixer and a CNN on them.

@@ -1,0 +1,151 @@
+"""Lesson 11's experiment: the orders, the CNN, the loop, and the table that the script measures."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import permutations as script
+from mixer_lib import create_model
+from mixer_lib.configs import count_parameters, get_config
+from mixer_lib.data import load_dataset
+from mixer_lib.model import patchify
+from mixer_lib.permutations import CONDITIONS, MIXER, SmallCNN, draw_order, scramble, train
+from mixer_lib.training import Recipe, fit, predict
+
+PLAIN, PATCHES, ALL = CONDITIONS
+
+
+def dataset(count=60):
+    sample = load_dataset("cifar10")
+    return replace(sample, train_images=sample.train_images[::5000 // count], test_images=sample.test_images[:20],
+                   train_labels=sample.train_labels[::5000 // count], test_labels=sample.test_labels[:20])
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_orders_are_permutations_and_depend_on_the_seed_alone(condition):
+    order = draw_order(condition, 32, 4, seed=1)
+    assert order.sort().values.tolist() == list(range(1024))
+    assert torch.equal(order, draw_order(condition, 32, 4, seed=1))
+    assert torch.equal(order, draw_order(condition, 32, 4, seed=2)) == (condition == PLAIN)
+    assert (order.tolist() == list(range(1024))) == (condition == PLAIN)
+
+
+def test_patches_stay_together_and_all_are_alike_inside():
+    source = patchify(draw_order(PATCHES, 12, 3, seed=0).view(1, 1, 12, 12), 3)[0]      # [S, P * P], places before
+    row, column = source // 12, source % 12
+    from_patch, inside = row // 3 * 4 + column // 3, row % 3 * 3 + column % 3
+    assert (from_patch == from_patch[:, :1]).all() and (inside == inside[:1]).all()
+    assert sorted(from_patch[:, 0].tolist()) == list(range(16)) != from_patch[:, 0].tolist()
+    assert sorted(inside[0].tolist()) == list(range(9)) != inside[0].tolist()
+
+
+def test_all_pixels_tears_patches_apart():
+    source = patchify(draw_order(ALL, 32, 4, seed=0).view(1, 1, 32, 32), 4)[0]
+    patches = {tuple(sorted(row)) for row in (source // 128 * 8 + source % 32 // 4).tolist()}
+    assert all(len(set(row)) > 4 for row in patches)
+
+
+def test_unknown_condition():
+    with pytest.raises(ValueError, match=r"no condition 'all pixel': did you mean 'all pixels'\?"):
+        draw_order("all pixel", 32, 4, seed=0)
+
+
+def test_scramble_moves_all_colors_alike():
+    images = torch.arange(24).view(2, 3, 2, 2)
+    order = torch.tensor([3, 0, 1, 2])
+    assert scramble(images, order)[1, 2].tolist() == [[23, 20], [21, 22]]
+    assert torch.equal(scramble(scramble(images, order), order.argsort()), images)
+
+
+def test_cnn_has_as_many_parameters_as_the_mixer():
+    cnn = SmallCNN()
+    mixer = count_parameters(get_config("cifar10", **MIXER))
+    assert sum(p.numel() for p in cnn.parameters()) == pytest.approx(mixer, rel=0.02)
+    assert [m.kernel_size for m in cnn if isinstance(m, nn.Conv2d)] == [(3, 3)] * 4
+
+
+def test_cnn_by_hand():
+    cnn, images = SmallCNN(), torch.randn(2, 3, 32, 32)
+    *parameters, weight, bias = cnn.parameters()
+    maps = images
+    for i in range(0, len(parameters), 2):
+        maps = F.gelu(F.conv2d(F.max_pool2d(maps, 2) if i else maps, *parameters[i:i + 2], padding=1))
+    assert maps.shape == (2, 150, 4, 4)
+    assert torch.allclose(cnn(images), F.linear(maps.mean(dim=(2, 3)), weight, bias), atol=1e-5)
+
+
+def test_train_is_fit_without_a_hold_out():
+    data, recipe = dataset(), Recipe(epochs=2, batch_size=16, val_fraction=0, precision="float32", seed=5)
+    models = []
+    for loop in (train, fit):
+        torch.manual_seed(0)
+        models.append(create_model("cifar10", **MIXER))
+        loop(models[-1], data, recipe)
+    assert all(torch.equal(p, q) for p, q in zip(*(model.parameters() for model in models), strict=True))
+
+
+def test_train_trains_in_training_mode():
+    cnn, modes = SmallCNN().eval(), set()
+    cnn.register_forward_pre_hook(lambda model, _: modes.add(model.training))
+    train(cnn, dataset(), Recipe(epochs=1, batch_size=60))
+    assert modes == {True} and not cnn.training
+
+
+# ---- the table and its script ----------------------------------------------------------------------------------------
+
+def test_table_is_whole_and_made_by_this_script():
+    table = json.loads(script.RESULTS.read_text())
+    assert table["mixer"] == MIXER and table["recipes"] == script.RECIPES
+    runs = [(row["data"], row["model"], row["condition"], row["seed"]) for row in table["rows"]]
+    seeds = {data: sorted({run[3] for run in runs if run[0] == data}) for data in {run[0] for run in runs}}
+    assert "sample" in seeds and all(len(found) >= 2 for found in seeds.values())
+    wanted = [(data, model, condition, seed) for data, found in seeds.items() for seed in found
+              for model in script.MODELS for condition in CONDITIONS]
+    assert sorted(runs) == sorted(wanted)
+    assert all(0.1 < row["accuracy"] < 1 and row["seconds"] > 0 for row in table["rows"])
+
+
+def test_script_goes_on_where_it_was(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(script, "RESULTS", tmp_path / "table.json")
+    monkeypatch.setattr(script, "load_dataset", lambda name, full, root: (name, full, root))
+    asked = []
+
+    def run(model, condition, seed, data, recipe):
+        if len(asked) == 7:
+            raise KeyboardInterrupt
+        asked.append((model, condition, seed))
+        assert data == ("cifar10", False, None) and recipe == script.RECIPES["sample"]
+        return {"accuracy": 0.5, "seconds": 1}
+
+    monkeypatch.setattr(script, "run", run)
+    with pytest.raises(KeyboardInterrupt):
+        script.main([])
+    rows = json.loads(script.RESULTS.read_text())["rows"]
+    assert len(rows) == 7 and {row["condition"] for row in rows} == set(CONDITIONS)     # the first seed, and one more
+    asked.append("more")
+    script.main([])
+    rows = json.loads(script.RESULTS.read_text())["rows"]
+    assert len(rows) == script.SEEDS * 6 == len({(row["model"], row["condition"], row["seed"]) for row in rows})
+
+    monkeypatch.setitem(script.RECIPES, "sample", {"epochs": 7})
+    with pytest.raises(SystemExit):
+        script.main([])
+    assert "measured with another recipe or model" in capsys.readouterr().err
+
+
+def test_script_trains_and_measures_on_scrambled_images(monkeypatch):
+    data, recipe, calls = dataset(), dict(epochs=1, batch_size=20, lr=1e-3), []
+    for name, real in (("train", train), ("predict", predict)):
+        monkeypatch.setattr(script, name, lambda *given, real=real: (calls.append(given), real(*given))[1])
+    first = script.run("CNN", ALL, 3, data, recipe)
+    (model, trained_on, asked), (measured, images, _) = calls
+    order = draw_order(ALL, 32, 4, seed=3)
+    assert isinstance(model, SmallCNN) and model is measured and asked == Recipe(**recipe, seed=3)
+    assert torch.equal(trained_on.train_images, scramble(data.train_images, order))
+    assert torch.equal(images, scramble(data.test_images, order))
+    assert first["accuracy"] == script.run("CNN", ALL, 3, data, recipe)["accuracy"] <= 1
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), calls[2][0].parameters(), strict=True))

@@ -1,0 +1,69 @@
+"""Measure what scrambled images cost a Mixer and a CNN, for lesson 11: `python tools/permutations.py`.
+
+Trains both on CIFAR-10 under each condition of mixer_lib/permutations.py, over several seeds, and writes
+notebooks/results/permutations.json: a row a run, with the accuracy on the test images. The seed draws the permutation,
+the start and the order of the images. On the bundled sample, or with --full --root DIR on all images, DIR being the
+folder of the full data. A run that is cut off goes on where it was when the command is given again.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from mixer_lib import create_model
+from mixer_lib.checkpoints import write_atomically
+from mixer_lib.data import load_dataset
+from mixer_lib.permutations import CONDITIONS, MIXER, SmallCNN, draw_order, scramble, train
+from mixer_lib.training import Recipe, measure, predict
+
+RESULTS = Path(__file__).parents[1] / "notebooks/results/permutations.json"
+SEEDS = 3
+MODELS = {"Mixer": lambda: create_model("cifar10", **MIXER), "CNN": SmallCNN}
+# One learning rate for both: of those tried, on held-out images of the sample, near the best of each.
+RECIPES = {"sample": dict(epochs=6, batch_size=64, lr=6e-3), "full": dict(epochs=6, batch_size=128, lr=6e-3)}
+
+
+def run(model, condition, seed, dataset, recipe):
+    """Train once and measure: {"accuracy", "seconds"}, the seconds being those of one core."""
+    start, order = time.process_time(), draw_order(condition, 32, 4, seed)
+    scrambled = replace(dataset, train_images=scramble(dataset.train_images, order),
+                        test_images=scramble(dataset.test_images, order))
+    torch.manual_seed(seed)
+    model = MODELS[model]()
+    train(model, scrambled, Recipe(**recipe, seed=seed))
+    logits = predict(model, scrambled.test_images, scrambled)
+    return {"accuracy": round(measure(logits, scrambled.test_labels)["accuracy"], 4),
+            "seconds": round(time.process_time() - start)}
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="on all of CIFAR-10, not on the sample")
+    parser.add_argument("--root", type=Path, help="folder of the full data")
+    options = parser.parse_args(arguments)
+    data = "full" if options.full else "sample"
+    table = {"mixer": MIXER, "recipes": RECIPES, "rows": []}
+    if RESULTS.exists():
+        known = json.loads(RESULTS.read_text())
+        table["rows"] = known["rows"]
+        if known != table:
+            parser.error(f"{RESULTS} was measured with another recipe or model: delete it to measure anew")
+    dataset = load_dataset("cifar10", full=options.full, root=options.root)
+    done = {(row["data"], row["model"], row["condition"], row["seed"]) for row in table["rows"]}
+    for seed in range(SEEDS):       # seed by seed, so that an unfinished table has all conditions
+        for condition in CONDITIONS:
+            for model in MODELS:
+                if (data, model, condition, seed) not in done:
+                    row = {"data": data, "model": model, "condition": condition, "seed": seed}
+                    row |= run(model, condition, seed, dataset, RECIPES[data])
+                    table["rows"].append(row)
+                    write_atomically(RESULTS, json.dumps(table, indent=1).encode())
+                    print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
