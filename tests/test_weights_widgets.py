@@ -359,6 +359,6 @@ def test_switches_widget_shows_what_its_switches_say(model, dataset, monkeypatch
     assert shows(frozenset({(2, "channel mixing"), (1, 9)}))
     channel_boxes[2].value = True
     assert shows(frozenset({(1, 9)}))
-    block.value = None
+    block.value = -1
     assert shows(frozenset()) and len({tuple(labels.tolist()) for labels in predicted.values()}) == 5
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

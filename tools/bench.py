@@ -178,7 +178,7 @@ def answers(data):
             ("patch influence, 16 x 16: a patch", "<= 50",
              widgets.patch_influence(data.test_images[0], torch.rand(5, 256, 256), 2).children[0]),
             ("switches: a part", "<= 50", parts[0]), ("switches: a unit of block 4 of 8", "<= 50", unit)):
-        block.value = 4 if control is unit else None
+        block.value = 4 if control is unit else -1
         times = []
         for i in range(1, 41):
             start = time.perf_counter()

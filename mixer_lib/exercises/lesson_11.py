@@ -51,6 +51,9 @@ def check_shuffle_patches(shuffle_patches):
                 unpatchify(patchify(images, P)[:, patches][..., torch.cat([within[:P * P], torch.arange(P * P, D)])],
                            P, (rows * P, columns * P)) if C_in > 1 else images,
         }
+        if C_in > 1:
+            wrong["all colors show the first one's pixels: the numbers of the next color begin P * P further on."] = \
+                unpatchify(patchify(images, P)[:, patches][..., inner.repeat(C_in)], P, (rows * P, columns * P))
         right = shuffle(images, P, patches, inner)
         got = ask(shuffle_patches, images, P, patches, inner)
         need(not isinstance(got, torch.Tensor) or list(got.shape) != [B, S, D] or got.shape == right.shape,
@@ -101,6 +104,8 @@ def check_weight(name, got, p, patches, inner, C_in):
         n = len(inner)
         color_last = p.view(len(p), n, C_in)[:, inner].flatten(1)
         first_only = torch.cat([p[:, :n][:, inner], p[:, n:]], dim=1)
+        need(getattr(got, "shape", p.shape) == p.shape, f"{name} has shape {list(got.shape)}, expected "
+             f"{list(p.shape)}: it has {n} columns for each of the {C_in} colors, and all of them stay.")
         compare(got, inside(inner), {
             f"{name} is as it was; its columns belong to pixels, which have moved.": p,
             opposite: inside(inner.argsort()),
@@ -158,3 +163,6 @@ def check_conv_follows(conv_follows):
             need(one or isinstance(got, (bool, np.bool_)), f"expected True or False, got {repr(got)[:40]}.")
             need(bool(got) == right, f"on a grid of {rows} x {columns}, {name_of(conv_follows)} says {bool(got)} of "
                                      f"{what}.")
+    got = ask(conv_follows, torch.tensor([3, 1, 2, 0, 4, 5]), 2, 3)
+    need(not got, f"on a grid of 2 x 3, {name_of(conv_follows)} says True of an order that swaps the two places of the "
+                  "first column alone. Neighbors stay neighbors, but what was below is now above in one column only.")

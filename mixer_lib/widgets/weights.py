@@ -45,6 +45,12 @@ def clickable(picture, slider, areas, rows, columns):
     return click
 
 
+def choice(description, options, width="290px", label="90px", **more):
+    """One of several options. A slider, since JupyterLab keeps the arrow keys from a drop-down list."""
+    return ipywidgets.SelectionSlider(options=options, description=description, layout={"width": width},
+                                      style={"description_width": label}, **more)
+
+
 def weight_browser(model, seed=0):
     """Choose a block, W1 or W2, trained or untrained, an order and a unit; see all the units' weights on the grid of
     patches, and the one that you picked (slider, click, or arrow keys) enlarged, with its spectrum and its opposite.
@@ -72,9 +78,9 @@ def weight_browser(model, seed=0):
                                  layout={"width": "590px", "max_width": "100%"})
     *controls, picture, problem = live_picture(draw, {
         "block": ipywidgets.IntSlider(max=len(model.blocks) - 1, description="block", style=STYLE, layout=NARROW),
-        "matrix": ipywidgets.Dropdown(options=["W1", "W2"], description="weights", style=STYLE, layout=NARROW),
-        "state": ipywidgets.Dropdown(options=[*models], description="model", style=STYLE, layout=NARROW),
-        "by": ipywidgets.Dropdown(options=ORDERS, description="sorted by", style=STYLE, layout=NARROW),
+        "matrix": choice("weights", ["W1", "W2"]),
+        "state": choice("model", [*models]),
+        "by": choice("sorted by", ORDERS),
         "same": ipywidgets.Checkbox(description="same colors for all blocks", indent=False, layout=NARROW),
         "place": place}, WIDTH).children
     *area, rows, columns = mosaic_area(units, grid)
@@ -103,7 +109,7 @@ def training_scrubber(steps, snapshots, grid):
     traitlets.link((play, "value"), (now, "value"))
     *controls, picture, problem = live_picture(draw, {
         "block": ipywidgets.IntSlider(max=len(W1) - 1, description="block", style=STYLE, layout=NARROW),
-        "by": ipywidgets.Dropdown(options=ORDERS, value="pairing", description="sorted by", style=STYLE, layout=NARROW),
+        "by": choice("sorted by", ORDERS, value="pairing"),
         "now": now}, WIDTH).children
     return ipywidgets.VBox([ipywidgets.Box([*controls, play], layout=ROW), picture, problem])
 
@@ -137,11 +143,10 @@ def switches(model, dataset, count=100):
 
     def draw(block, unit, **on):
         off = frozenset([part for part, (_, value) in zip(parts, on.items()) if not value]
-                        + ([] if block is None else [(block, unit)]))
+                        + ([(block, unit)] if block >= 0 else []))
         return plots.switches(images, labels, before, predicted(off), dataset.classes, off)
 
-    block = ipywidgets.Dropdown(options=[("none", None), *((str(k), k) for k in blocks)], description="unit off, block",
-                                style={"description_width": "110px"}, layout={"width": "200px"})
+    block = choice("unit off, block", [("none", -1), *((str(k), k) for k in blocks)], "310px", "110px")
     unit = ipywidgets.IntSlider(max=model.blocks[0].token_mixing.fc1.out_features - 1, description="unit",
                                 style={"description_width": "40px"}, layout={"width": "380px"})
     boxes = {f"{part} {k}": box for (k, part), box in parts.items()}
