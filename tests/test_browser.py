@@ -12,8 +12,11 @@ from PIL import Image, ImageColor
 
 from lessons import KERNELSPEC
 from mixer_lib import plots
+from mixer_lib.analysis import order
+from mixer_lib.checkpoints import load_pretrained
 from mixer_lib.data import load_dataset
 from mixer_lib.plots.card import SHARP
+from mixer_lib.plots.weights import WIDTH, mosaic_area
 
 
 def test_lesson_00(open_notebook):
@@ -195,6 +198,83 @@ def test_lesson_08(open_notebook):
     before = lesson.image(errors)
     assert lesson.move_slider(errors) == "1"
     lesson.changed_image(errors, before)
+    lesson.check()
+
+
+def test_lesson_09(open_notebook):
+    lesson = open_notebook("09_token_mixing_weights.ipynb")
+    lesson.run_all()
+    scrubber, browser, influence, parts, other = lesson.widget_cells()
+
+    def still(start):
+        source = lesson.page.locator(f".jp-RenderedHTMLCommon img[alt^='{start}']").get_attribute("src")
+        return base64.b64decode(source.partition(",")[2])
+
+    def press(control, key, cell, before):
+        control.focus()
+        lesson.page.keyboard.press(key)
+        return lesson.changed_image(cell, before)
+
+    def click(image, x, y):
+        """Click at (x, y) of the picture, in its own units, however wide the page shows it."""
+        scale = image.bounding_box()["width"] / WIDTH
+        image.click(position={"x": scale * x, "y": scale * y})
+
+    picture = lesson.image(scrubber)
+    play, stop = scrubber.locator(".widget-play button").all()[:2]
+    play.click()
+    lesson.changed_image(scrubber, picture)
+    stop.click()
+    lesson.page.wait_for_timeout(500)                               # what was under way is drawn
+    picture = lesson.image(scrubber)
+    for slider, key in ((0, "ArrowRight"), (2, "End")):
+        lesson.move_slider(scrubber, slider, key)
+        picture = lesson.changed_image(scrubber, picture)
+    assert picture == still("Block 1 after")
+
+    model, _ = load_pretrained("cifar10-fine")
+    W2 = model.blocks[1].token_mixing.fc2.weight.detach().T
+    picture = lesson.image(browser)
+    assert lesson.move_slider(browser, 0) == "1"
+    picture = lesson.changed_image(browser, picture)
+    assert lesson.move_slider(browser, 3) == "frequency"
+    picture = lesson.changed_image(browser, picture)
+    assert picture == still("Block 1 by frequency")
+    assert lesson.move_slider(browser, 1) == "W2"
+    picture = lesson.changed_image(browser, picture)
+    image = browser.locator("img.widget-image")
+    x, y, width, height, rows, columns = mosaic_area(256, (16, 16))
+    click(image, x + 5.5 * width / columns, y + 1.5 * height / rows)
+    picture = lesson.changed_image(browser, picture)
+    picture = press(image, "ArrowRight", browser, picture)
+    assert picture == plots.to_png(plots.weight_browser(
+        W2, (16, 16), order(W2, (16, 16), "frequency"), place=columns + 6,
+        title="W2 of block 1, trained: 256 units, by frequency"))
+    picture = press(browser.locator("input[type=checkbox]"), "Space", browser, picture)     # the same colors
+    assert lesson.move_slider(browser, 2) == "untrained"
+    lesson.changed_image(browser, picture)
+    lesson.check()
+
+    picture, image = lesson.image(influence), influence.locator("img.widget-image")
+    assert lesson.move_slider(influence, 1) == "2"
+    picture = lesson.changed_image(influence, picture)
+    click(image, 10 + 7.5 * 16, 34 + 8.5 * 16)                      # row 8, column 7 of the grid
+    picture = lesson.changed_image(influence, picture)
+    picture = press(image, "ArrowUp", influence, picture)
+    assert picture == still("Left, the horse")                      # patch 119, depth 2
+
+    picture, boxes = lesson.image(parts), parts.locator("input[type=checkbox]").all()
+    first = picture = press(boxes[1], "Space", parts, picture)      # token mixing of block 1
+    assert picture == still("Without the token mixing")
+    picture = press(boxes[4], "Space", parts, picture)              # and channel mixing of block 0
+    assert press(boxes[4], "Space", parts, picture) == first
+    assert lesson.move_slider(parts, 0, "End") == "3"               # and a unit of block 3
+    lesson.move_slider(parts, 1)
+    lesson.check()
+
+    picture = lesson.image(other)
+    assert lesson.move_slider(other, 0) == "1"
+    lesson.changed_image(other, picture)
     lesson.check()
 
 

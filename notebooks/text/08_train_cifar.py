@@ -15,8 +15,8 @@
 # **About 50 minutes, with the exercises 75.** Of these, your computer trains for about three (two free CPU cores). You
 # need: [lesson 7](07_train_mnist.ipynb).
 #
-# Previous: [7 · Train on MNIST](07_train_mnist.ipynb). Next: [10 · Convolutions](10_convolutions.ipynb) (lesson 9 is
-# being written)
+# Previous: [7 · Train on MNIST](07_train_mnist.ipynb).
+# Next: [9 · Token-mixing weights](09_token_mixing_weights.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
@@ -407,8 +407,15 @@ print(f"test accuracy {result['accuracy']:.1%} ± {error:.1%} on {n:,} photograp
 assert result["accuracy"] >= 0.55 or history.interrupted
 
 # %% [markdown]
-# Guessing gives 10%. The ± is the standard error that comes from having only so many test images.
-#
+# Guessing gives 10%. The ± is the standard error that comes from having only so many test images. Keep the model, as in
+# lesson 7; the next lesson opens it:
+
+# %%
+from mixer_lib.checkpoints import load_history, load_pretrained, save_checkpoint
+
+save_checkpoint("runs/cifar10.safetensors", model, cifar)
+
+# %% [markdown]
 # ## Look at the errors
 #
 # **Predict, then run.** Which two classes are confused most often? Write a pair of names.
@@ -496,8 +503,6 @@ plots.show(
 # [card](../mixer_lib/weights/cifar10.md).
 
 # %% tags=["nbval-ignore-output"]
-from mixer_lib.checkpoints import load_history, load_pretrained
-
 bundled, about = load_pretrained("cifar10")
 past = load_history("cifar10")                  # a row an epoch
 print(f"{sum(p.numel() for p in bundled.parameters()):,} weights, {len(past)} epochs, "
@@ -695,4 +700,4 @@ exercises.check_gain(gain)
 # - [`tools/changes.py`](../tools/changes.py): how the table was measured.
 # - The [glossary](glossary.md).
 #
-# Lesson 9 will open the learned weights; it is being written. Next: [10 · Convolutions](10_convolutions.ipynb).
+# Next: [9 · Token-mixing weights](09_token_mixing_weights.ipynb) opens what training wrote, and asks what of it is real.

@@ -15,7 +15,7 @@
 # **About 40 minutes, with the exercises 70.** You need: [lesson 6](06_classifier.ipynb). The trained network is of
 # the kind that you trained in lesson 7.
 #
-# Previous: [8 · Train on CIFAR-10](08_train_cifar.ipynb) (lesson 9 is being written).
+# Previous: [9 · Token-mixing weights](09_token_mixing_weights.ipynb).
 # Next: [11 · Permutations](11_permutations.ipynb)
 
 # %% [markdown]
@@ -539,7 +539,7 @@ for H, W in ((4, 4), (8, 8), (14, 14)):
 # that differ by the whole way around are the same, which leaves $S$. So convolutions are a thin slice of all token
 # mixers. (Replace each number by the mean of those with the same displacement: that is a matrix's part in the slice.
 # Of a random one on the 8 × 8 grid it has, on average, 225/4096 or 5.5% of the energy, the sum of the squares.)
-# Lesson 9, which is being written, measures how much the *trained* weights have there.
+# Lesson 9 measured how much the *trained* weights have there.
 #
 # The slice is within reach, though. Exercise 4.4 showed that with $D_S = 2S$ hidden units a token MLP can do any
 # linear map of the tokens, so also any of these, with one kernel for all channels. A Mixer *can* become a convolution

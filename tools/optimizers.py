@@ -1,0 +1,60 @@
+"""Measure what two optimizers leave in the token-mixing weights, for lesson 9: `python tools/optimizers.py --root DIR`.
+
+Trains a small Mixer on all of CIFAR-10 with AdamW and with Muon, all else equal, over several seeds, and writes
+notebooks/results/optimizers.json: a row a run, with the accuracy on held-out images and each block's numbers from
+`analysis.summarize`. DIR is the folder of the full data. A run that is cut off goes on where it was.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from mixer_lib import create_model
+from mixer_lib.analysis import grid_of, summarize
+from mixer_lib.checkpoints import write_atomically
+from mixer_lib.data import load_dataset
+from mixer_lib.training import Recipe, fit
+
+RESULTS = Path(__file__).parents[1] / "notebooks/results/optimizers.json"
+SEEDS = 3
+MODEL = dict(num_blocks=4, hidden_dim=64, channels_mlp_dim=256)             # of create_model("cifar10", ...)
+RECIPE = dict(epochs=6, lr=3e-3, weight_decay=0.2, crop_padding=4, flip=True, val_fraction=0.1)
+
+
+def run(optimizer, seed, dataset):
+    """Train once and measure: {"held_out", "blocks"}, the numbers of each block."""
+    torch.manual_seed(seed)
+    model = create_model("cifar10", **MODEL)
+    history = fit(model, dataset, Recipe(**RECIPE, optimizer=optimizer, seed=seed))
+    layers = (block.token_mixing for block in model.blocks)
+    numbers = [summarize(layer.fc1.weight.detach(), layer.fc2.weight.detach(), grid_of(model)) for layer in layers]
+    return {"held_out": round(history.epochs[-1]["val_accuracy"], 4),
+            "blocks": [{name: {kind: round(value.item(), 4) for kind, value in kinds.items()}
+                        for name, kinds in block.items()} for block in numbers]}
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", type=Path, help="folder of the full data")
+    options = parser.parse_args(arguments)
+    table = {"model": MODEL, "recipe": RECIPE, "rows": []}
+    if RESULTS.exists():
+        known = json.loads(RESULTS.read_text())
+        table["rows"] = known["rows"]
+        if known != table:
+            parser.error(f"{RESULTS} was measured with another recipe or model: delete it to measure anew")
+    dataset = load_dataset("cifar10", full=True, root=options.root)
+    done = {(row["optimizer"], row["seed"]) for row in table["rows"]}
+    for seed in range(SEEDS):           # seed by seed, so that an unfinished table has both
+        for optimizer in ("adamw", "muon"):
+            if (optimizer, seed) not in done:
+                row = {"optimizer": optimizer, "seed": seed} | run(optimizer, seed, dataset)
+                table["rows"].append(row)
+                write_atomically(RESULTS, json.dumps(table, indent=1).encode())
+                print({name: row[name] for name in ("optimizer", "seed", "held_out")}, flush=True)
+
+
+if __name__ == "__main__":
+    main()
