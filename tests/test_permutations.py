@@ -102,7 +102,7 @@ def test_table_is_whole_and_made_by_this_script():
     assert table["mixer"] == MIXER and table["recipes"] == script.RECIPES
     runs = [(row["data"], row["model"], row["condition"], row["seed"]) for row in table["rows"]]
     seeds = {data: sorted({run[3] for run in runs if run[0] == data}) for data in {run[0] for run in runs}}
-    assert "sample" in seeds and all(len(found) >= 2 for found in seeds.values())
+    assert set(seeds) == {"sample", "full"} and all(len(found) >= 2 for found in seeds.values())
     wanted = [(data, model, condition, seed) for data, found in seeds.items() for seed in found
               for model in script.MODELS for condition in CONDITIONS]
     assert sorted(runs) == sorted(wanted)

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 11 · Permutations: what does a network know of space?
 #
-# *After this lesson you can say which scramblings of its images a Mixer cannot notice, prove it to the last digit,
-# and tell from measured runs what a Mixer and a CNN each take for granted about space.*
+# *After this lesson you can say which scramblings of its images a Mixer cannot notice, show it to twelve digits, and
+# tell from measured runs what a Mixer and a CNN each take for granted about space.*
 #
 # **About 45 minutes, with the exercises 80.** Of these, your computer trains for about two (two free CPU cores). You
 # need: [lesson 8](08_train_cifar.ipynb) and [lesson 10](10_convolutions.ipynb).
@@ -21,7 +21,7 @@
 # ## In this lesson you will
 #
 # - bring the pixels of an image into another order: by hand, with a loop, with one index;
-# - let a Mixer's weights follow, and get the same logits, the same training, the same everything;
+# - let a Mixer's weights follow, and get the same logits, and the same training from step to step;
 # - look for the orders that a CNN can follow, and find very few;
 # - train a Mixer and a CNN of the same size on plain and on scrambled images, and hold your runs against a table of
 #   several seeds;
@@ -63,7 +63,7 @@ plots.show(
 
 # %% [markdown]
 # In the second, the 64 patches of 4 × 4 pixels lie in another order, and inside *each* patch the 16 pixels do, too,
-# in the same new order for all patches. In the third, each pixel may be anywhere.
+# in the same new order for all patches. In the third, each pixel may be anywhere. These are our three *conditions*.
 #
 # Now do the same to every image of a data set, always with one and the same order, and let a network learn from what
 # comes out. How much worse will it be? You would be lost with either. But a network has never seen a picture. It has
@@ -74,7 +74,7 @@ plots.show(
 #
 # ## Another order, by hand
 #
-# The drawing of lesson 1, in patches of 2 × 2, with the first patch and the last one swapped:
+# The drawing of lesson 2, in patches of 2 × 2, with the first patch and the last one swapped:
 
 # %%
 tiny = torch.tensor([[0., 8., 8., 8.],
@@ -104,8 +104,9 @@ assert torch.equal(by_loop.view(4, 4), by_hand)
 assert torch.equal(at_once.view(4, 4), by_hand)
 
 # %% [markdown]
-# Nobody wants to write such a list for 1,024 pixels. A trick makes it: take the *numbers of the places* for an image,
-# cut that into patches, and reorder the table. A row is a patch, a column is a pixel inside it.
+# Nobody wants to write such a list for 1,024 pixels. A trick makes it: treat the *numbers of the places* as if they
+# were an image, cut it into patches, reorder the table, and lay it back. A row of the table is a patch, a column is a
+# pixel inside it.
 
 # %%
 places = torch.arange(16).view(1, 1, 4, 4)              # [B, C_in, H, W]
@@ -117,7 +118,8 @@ assert unpatchify(table[:, [3, 1, 2, 0]], 2, 4).flatten().tolist() == order
 # ## The library's version
 #
 # That is `draw_order` in [`mixer_lib/permutations.py`](../mixer_lib/permutations.py), with an order drawn at random,
-# and `scramble` is the index, for all images and all three colors alike. Here they are beside the same thing by hand:
+# and `scramble` is the index, for all images and all three colors alike. Here are both beside the same thing written
+# out:
 
 # %%
 random = torch.Generator().manual_seed(0)
@@ -133,7 +135,7 @@ assert torch.equal(scramble(horse, order), horse.flatten(1)[:, order].view(3, 32
 # ## What a Mixer cannot notice
 #
 # Take the trained network that read the digits in lesson 0. Its patches are 7 × 7, its grid is 4 × 4. Bring the
-# patches of 200 test digits into another order.
+# patches of 200 test digits into another order, the same for all digits.
 #
 # **Predict, then run.** How many of them does it still read: (a) nearly all, (b) about half, (c) hardly more than by
 # guessing?
@@ -188,8 +190,8 @@ print(f"shuffled, and the weights have followed: {share_read(follower, shuffled)
 # ### The pixels inside
 #
 # The patch embedding meets the pixels of a patch one by one, each with a weight of its own. So there, too, the
-# weights can follow. The detectors of lesson 2, and the drawing, the four pixels of each patch in the order 3, 0, 2,
-# 1:
+# weights can follow. Take the detectors of lesson 2 and the drawing, with the four pixels of each patch in the order
+# 3, 0, 2, 1:
 
 # %%
 weight = torch.tensor([[ .25,  .25,  .25,  .25],    # brightness
@@ -202,26 +204,26 @@ assert torch.equal(patches[:, inner] @ weight[:, inner].T, tokens)
 weight[:, inner]
 
 # %% [markdown]
-# Each pixel meets its old weight again, so the token comes out as before. *Right minus left* no longer looks like it,
-# but that is what it still finds. Two things had to hold. The order inside is *the same for all patches*, since they
-# share one set of weights. And every pixel stays in its patch.
+# Each pixel meets its old weight again, so the token comes out as before. *Right minus left*, row 1, no longer looks
+# like it, but that is what it still finds. Two things had to hold. The order inside is *the same for all patches*,
+# since they share one set of weights. And every pixel stays in its patch.
 #
 # In color, each pixel occurs three times among the numbers of a patch. You put all of this together in exercise 11.2.
-# How many orders of the 1,024 pixels can a Mixer follow that has 64 patches of 16 pixels? Of $n$ things there are
-# $n! = n \cdot (n-1) \cdots 2 \cdot 1$ orders:
+# How many orders of the 1,024 pixels can a Mixer follow that has 64 patches of 16 pixels? Any order of the patches
+# goes with any order inside, and of $n$ things there are $n! = n \cdot (n-1) \cdots 2 \cdot 1$ orders:
 
 # %%
 followed, all_orders = factorial(64) * factorial(16), factorial(1024)
 print(f"64! · 16! has {len(str(followed))} digits, 1,024! has {len(str(all_orders)):,}")
 
 # %% [markdown]
-# More orders than there are atoms in the universe leave it cold. And they are a vanishing part of all.
+# It can follow more orders than there are atoms in the visible universe. Yet they are a vanishing part of all.
 #
 # ## And if it learns?
 #
 # The network that followed was *made*, not trained. "Shuffling the patches leaves a Mixer unchanged" is usually said
-# of training, and that is another claim. First the part of it that is exact. Move the *start* along, and train both
-# on the same digits, one on the plain ones, one on the shuffled:
+# of training, and that is another claim. First the part of it that is exact. Move the *start* along, the weights
+# before the first step, and train both on the same digits, one on the plain ones, one on the shuffled:
 
 # %%
 def first_steps(model, images):
@@ -259,9 +261,10 @@ print(f"loss {on_plain[0]:.3f} to {on_plain[-1]:.3f}, at each step the same in b
 #
 # ## And a CNN?
 #
-# Here is one, as plain as they come: four times a $3 × 3$ convolution and GELU. Between them stands **max pooling**,
-# which keeps the largest of every $2 × 2$ numbers of a map, so that the grid halves: 32, 16, 8, 4. The end is the
-# Mixer's, the mean over the places and a head.
+# Here is one, as plain as they come: four times a $3 × 3$ convolution and GELU. Between them (so only three times:
+# `layers[:-1]` drops the last) stands **max pooling**, which keeps the largest of every $2 × 2$ numbers of a map, so
+# that the grid halves: 32, 16, 8, 4. The end is the Mixer's without its LayerNorm, the mean over the places and a
+# head.
 
 # %%
 class SmallCNN(nn.Sequential):
@@ -278,7 +281,7 @@ class SmallCNN(nn.Sequential):
 
 # %% [markdown]
 # Its last width, 150, is chosen so that it has as many parameters as the Mixer that it will be compared with, one
-# with four blocks of 48 channels:
+# with patches of 4 × 4 and four blocks of 48 channels:
 
 # %%
 MIXER = dict(num_blocks=4, hidden_dim=48, channels_mlp_dim=192)
@@ -304,8 +307,9 @@ print("mirrored images, mirrored kernels: the same logits")
 # %% [markdown]
 # So a CNN can follow *this* order. And others? Take one map of $4 × 4$ places and one kernel. As in lesson 10, the
 # layer is a matrix $M$: row $s$ tells what place $s$ takes from each place $t$. If the places come in another order,
-# the layer that does the same has the matrix `M[order][:, order]`. Is that still a convolution? If so, one number
-# stands for each displacement, and one color runs along each diagonal (broken where a row of the grid ends).
+# the layer that does the same has the matrix `M[order][:, order]`: its rows and its columns both belong to places. Is
+# that still a convolution? If so, one number stands for each displacement, and one color runs along each diagonal
+# (broken where a row of the grid ends).
 
 # %%
 torch.manual_seed(0)
@@ -321,25 +325,27 @@ plots.show(
     alt="Four matrices of 16 by 16 colored cells. As they are, and mirrored: three "
         "bands of three diagonals, each of one color, broken where a row of the grid "
         "ends. Rows 1 and 2 swapped: the same blocks, but some of them have changed "
-        "places. Any order: colored cells scattered all over, no diagonals.")
+        "places. Any order: colored cells scattered all over; of the diagonals only the "
+        "main one is left.")
 
 # %% [markdown]
-# The mirrored one is a convolution, with another kernel. In the third, look at the displacement *one row down*: from
-# row 0 of the grid to row 1, which were no neighbors before, a convolution would need a weight of 0, and from row 1
-# to row 2, which were, it would need another one. In the last, nothing is left. A kernel that slides asks for
-# *neighbors*, at every place alike, and an order that tears neighbors apart leaves it nothing to follow with. On a
-# square grid, the orders that a $3 × 3$ convolution can follow are these: mirror, turn, or both. On 32 × 32 pixels
-# that makes 8, of the 1,024! that there are. (Exercise 11.3 lets you search for them, on a smaller grid.)
+# The mirrored one is a convolution, with another kernel. In the third, look at the displacement *one row down*, the
+# blocks just right of those on the diagonal: from row 0 of the grid to row 1, which were no neighbors before, a
+# convolution would need a weight of 0, and from row 1 to row 2, which were, it would need another one. In the last,
+# one diagonal is left, the main one: each place still reads itself. A kernel that slides asks for *neighbors*, at
+# every place alike, and an order that tears neighbors apart leaves it nothing to follow with. On a square grid, the
+# orders that a $3 × 3$ convolution can follow are these: mirror, turn, or both. On 32 × 32 pixels that makes 8, of
+# the 1,024! that there are. (Exercise 11.3 lets you search for them, on a smaller grid.)
 #
-# And a Mixer, if *all* pixels are scrambled? It cannot follow either, unless the order is by luck one of the kind
-# above. For both, then, only an experiment can tell what is lost.
+# And a Mixer, if *all* pixels are scrambled? It cannot follow either, unless the order happens to be one of those
+# counted above. For both, then, only an experiment can tell what is lost.
 #
 # ## The experiment
 #
 # `fit` asks a model for its patch size before it begins, and a CNN has none. So take the loop of lesson 7, once more,
 # with the library's parts in it. It is the same for both models: the same images in the same order, the same number
-# of steps, the same learning rate. (That one was chosen for both on held-out images of the plain kind. No test image
-# took part.)
+# of steps, the same learning rate. (The rate is near the best of each on held-out plain images. No test image took
+# part.)
 
 # %%
 from mixer_lib import training
@@ -381,7 +387,8 @@ assert permutations.MIXER == MIXER
 
 # %% [markdown]
 # The recipe is short, six epochs of the 5,000 images, so neither network will be good. It is the difference that
-# counts. The seed draws the permutation, the start, and the order of the images.
+# counts. All else is `Recipe`'s default, and so there is no augmentation. The seed draws the permutation, the start,
+# and the order of the images.
 
 # %%
 seed = 3
@@ -439,11 +446,13 @@ reveal(my_prediction, tuple(max(runs, key=lambda name: runs[name][condition])
 #
 # One run each is not much. With 1,000 test images an accuracy near 40% has a standard error of 1.5 points, and a new
 # seed would give new numbers. So the committed script [`tools/permutations.py`](../tools/permutations.py) did what
-# you did, with other seeds, and wrote [a small file](results/permutations.json).
+# you did, with other seeds, once on the sample and once on all 50,000 images, six epochs each, and wrote
+# [a small file](results/permutations.json).
 #
 # From a few runs, how well does one know the mean that many runs would have? Standard errors, as in lesson 8, answer
 # this; but few runs also tell little about how much runs vary. The **95% interval** reckons with that: it reaches 4.3
-# standard errors to either side for three runs, 2.8 for five. In 95 of 100 such experiments it covers the true mean.
+# standard errors to either side for three runs, 2.8 for five, and about 2 for very many. In 95 of 100 such
+# experiments it covers the true mean.
 
 # %% tags=["nbval-ignore-output"]
 table = json.loads(Path("results/permutations.json").read_text())
@@ -451,23 +460,23 @@ assert table["recipes"]["sample"] == options and table["mixer"] == MIXER
 panels = {f"your runs, seed {seed}": runs}
 for data, size in (("sample", "5,000"), ("full", "50,000")):
     rows = [row for row in table["rows"] if row["data"] == data]
-    if rows:
-        seeds = {row["seed"] for row in rows}
-        panels[f"{size} images, {len(seeds)} seeds"] = {name: {condition: [
-            row["accuracy"] for row in rows
-            if (row["model"], row["condition"]) == (name, condition)]
-            for condition in CONDITIONS} for name in runs}
+    seeds = {row["seed"] for row in rows}
+    panels[f"{size} images, {len(seeds)} seeds"] = {name: {condition: [
+        row["accuracy"] for row in rows
+        if (row["model"], row["condition"]) == (name, condition)]
+        for condition in CONDITIONS} for name in runs}
 plots.show(
     plots.intervals(panels, "test accuracy (%)", guessing=0.1),
-    alt="Test accuracy of a Mixer and a CNN under three conditions: your runs, a dot "
-        "each, and beside them those of the table, with means and intervals. On plain "
-        "images the CNN is ahead. With patches and insides shuffled it falls below the "
-        "Mixer, which hardly moves; with all pixels scrambled the CNN falls much "
-        "further, and the Mixer a little. Guessing, 10 percent, is below all.")
+    alt="Three panels with the test accuracy of a Mixer and a CNN under three conditions: "
+        "your runs, a dot each, and those of the table on 5,000 and on 50,000 images, "
+        "with means and intervals. On plain images the CNN is ahead. With patches and "
+        "insides shuffled it falls below the Mixer, which hardly moves; with all pixels "
+        "scrambled both fall, the CNN much further. Guessing, 10 percent, is below all.")
 
 # %% [markdown]
-# A dot is a run, a thick bar a mean, a thin line its interval; the broken line is guessing. To compare networks that
-# do not start from the same height, divide: what share of its plain accuracy does each keep?
+# A dot or a square is a run, a thick bar a mean, a thin line its interval (a short one may hide behind the squares);
+# the broken line is guessing. To compare networks that do not start from the same height, divide: what share of its
+# plain accuracy does each keep?
 
 # %% tags=["nbval-ignore-output"]
 for title, models in panels.items():
@@ -483,20 +492,23 @@ for title, models in panels.items():
 # - **Patches and insides, the Mixer: nothing lost.** Its two means differ as two sets of seeds do, and one run may
 #   well be better on shuffled images than on plain ones. You knew that beforehand. So turn it around: here you see
 #   how far apart *luck alone* puts two means of a few runs, and no other difference of that size should impress you.
-# - **Patches and insides, the CNN: about a third lost**, and its lead with it. The information is all there. But most
-#   of its windows look into two or four patches that have nothing to do with each other, and a window cannot follow.
+# - **Patches and insides, the CNN: about a third lost** on the sample, a quarter with ten times the images, and both
+#   times its lead with it. The information is all there. But most of its windows look into two or four patches that
+#   have nothing to do with each other, and a window cannot follow.
 # - **All pixels.** Now the weights of neither can follow. The Mixer takes something for granted, too: that the 16
 #   pixels of a patch belong together, and in each patch in the same way. But its token mixing may tie any place to
-#   any other. On the sample it keeps about nine tenths of its plain accuracy, and the CNN about half.
+#   any other. On the sample it keeps about nine tenths of its plain accuracy, and the CNN about half. With all 50,000
+#   images these are eight tenths and six: the Mixer has more to lose then, and the CNN has found something of where
+#   things are after all.
 #
-# So a prior is a bet. Where it holds, as on plain images, it pays: some ten points, with 5,000 of them. Where it does
-# not hold, the network that bet less is ahead.
+# So a prior is a bet. Where it holds, as on plain images, it pays: some ten points with 5,000 of them, and some eight
+# with 50,000. Where it does not hold, the network that bet less is ahead.
 #
 # ## How much is in the colors?
 #
 # Guessing is not the right floor to compare with. Whatever the order, an image keeps its *colors*: much blue may be a
 # ship or an airplane, much green a frog. What are they worth? Give each image an order *of its own*, so that no place
-# means anything any more:
+# means anything any more, and train both once more (again half a minute):
 
 # %%
 def each_its_own(images):
@@ -513,10 +525,10 @@ for name in runs:
 
 # %% [markdown]
 # Look at the CNN: *all pixels* with one order gives it no more than the colors do, give or take a point or two of
-# luck. As far as this run can tell, it has found nothing of where things are. And it was there to be found: under one
-# fixed order, each place shows the same spot of every photograph. (A network that takes nothing for granted, say one
-# linear layer on all 3,072 numbers, would not notice any of our orders.) The Mixer is even worse at colors, and finds
-# a good deal of it.
+# luck. As far as this run can tell, on 5,000 images it has found nothing of where things are. And there was much to
+# be found: under one fixed order, each place shows the same spot of every photograph. (A network that takes nothing
+# for granted, say one linear layer on all 3,072 numbers, would not notice any of our orders.) The Mixer makes no more
+# of the colors than the CNN does, and yet it finds a good deal of where things are.
 #
 # ## What the panels do not say
 #
@@ -525,8 +537,8 @@ for name in runs:
 #   patches just as the Mixer's embedding does.
 # - **Six epochs.** Both networks could learn on, by different amounts perhaps. And the learning rate was chosen on
 #   plain images; another may be better on scrambled ones.
-# - **The intervals reckon with seeds only.** All runs on the sample are asked about the same 1,000 test images.
-#   Others would move all numbers a little.
+# - **The intervals reckon with seeds only.** All runs on the sample are asked about the same 1,000 test images, those
+#   on all of CIFAR-10 about the same 10,000. Others would move all numbers a little.
 # - **The paper's experiment is of another size.** There a Mixer-B/16 and a ResNet50 learn from 300 million
 #   photographs, and are scored on ImageNet: a linear layer on top of what they have learned gets five examples of
 #   each of 1,000 classes. The Mixer loses nothing from patches and insides, and "~45%" from all pixels, where the
@@ -537,27 +549,28 @@ for name in runs:
 # ## Move it
 #
 # What does a network see of a scrambled image, where it first looks? Choose how the horse is scrambled, and a pixel
-# of the result. Orange is the patch that the pixel lies in: the Mixer makes one token of these 16. Blue is the window
-# of $3 × 3$ around the pixel: all that a kernel of the CNN's first layer sees at that stop. On the left, the same
-# pixels where they come from.
+# of the result by its row and column. Orange is the patch that the pixel lies in: the Mixer makes one token of its 16
+# pixels. Blue is the window of $3 × 3$ around the pixel: all that a kernel of the CNN's first layer sees at that
+# stop. On the left, the same pixels where they come from.
 #
-# 1. *Plain*: walk with the row. When does the patch move, when does the window?
+# 1. *Plain*: move the slider *row* step by step. When does the patch move, when does the window?
 # 2. *Patches and inside*: stand in the middle of a patch (row 17, column 17), then at its corner (row 15, column 15).
 #    What does the window see in each? And the patch?
 # 3. In how many of the 16 positions within a patch does the whole window lie inside of the patch?
-# 4. *All pixels*: look for a place where the window's middle still has an old neighbor beside it. Then for one with
-#    two.
+# 4. *All pixels*: look for a place where the window's middle still has an old neighbor beside it. How often would you
+#    expect one?
 # 5. *All pixels*: from how many patches do the 16 pixels of a patch come?
 #
 # <details><summary>What you should see</summary>
 #
 # 1. The window moves with every step, the patch with every fourth: windows overlap, patches do not.
-# 2. In the middle of a patch the window's pixels all come from one patch, and a few are still neighbors by luck. At
-#    the corner it looks into four patches that have nothing to do with each other. The patch itself still has its 16
-#    pixels.
+# 2. In the middle of a patch the window's pixels all come from one patch, and 4 of the 8 are still neighbors by luck.
+#    At the corner it looks into four patches that have nothing to do with each other; the 2 old neighbors are in its
+#    own. The patch itself still has its 16 pixels.
 # 3. In 4: the window must keep a pixel's distance from each edge, which leaves the 2 × 2 in the middle.
-# 4. One is at row 17, column 17. You find one about every twenty places, since each of the 8 pixels around is an old
-#    neighbor with a chance of 8 in 1,023. In this order there is no place with two.
+# 4. One is at row 17, column 17. Each of the 8 pixels around is an old neighbor with a chance of 8 in 1,023, which
+#    makes about one place in sixteen, and fewer at the edges. In this order it is one in twenty, and nowhere are
+#    there two.
 # 5. From 11 to 16 of the 64, mostly from 14 or 15.
 #
 # </details>
@@ -591,7 +604,7 @@ plots.show(
 #
 # Without a detour over the places of the whole image: give images in which the patches lie in the order
 # `patch_order`, `[S]`, and inside each patch the pixels in the order `inner_order`, `[P * P]`, all colors alike.
-# `patchify` and `unpatchify` are there.
+# `patchify` and `unpatchify` are there; where an image is not square, `unpatchify` takes `(H, W)` as its size.
 
 # %% tags=["exercise-1"]
 def shuffle_patches(images, P, patch_order, inner_order):
@@ -622,10 +635,10 @@ exercises.check_shuffle_patches(shuffle_patches)
 #
 # ### 11.2 Follow · medium · 12 minutes
 #
-# `weights` is the `state_dict()` of a Mixer, a dictionary from the name of each tensor to the tensor. Give the
-# weights of the Mixer that does with images shuffled as in 11.1 what this one does with plain ones. The names that
-# you need are `patch_embedding.linear.weight` and, for each block $i$, `blocks.i.token_mixing.fc1.weight`,
-# `...fc2.weight` and `...fc2.bias`.
+# `weights` is the `state_dict()` of a Mixer, a dictionary from the name of each tensor to the tensor. Give, in a new
+# dictionary, the weights of the Mixer that does with images shuffled as in 11.1 what this one does with plain ones.
+# The names that you need are `patch_embedding.linear.weight` and, for each block $i$,
+# `blocks.i.token_mixing.fc1.weight`, `...fc2.weight` and `...fc2.bias`.
 
 # %% tags=["exercise-2"]
 def follow(weights, patch_order, inner_order):
@@ -654,10 +667,10 @@ exercises.check_follow(follow)
 #
 # ### 11.3 What a window can follow · hard · 15 minutes
 #
-# A layer is a $3 × 3$ convolution with zero padding on a grid of `rows` × `columns`, with any kernel. Its places come
-# in another order. Say whether *some* $3 × 3$ kernel does in the new order what the old one did in the old: `True` or
-# `False`. Then let it count: of the 720 orders of a grid of 2 × 3, how many can a window follow? Write down your
-# guess first.
+# The places of a grid of `rows` × `columns` come in another order. Can *every* $3 × 3$ convolution with zero padding
+# follow: is there, whatever its kernel, a $3 × 3$ kernel that does in the new order what the old one did in the old?
+# `True` or `False`. Then let it count: of the 720 orders of a grid of 2 × 3, how many can a window follow? Write down
+# your guess first.
 
 # %% tags=["exercise-3"]
 def conv_follows(order, rows, columns):
@@ -689,15 +702,16 @@ exercises.check_conv_follows(conv_follows)
 #
 # - An order of the pixels is a list of places. By hand, by loop and by index the image comes out the same, and so
 #   does that of the library.
-# - If the patches are shuffled, and the pixels inside all patches alike, a Mixer's weights can follow: the logits
-#   agree to twelve digits. Moved at the start, they follow through the whole training. A start drawn at random is as
-#   likely moved as not, so in distribution nothing changes.
+# - If the patches are shuffled, and the pixels inside in all patches alike, a Mixer's weights can follow: the logits
+#   agree to twelve digits. Moved at the start, they follow at every step of the training. A random start is as likely
+#   as its moved twin, so in distribution nothing changes.
 # - A $3 × 3$ convolution can follow 8 orders of a square grid: mirrored, turned, or both.
 # - You trained both. Scrambled images cost the CNN far more of its accuracy than the Mixer, in your runs and in the
-#   table. In your run with all pixels scrambled, the CNN did hardly better than with the colors alone.
+#   table, on 5,000 images and on 50,000. In your run with all pixels scrambled, the CNN did hardly better than with
+#   the colors alone.
 # - The paper's Figure 4 shows the same on a large scale: no loss for the Mixer from patches and insides, and from all
-#   pixels about 45%, against about 75% for the ResNet. It compares two networks, it does not say what a better CNN
-#   would lose.
+#   pixels about 45% of its accuracy, against about 75% for the ResNet. It compares two networks; it does not say what
+#   a better CNN would lose.
 #
 # ## Quiz
 #
