@@ -261,7 +261,7 @@ def test_lesson_09(open_notebook):
     click(image, 10 + 7.5 * 16, 34 + 8.5 * 16)                      # row 8, column 7 of the grid
     picture = lesson.changed_image(influence, picture)
     picture = press(image, "ArrowUp", influence, picture)
-    assert picture == still("Left, the horse")                      # patch 119, depth 2
+    assert picture == still("Left, the horse in a grid")                      # patch 119, depth 2
 
     picture, boxes = lesson.image(parts), parts.locator("input[type=checkbox]").all()
     first = picture = press(boxes[1], "Space", parts, picture)      # token mixing of block 1
@@ -300,7 +300,7 @@ def test_lesson_11(open_notebook):
     picture = lesson.image(explorer)
     assert lesson.move_slider(explorer, 0) == "patches and inside"
     picture = lesson.changed_image(explorer, picture)
-    still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Left, the horse']").get_attribute("src")
+    still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Left, the horse: a patch']").get_attribute("src")
     assert base64.b64decode(still.partition(",")[2]) == picture                 # row 15, column 15, as they begin
     for slider, value in ((1, "16"), (2, "16"), (0, "all pixels")):
         assert lesson.move_slider(explorer, slider) == value

@@ -467,9 +467,9 @@ for data, size in (("sample", "5,000"), ("full", "50,000")):
         for condition in CONDITIONS} for name in runs}
 plots.show(
     plots.intervals(panels, "test accuracy (%)", guessing=0.1),
-    alt="Three panels with the test accuracy of a Mixer and a CNN under three conditions: "
-        "your runs, a dot each, and those of the table on 5,000 and on 50,000 images, "
-        "with means and intervals. On plain images the CNN is ahead. With patches and "
+    alt="Three panels with the test accuracy of a Mixer and a CNN under three "
+        "conditions: your runs, a dot each, and those of the table on 5,000 and on "
+        "50,000 images, with means and intervals. On plain images the CNN is ahead. With patches and "
         "insides shuffled it falls below the Mixer, which hardly moves; with all pixels "
         "scrambled both fall, the CNN much further. Guessing, 10 percent, is below all.")
 
