@@ -325,8 +325,8 @@ plots.show(
     alt="Four matrices of 16 by 16 colored cells. As they are, and mirrored: three "
         "bands of three diagonals, each of one color, broken where a row of the grid "
         "ends. Rows 1 and 2 swapped: the same blocks, but some of them have changed "
-        "places. Any order: colored cells scattered all over; of the diagonals only the "
-        "main one is left.")
+        "places. Any order: colored cells scattered all over; of the diagonals only "
+        "the main one is left.")
 
 # %% [markdown]
 # The mirrored one is a convolution, with another kernel. In the third, look at the displacement *one row down*, the
@@ -469,9 +469,10 @@ plots.show(
     plots.intervals(panels, "test accuracy (%)", guessing=0.1),
     alt="Three panels with the test accuracy of a Mixer and a CNN under three "
         "conditions: your runs, a dot each, and those of the table on 5,000 and on "
-        "50,000 images, with means and intervals. On plain images the CNN is ahead. With patches and "
-        "insides shuffled it falls below the Mixer, which hardly moves; with all pixels "
-        "scrambled both fall, the CNN much further. Guessing, 10 percent, is below all.")
+        "50,000 images, with means and intervals. On plain images the CNN is ahead. "
+        "With patches and insides shuffled it falls below the Mixer, which hardly "
+        "moves; with all pixels scrambled both fall, the CNN much further. Guessing, "
+        "10 percent, is below all.")
 
 # %% [markdown]
 # A dot or a square is a run, a thick bar a mean, a thin line its interval (a short one may hide behind the squares);
