@@ -36,13 +36,10 @@ def influence_by_depth(blocks, tokens, directions=8, seed=0):
     off by 7% in the mean (bundled MNIST model)."""
     (S, C), random, strengths = tokens.shape, torch.Generator().manual_seed(seed), []
 
-    def tables(x):
-        tables = [x]
-        for block in blocks:
-            tables.append(block(tables[-1]))
-        return torch.cat(tables)                                                    # [L + 1, S, C]
+    def depths(x):
+        return torch.cat(_through(blocks, x))                                       # [L + 1, S, C]
 
-    push = torch.vmap(lambda tangent: torch.func.jvp(tables, (tokens[None],), (tangent[None],))[1])
+    push = torch.vmap(lambda tangent: torch.func.jvp(depths, (tokens[None],), (tangent[None],))[1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)      # of torch, about the inside of its own jvp
         for some in torch.arange(S).split(8):               # all at once would need gigabytes
@@ -189,10 +186,7 @@ def summarize(W1, W2, grid, seed=0):
 def tables_by_depth(model, images):
     """The tables [B, S, C] of normalized images [B, C_in, H, W] before each block of a model, which is in evaluation
     mode, and after the last: a list of L + 1."""
-    tables = [model.patch_embedding(images)]
-    for block in model.blocks:
-        tables.append(block(tables[-1]))
-    return tables
+    return _through(model.blocks, model.patch_embedding(images))
 
 
 @torch.no_grad()
@@ -220,6 +214,14 @@ def logits_without(model, tables, off=()):
         if (k, "channel mixing") not in off:
             x = x + block.channel_mixing(block.channel_norm(x))
     return model.head(model.norm(x).mean(dim=1))                                    # [B, C] -> [B, K]
+
+
+def _through(blocks, x):
+    """The table x and what each of the blocks makes of it, one after the other: a list of L + 1."""
+    tables = [x]
+    for block in blocks:
+        tables.append(block(tables[-1]))
+    return tables
 
 
 def _centered(kernels):

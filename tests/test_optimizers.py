@@ -37,10 +37,10 @@ def test_script_trains_with_each_optimizer_and_goes_on_where_it_was(tmp_path, mo
     assert {name: set(kinds) for name, kinds in adamw["blocks"][0].items()} == NUMBERS
     assert adamw["blocks"] != muon["blocks"]                        # one seed, but trained otherwise
     monkeypatch.setattr(script, "SEEDS", 2)
-    monkeypatch.setattr(script, "run", lambda optimizer, seed, data: {"held_out": seed, "blocks": []})
+    monkeypatch.setattr(script, "run", lambda optimizer, seed, dataset: {"held_out": seed, "blocks": []})
     script.main([])
     rows = json.loads(script.RESULTS.read_text())["rows"]
     assert rows[:2] == [adamw, muon] and [row["held_out"] for row in rows[2:]] == [1, 1]
     monkeypatch.setattr(script, "RECIPE", script.RECIPE | {"lr": 1.0})
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="another recipe or model: delete it to measure anew"):
         script.main([])

@@ -6,16 +6,15 @@ notebooks/results/optimizers.json: a row a run, with the accuracy on held-out im
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import torch
 
 from mixer_lib import create_model
 from mixer_lib.analysis import grid_of, summarize
-from mixer_lib.checkpoints import write_atomically
 from mixer_lib.data import load_dataset
 from mixer_lib.training import Recipe, fit
+from tables import fill
 
 RESULTS = Path(__file__).parents[1] / "notebooks/results/optimizers.json"
 SEEDS = 3
@@ -39,21 +38,10 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, help="folder of the full data")
     options = parser.parse_args(arguments)
-    table = {"model": MODEL, "recipe": RECIPE, "rows": []}
-    if RESULTS.exists():
-        known = json.loads(RESULTS.read_text())
-        table["rows"] = known["rows"]
-        if known != table:
-            parser.error(f"{RESULTS} was measured with another recipe or model: delete it to measure anew")
     dataset = load_dataset("cifar10", full=True, root=options.root)
-    done = {(row["optimizer"], row["seed"]) for row in table["rows"]}
-    for seed in range(SEEDS):           # seed by seed, so that an unfinished table has both
-        for optimizer in ("adamw", "muon"):
-            if (optimizer, seed) not in done:
-                row = {"optimizer": optimizer, "seed": seed} | run(optimizer, seed, dataset)
-                table["rows"].append(row)
-                write_atomically(RESULTS, json.dumps(table, indent=1).encode())
-                print({name: row[name] for name in ("optimizer", "seed", "held_out")}, flush=True)
+    # Seed by seed, so that an unfinished table has both.
+    keys = [{"optimizer": optimizer, "seed": seed} for seed in range(SEEDS) for optimizer in ("adamw", "muon")]
+    fill(RESULTS, {"model": MODEL, "recipe": RECIPE}, keys, lambda **key: run(**key, dataset=dataset))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ folder of the full data. A run that is cut off goes on where it was when the com
 """
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +14,10 @@ from pathlib import Path
 import torch
 
 from mixer_lib import create_model
-from mixer_lib.checkpoints import write_atomically
 from mixer_lib.data import load_dataset
 from mixer_lib.permutations import CONDITIONS, MIXER, SmallCNN, draw_order, scramble, train
 from mixer_lib.training import Recipe, measure, predict
+from tables import fill
 
 RESULTS = Path(__file__).parents[1] / "notebooks/results/permutations.json"
 SEEDS = 3
@@ -46,23 +45,12 @@ def main(arguments=None):
     parser.add_argument("--root", type=Path, help="folder of the full data")
     options = parser.parse_args(arguments)
     data = "full" if options.full else "sample"
-    table = {"mixer": MIXER, "recipes": RECIPES, "rows": []}
-    if RESULTS.exists():
-        known = json.loads(RESULTS.read_text())
-        table["rows"] = known["rows"]
-        if known != table:
-            parser.error(f"{RESULTS} was measured with another recipe or model: delete it to measure anew")
     dataset = load_dataset("cifar10", full=options.full, root=options.root)
-    done = {(row["data"], row["model"], row["condition"], row["seed"]) for row in table["rows"]}
-    for seed in range(SEEDS):       # seed by seed, so that an unfinished table has all conditions
-        for condition in CONDITIONS:
-            for model in MODELS:
-                if (data, model, condition, seed) not in done:
-                    row = {"data": data, "model": model, "condition": condition, "seed": seed}
-                    row |= run(model, condition, seed, dataset, RECIPES[data])
-                    table["rows"].append(row)
-                    write_atomically(RESULTS, json.dumps(table, indent=1).encode())
-                    print(row, flush=True)
+    # Seed by seed, so that an unfinished table has all conditions.
+    keys = [{"data": data, "model": model, "condition": condition, "seed": seed}
+            for seed in range(SEEDS) for condition in CONDITIONS for model in MODELS]
+    fill(RESULTS, {"mixer": MIXER, "recipes": RECIPES}, keys, lambda data, model, condition, seed:
+         run(model, condition, seed, dataset, RECIPES[data]))
 
 
 if __name__ == "__main__":

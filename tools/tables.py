@@ -1,0 +1,23 @@
+"""A table of measured runs that is written row by row, so that a script that is cut off goes on where it was."""
+
+import json
+
+from mixer_lib.checkpoints import write_atomically
+
+
+def fill(path, facts, keys, run):
+    """Add to the table at `path`, a JSON file, a row for each of `keys` that has none yet.
+
+    facts: what all rows share, {name: value}, such as the recipe; a table with other facts ends the script. keys:
+    dicts, each of which names a row. run: called with a key's values by name; returns the rest of its row, a dict."""
+    table = {**facts, "rows": []}
+    if path.exists():
+        known = json.loads(path.read_text())
+        table["rows"] = known["rows"]
+        if known != table:
+            raise SystemExit(f"{path} was measured with another recipe or model: delete it to measure anew")
+    for key in keys:
+        if not any(key.items() <= row.items() for row in table["rows"]):
+            table["rows"].append(key | run(**key))
+            write_atomically(path, json.dumps(table, indent=1).encode())
+            print({name: value for name, value in table["rows"][-1].items() if not isinstance(value, list)}, flush=True)
