@@ -733,7 +733,8 @@ for optimizer in ("adamw", "muon"):
 # %% [markdown]
 # With AdamW opposites go beyond the control in each run, with Muon they stay at it; and each time the network trained
 # by Muon is the better one. The convolution share goes beyond its control with either. So the suspicion holds, at
-# this size, for these two optimizers at one learning rate.
+# this size, for these two optimizers at one learning rate. (Your own network from lesson 8 was trained by AdamW. On
+# which side should it lie? Put its name above, and look.)
 #
 # ## What is real?
 #
