@@ -514,6 +514,20 @@ def test_an_error_in_a_callback_is_shown_in_place():
     assert problem.value == "" and picture.value != good
 
 
+def test_a_picture_that_comes_in_parts_ends_with_the_last_or_with_its_error():
+    import ipywidgets
+    slider = ipywidgets.IntSlider(min=0, max=3, value=1)
+
+    def draw(n):
+        yield Image.new("RGB", (2, 2))
+        yield Image.new("RGB", (2, 4 // n))
+
+    picture, problem = widgets.live_picture(draw, {"n": slider}, width=10).children[-2:]
+    assert Image.open(io.BytesIO(picture.value)).size == (2, 4) and not problem.value
+    slider.value = 0
+    assert Image.open(io.BytesIO(picture.value)).size == (2, 2) and "ZeroDivisionError" in problem.value
+
+
 def test_live_training_draws_at_the_first_step_and_after_every_epoch():
     live = widgets.LiveTraining(seconds=1000)
     run = history(0)

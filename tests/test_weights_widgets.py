@@ -1,5 +1,6 @@
 """Pictures of token-mixing weights, and the widgets around them: what they show for the values of their controls."""
 
+import asyncio
 import io
 
 import numpy as np
@@ -212,6 +213,9 @@ def test_switches_counts_and_frames_what_changed(texts):
     assert {"6 predictions changed: 3 now wrong (orange), 2 now right (green), 1 wrong either way (gray)",
             "off: token mixing of block 0", "80.0% of 20 right", "75.0% of 20 right"} < set(texts)
     assert (texts.count("was a"), texts.count("now b"), texts.count("was c"), texts.count("now c")) == (3, 3, 2, 1)
+    assert not any("so far" in text for text in texts)
+    plots.switches(images, labels, before, after, ["a", "b", "c"], [], of=50)
+    assert "20 of 50 images read so far" in texts
     many = plots.switches(images, labels, labels, labels + 1, ["a", "b", "c"], [])
     assert many.size == (WIDTH * SHARP, pixels.shape[0])                # of one size, whatever changed
 
@@ -338,7 +342,7 @@ def test_switches_widget_shows_what_its_switches_say(model, dataset, monkeypatch
     token_boxes, channel_boxes = tokens.children[1:], channels.children[1:]
     block, unit = units.children
     assert (len(token_boxes), len(channel_boxes), unit.max) == (3, 3, 9)
-    assert len(calls) == 7                                              # each part alone, and everything on
+    assert len(calls) == 7 * 4                                          # each part alone, and everything on; by fives
     chosen = torch.arange(20) * 50 // 20                                # evenly spaced: the labels may be sorted
     tables = tables_by_depth(model, normalize(dataset.test_images[chosen], dataset.mean, dataset.std))
     predicted = {}
@@ -354,7 +358,7 @@ def test_switches_widget_shows_what_its_switches_say(model, dataset, monkeypatch
     assert shows(frozenset({(1, "token mixing")}))
     token_boxes[1].value, channel_boxes[2].value = True, False
     assert shows(frozenset({(2, "channel mixing")}))
-    assert len(calls) == 7                                              # nothing is computed for a single part
+    assert len(calls) == 7 * 4                                          # nothing is computed for a single part
     block.value, unit.value = 1, 9
     assert shows(frozenset({(2, "channel mixing"), (1, 9)}))
     channel_boxes[2].value = True
@@ -362,3 +366,35 @@ def test_switches_widget_shows_what_its_switches_say(model, dataset, monkeypatch
     block.value = -1
     assert shows(frozenset()) and len({tuple(labels.tolist()) for labels in predicted.values()}) == 5
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_switches_widget_answers_before_it_has_read_every_image(model, dataset, monkeypatch):
+    monkeypatch.setattr(widgets.weights, "SOON", 0)
+    shown = []
+    switches = plots.switches
+
+    def draw(images, *more, of=None):
+        shown.append((len(images), of))
+        return switches(images, *more, of=of)
+
+    monkeypatch.setattr(plots, "switches", draw)
+    *_, units, picture, problem = widgets.switches(model, dataset, count=20).children
+    block, unit = units.children
+    assert shown == [(20, None)]
+
+    async def ask():
+        block.value = 1
+        assert shown[1:] == [(5, 20)]                                   # all that is done before the kernel hears more
+        unit.value = 1
+        while shown[-1][1]:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)                                       # a late answer to the first move would come now
+
+    asyncio.run(ask())
+    assert shown[2:] == [(5, 20), (10, 20), (15, 20), (20, None)]
+    after = picture.value
+    unit.value = 0
+    assert picture.value != after
+    unit.value = 1
+    assert picture.value == after and not problem.value
+    assert shown[-1] == (20, None) and shown[-2][1] is None             # it is not computed a second time

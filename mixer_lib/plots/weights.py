@@ -137,15 +137,18 @@ def training_scrubber(steps, kernels, numbers, grid, order=None, now=0, top=None
     return card.image
 
 
-def switches(images, labels, before, after, classes, off=()):
+def switches(images, labels, before, after, classes, off=(), of=None):
     """Picture of what it does to switch parts of a model off: the accuracy, and images that are now read otherwise.
 
     images: [N, C_in, H, W]. labels, before, after: the true class and those predicted with everything on and with
-    parts off, [N]. off: the parts, as in `analysis.logits_without`. Shown are the first 16 images that changed."""
+    parts off, [N]. off: the parts, as in `analysis.logits_without`. of: how many images there will be, while the rest
+    are still being read. Shown are the first 16 images that changed."""
     labels, before, after = np.asarray(labels), np.asarray(before), np.asarray(after)
     changed, was, now = np.flatnonzero(before != after), before == labels, after == labels
     card, left, width = Card(WIDTH, 396), 130, 400
     card.text(10, 10, _named(off))
+    if of:
+        card.text(WIDTH - 10, 64, f"{len(labels)} of {of} images read so far", anchor="rm")
     for y, name, right, color in ((40, "everything on", was, GRAY), (68, "as switched", now, BLUE)):
         card.text(left - 10, y + 10, name, anchor="rm")
         card.box(left, y, width, 20, outline="#BBBBBB", stroke=1)

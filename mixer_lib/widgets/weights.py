@@ -1,6 +1,7 @@
 """Look into the token mixing of any model, bundled or your own: its weights, their training, what it does, what for."""
 
 import functools
+import time
 from pathlib import Path
 
 import anywidget
@@ -17,6 +18,7 @@ from .base import live_picture
 from .explorers import influence_explorer
 
 STYLE, NARROW, ROW = {"description_width": "90px"}, {"width": "290px"}, {"flex_flow": "row wrap"}
+SOON = 0.02         # seconds of computing before a picture shows what is known by then
 
 
 class ClickPicture(anywidget.AnyWidget):
@@ -129,22 +131,42 @@ def switches(model, dataset, count=100):
 
     model: an MlpMixer in evaluation mode, which stays as it is. dataset: `count` of its test images are read, evenly
     spaced. What each block's token mixing and channel mixing is worth is computed at once, which takes some seconds, so
-    that these switches answer immediately; a unit, or several parts, is computed when it is asked for."""
+    that these switches answer immediately. A unit, or several parts, is computed when it is asked for: the picture
+    begins with the first few images and follows the reading."""
     chosen = torch.arange(count) * len(dataset.test_images) // count
     images, labels, blocks = dataset.test_images[chosen], dataset.test_labels[chosen], range(len(model.blocks))
     tables = tables_by_depth(model, normalize(images, dataset.mean, dataset.std))
-    predicted = functools.cache(lambda off: logits_without(model, tables, off).argmax(dim=1))
+    turns = (torch.arange(count) % 10).argsort(stable=True)     # every tenth image first: the labels may be sorted
+    predicted = {}
+
+    def read(off):
+        """Fill predicted[off]; in between, the numbers of the images read so far."""
+        now, done, shown = torch.empty_like(labels), 0, time.perf_counter()
+        while done < count:
+            some = turns[done:done + 5]
+            now[some] = logits_without(model, [table[some] for table in tables], off).argmax(dim=1)
+            done += len(some)
+            if done < count and time.perf_counter() - shown > SOON:
+                so_far = turns[:done].sort().values
+                yield so_far, now[so_far]
+                shown = time.perf_counter()
+        predicted[off] = now
+
     parts = {(k, part): ipywidgets.Checkbox(value=True, description=str(k), indent=False, layout={"width": "52px"},
                                             tooltip=f"{part} of block {k}")
              for part in ("token mixing", "channel mixing") for k in blocks}
-    for part in parts:
-        predicted(frozenset([part]))
-    before = predicted(frozenset())
+    for off in (frozenset(), *(frozenset([part]) for part in parts)):
+        for _ in read(off):
+            pass
+    before = predicted[frozenset()]
 
     def draw(block, unit, **on):
         off = frozenset([part for part, (_, value) in zip(parts, on.items()) if not value]
                         + ([(block, unit)] if block >= 0 else []))
-        return plots.switches(images, labels, before, predicted(off), dataset.classes, off)
+        if off not in predicted:
+            for some, now in read(off):
+                yield plots.switches(images[some], labels[some], before[some], now, dataset.classes, off, of=count)
+        yield plots.switches(images, labels, before, predicted[off], dataset.classes, off)
 
     block = choice("unit off, block", [("none", -1), *((str(k), k) for k in blocks)], "310px", "110px")
     unit = ipywidgets.IntSlider(max=model.blocks[0].token_mixing.fc1.out_features - 1, description="unit",
