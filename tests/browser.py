@@ -226,14 +226,22 @@ class NotebookPage:
 
     def changed_image(self, cell, before, number=0, timeout=10):
         """Wait until the cell's image widget differs from the bytes `before`; returns its new bytes."""
+        stays = f"the picture stays as it was for {timeout} s"
+        return self._await_image(cell, number, lambda now: now != before, stays, timeout)
+
+    def wait_for_image(self, cell, expected, number=0, timeout=20):
+        """Wait until the cell's image widget shows the bytes `expected`, which other pictures may come before."""
+        self._await_image(cell, number, lambda now: now == expected, f"another picture after {timeout} s", timeout)
+
+    def _await_image(self, cell, number, accept, complaint, timeout):
         end = time.time() + timeout
         while True:
             with contextlib.suppress(Exception):  # the browser may drop the old picture while it is read
                 now = self.image(cell, number)
-                if now != before:
+                if accept(now):
                     return now
             self.check()
-            assert time.time() < end, f"the picture stays as it was for {timeout} s"
+            assert time.time() < end, complaint
             self.page.wait_for_timeout(20)
 
     def screenshots(self, folder, name):

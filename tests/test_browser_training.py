@@ -1,0 +1,217 @@
+"""The lessons that train, and the one that opens what was trained, in JupyterLab in a real browser.
+
+They are apart from the others, which take as long: `make test` gives each of the two files to a process of its own."""
+
+import base64
+import io
+import math
+import textwrap
+
+import nbformat
+import numpy as np
+import torch
+from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image, ImageColor
+
+from lessons import KERNELSPEC
+from mixer_lib import plots
+from mixer_lib.analysis import logits_without, order, tables_by_depth
+from mixer_lib.checkpoints import load_pretrained
+from mixer_lib.data import load_dataset, normalize
+from mixer_lib.plots.card import SHARP
+from mixer_lib.plots.weights import WIDTH, mosaic_area
+
+
+def test_lesson_07(open_notebook):
+    lesson = open_notebook("07_train_mnist.ipynb")
+    lesson.page.evaluate("""() => { window.seen = new Set(); setInterval(() =>
+        document.querySelectorAll("img.widget-image").forEach(img => window.seen.add(img.src)), 50) }""")
+    lesson.run_all()
+    assert lesson.page.evaluate("window.seen.size") > 14                # the live view was drawn anew each epoch
+    digits, pad = lesson.widget_cells()[-2:]
+    before = lesson.image(digits)
+    assert lesson.move_slider(digits) == "1"
+    lesson.changed_image(digits, before)
+
+    canvas, mouse = pad.locator("canvas"), lesson.page.mouse
+    canvas.scroll_into_view_if_needed()
+    picture, corner = lesson.image(pad), canvas.bounding_box()
+    for digit, line in ((1, [(140, 50), (140, 240)]),
+                        (0, [(140 + 65 * math.sin(a), 140 - 90 * math.cos(a)) for a in np.linspace(0, 6.3, 30)])):
+        points = [(corner["x"] + x, corner["y"] + y) for x, y in line]
+        mouse.move(*points[0])
+        mouse.down()
+        for point in points[1:]:
+            mouse.move(*point, steps=3)
+        mouse.up()
+        lesson.page.wait_for_timeout(500)                               # the last of the line is on its way
+        picture = lesson.changed_image(pad, picture)
+        assert favorite(picture) == digit
+        clear = pad.get_by_role("button", name="clear")
+        clear.focus()
+        lesson.page.keyboard.press("Enter")
+        picture = lesson.changed_image(pad, picture)
+        ink = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v, i) => i % 4 < 3 && v)"
+        assert not canvas.evaluate(ink)
+    pad.get_by_role("button", name="put a test digit on it").focus()
+    lesson.page.keyboard.press("Enter")
+    picture = lesson.changed_image(pad, picture)
+    assert favorite(picture) == 0                                       # the first test digit is a 0
+    lesson.check()
+
+
+def test_training_is_stopped_by_its_button(lab, open_notebook):
+    train, after = """
+        from mixer_lib import MlpMixer, widgets
+        from mixer_lib.data import load_dataset
+        from mixer_lib.training import Recipe, fit
+
+        model = MlpMixer(28, 14, 1, 10, num_blocks=1, hidden_dim=4, tokens_mlp_dim=4, channels_mlp_dim=4)
+        history = fit(model, load_dataset("mnist"), Recipe(epochs=10_000), callbacks=[widgets.LiveTraining(0.2)])
+        """, "print(history.interrupted, 0 < len(history.steps) < history.total_steps)"
+    cells = [new_code_cell(textwrap.dedent(source)) for source in (train, after)]
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), lab.notebooks / "stop.ipynb")
+    notebook = open_notebook("stop.ipynb")
+    notebook.start_all()
+    notebook.page.wait_for_function("document.querySelector('img.widget-image')?.naturalWidth > 0")     # it trains
+    button = notebook.page.get_by_role("button", name="stop training")
+    button.click()
+    notebook.finish(timeout=30)
+    assert button.is_disabled()
+    assert notebook.page.locator(".jp-OutputArea-output").last.inner_text().strip() == "True True"
+
+
+def test_lesson_08(open_notebook):
+    lesson = open_notebook("08_train_cifar.ipynb")
+    lesson.run_all()
+    _, explorer, _, errors = lesson.widget_cells()
+    picture = lesson.image(explorer)
+    explorer.locator("input[type=checkbox]").focus()
+    lesson.page.keyboard.press("Space")
+    flipped = lesson.changed_image(explorer, picture)
+    lesson.page.keyboard.press("Space")
+    assert lesson.changed_image(explorer, flipped) == picture
+    draws = [(0, "ArrowRight", str(draw)) for draw in range(1, 7)]
+    for slider, key, value in ((1, "ArrowRight", "1"), (1, "ArrowLeft", "0"), (2, "End", "30"), (2, "Home", "0"),
+                               (3, "End", "CutMix"), *draws):
+        assert lesson.move_slider(explorer, slider, key) == value
+        picture = lesson.changed_image(explorer, picture)
+    still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Eight small photographs']").get_attribute("src")
+    assert base64.b64decode(still.partition(",")[2]) == picture                 # CutMix, draw 6
+    before = lesson.image(errors)
+    assert lesson.move_slider(errors) == "1"
+    lesson.changed_image(errors, before)
+    lesson.check()
+
+
+def test_lesson_09(open_notebook):
+    lesson = open_notebook("09_token_mixing_weights.ipynb")
+    lesson.run_all()
+    scrubber, browser, influence, parts, other = lesson.widget_cells()
+
+    def still(start):
+        source = lesson.page.locator(f".jp-RenderedHTMLCommon img[alt^='{start}']").get_attribute("src")
+        return base64.b64decode(source.partition(",")[2])
+
+    def press(control, key, cell, before):
+        control.focus()
+        lesson.page.keyboard.press(key)
+        return lesson.changed_image(cell, before)
+
+    def click(image, x, y):
+        """Click at (x, y) of the picture, in its own units, however wide the page shows it."""
+        scale = image.bounding_box()["width"] / WIDTH
+        image.click(position={"x": scale * x, "y": scale * y})
+
+    picture = lesson.image(scrubber)
+    play, stop = scrubber.locator(".widget-play button").all()[:2]
+    play.click()
+    lesson.changed_image(scrubber, picture)
+    stop.click()
+    lesson.page.wait_for_timeout(500)                               # what was under way is drawn
+    picture = lesson.image(scrubber)
+    for slider, key in ((0, "ArrowRight"), (2, "End")):
+        lesson.move_slider(scrubber, slider, key)
+        picture = lesson.changed_image(scrubber, picture)
+    assert picture == still("Block 1 after")
+
+    model, _ = load_pretrained("cifar10-fine")
+    W2 = model.blocks[1].token_mixing.fc2.weight.detach().T
+    picture = lesson.image(browser)
+    assert lesson.move_slider(browser, 0) == "1"
+    picture = lesson.changed_image(browser, picture)
+    assert lesson.move_slider(browser, 3) == "frequency"
+    picture = lesson.changed_image(browser, picture)
+    assert picture == still("Block 1 by frequency")
+    assert lesson.move_slider(browser, 1) == "W2"
+    picture = lesson.changed_image(browser, picture)
+    image = browser.locator("img.widget-image")
+    x, y, width, height, rows, columns = mosaic_area(256, (16, 16))
+    click(image, x + 5.5 * width / columns, y + 1.5 * height / rows)
+    picture = lesson.changed_image(browser, picture)
+    picture = press(image, "ArrowRight", browser, picture)
+    assert picture == plots.to_png(plots.weight_browser(
+        W2, (16, 16), order(W2, (16, 16), "frequency"), place=columns + 6,
+        title="W2 of block 1, trained: 256 units, by frequency"))
+    picture = press(browser.locator("input[type=checkbox]"), "Space", browser, picture)     # the same colors
+    assert lesson.move_slider(browser, 2) == "untrained"
+    lesson.changed_image(browser, picture)
+    lesson.check()
+
+    picture, image = lesson.image(influence), influence.locator("img.widget-image")
+    assert lesson.move_slider(influence, 1) == "2"
+    picture = lesson.changed_image(influence, picture)
+    click(image, 10 + 7.5 * 16, 34 + 8.5 * 16)                      # row 8, column 7 of the grid
+    picture = lesson.changed_image(influence, picture)
+    picture = press(image, "ArrowUp", influence, picture)
+    assert picture == still("Left, the horse in a grid")                      # patch 119, depth 2
+
+    cifar = load_dataset("cifar10")
+    some = torch.arange(250) * len(cifar.test_images) // 250
+    images, labels = cifar.test_images[some], cifar.test_labels[some]
+    tables = tables_by_depth(model, normalize(images, cifar.mean, cifar.std))
+    everything = logits_without(model, tables).argmax(dim=1)
+
+    def shows(*off):
+        """What takes long comes in several pictures: wait for the last."""
+        without = logits_without(model, tables, off).argmax(dim=1)
+        last = plots.switches(images, labels, everything, without, cifar.classes, off)
+        lesson.wait_for_image(parts, plots.to_png(last))
+
+    picture, boxes = lesson.image(parts), parts.locator("input[type=checkbox]").all()
+    assert press(boxes[1], "Space", parts, picture) == still("Without the token mixing")
+    shows((1, "token mixing"))
+    press(boxes[4], "Space", parts, lesson.image(parts))
+    shows((1, "token mixing"), (0, "channel mixing"))
+    press(boxes[4], "Space", parts, lesson.image(parts))
+    shows((1, "token mixing"))
+    assert lesson.move_slider(parts, 0, "End") == "3"
+    assert lesson.move_slider(parts, 1) == "1"                      # before the answer to unit 0 is complete
+    shows((1, "token mixing"), (3, 1))
+    lesson.check()
+
+    picture = lesson.image(other)
+    assert lesson.move_slider(other, 0) == "1"
+    lesson.changed_image(other, picture)
+    lesson.check()
+
+
+def test_lesson_11(open_notebook):
+    lesson = open_notebook("11_permutations.ipynb")
+    lesson.run_all(timeout=900)
+    explorer, = lesson.widget_cells()
+    picture = lesson.image(explorer)
+    assert lesson.move_slider(explorer, 0) == "patches and inside"
+    picture = lesson.changed_image(explorer, picture)
+    still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Left, the horse: a patch']").get_attribute("src")
+    assert base64.b64decode(still.partition(",")[2]) == picture                 # row 15, column 15, as they begin
+    for slider, value in ((1, "16"), (2, "16"), (0, "all pixels")):
+        assert lesson.move_slider(explorer, slider) == value
+        picture = lesson.changed_image(explorer, picture)
+    lesson.check()
+
+
+def favorite(picture):
+    """The class whose bar is blue in a picture of plots.prediction."""
+    blue = (np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")) == ImageColor.getrgb(plots.BLUE)).all(-1)
+    return (np.flatnonzero(blue.any(1)).mean() / SHARP - 40) // 20
