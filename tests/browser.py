@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -170,6 +171,19 @@ class NotebookPage:
             with contextlib.suppress(Exception):  # dropped without a word: choose it again
                 self.page.wait_for_function(f"{PROMPTS}.some(p => /\\[[*\\d]/.test(p))", timeout=3000)
                 break
+
+    def run_cells(self, *pieces, timeout=60):
+        """Run, one after the other, the code cells in which these pieces of code stand, each in one, and check()."""
+        for piece in pieces:
+            cell = self.page.locator(f"{PANEL} .jp-CodeCell").filter(has_text=piece)
+            cell.locator(".jp-InputArea-editor").click()
+            end = time.time() + timeout
+            while not re.search(r"\[\d+\]", prompt := cell.locator(".jp-InputPrompt").inner_text()):
+                assert time.time() < end, f"the cell with {piece!r} is not done after {timeout} s"
+                if "*" not in prompt:
+                    self.page.keyboard.press("Control+Enter")
+                self.page.wait_for_timeout(500)
+        self.check()
 
     def finish(self, timeout=900):
         """Wait until all cells have run, and check()."""

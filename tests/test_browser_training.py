@@ -83,8 +83,10 @@ def test_training_is_stopped_by_its_button(lab, open_notebook):
 
 def test_lesson_08(open_notebook):
     lesson = open_notebook("08_train_cifar.ipynb")
-    lesson.run_all()
-    _, explorer, _, errors = lesson.widget_cells()
+    # What it trains takes minutes and needs no browser: nbval runs it.
+    lesson.run_cells("full = False", 'cifar = load_dataset("cifar10", full=full)',
+                     "widgets.augmentation_explorer(", "blended, shares = mix(images / 255")
+    explorer, = lesson.widget_cells()
     picture = lesson.image(explorer)
     explorer.locator("input[type=checkbox]").focus()
     lesson.page.keyboard.press("Space")
@@ -98,9 +100,6 @@ def test_lesson_08(open_notebook):
         picture = lesson.changed_image(explorer, picture)
     still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Eight small photographs']").get_attribute("src")
     assert base64.b64decode(still.partition(",")[2]) == picture                 # CutMix, draw 6
-    before = lesson.image(errors)
-    assert lesson.move_slider(errors) == "1"
-    lesson.changed_image(errors, before)
     lesson.check()
 
 
@@ -198,7 +197,8 @@ def test_lesson_09(open_notebook):
 
 def test_lesson_11(open_notebook):
     lesson = open_notebook("11_permutations.ipynb")
-    lesson.run_all(timeout=900)
+    lesson.run_cells("from math import factorial", "horse = cifar.train_images[3510]", "widgets.scramble_explorer(",
+                     "plots.scramble_explorer(")     # without its training, as in lesson 8
     explorer, = lesson.widget_cells()
     picture = lesson.image(explorer)
     assert lesson.move_slider(explorer, 0) == "patches and inside"
