@@ -39,8 +39,8 @@ class Recipe:
     lr: float = option(1e-3, "highest learning rate, reached after the warm-up")
     warmup_epochs: float = option(1.0, "how long the learning rate climbs, linearly")
     schedule: str = option("cosine", 'from there on: "cosine", down to zero, or "constant"')
-    optimizer: str = option("adamw", '"adamw", "muon" for the matrices of the blocks, or "muon-channels" for those of '
-                                     'channel mixing only (Muon wants fast bf16 and torch 2.9)')
+    optimizer: str = option("adamw", '"adamw", "muon" for the matrices of the blocks, or "muon-but-w1" for those '
+                                     'but W1 of token mixing (Muon wants fast bf16 and torch 2.9)')
     weight_decay: float = option(0.05, "of the optimizer, on weight matrices only")
     label_smoothing: float = option(0.1, "share of the target spread over all classes")
     clip_norm: float = option(1.0, "gradients with a larger norm are scaled down to it")
@@ -75,7 +75,7 @@ class Recipe:
         need("randaugment", self.randaugment in range(31), "a whole number from 0 to 30")
         need("patience", not self.patience or self.val_fraction, "0 where val_fraction is 0: without held-out images "
              "there is no accuracy to wait for")
-        need("optimizer", self.optimizer in ("adamw", "muon", "muon-channels"), "'adamw', 'muon' or 'muon-channels'")
+        need("optimizer", self.optimizer in ("adamw", "muon", "muon-but-w1"), "'adamw', 'muon' or 'muon-but-w1'")
         need("optimizer", self.optimizer == "adamw" or hasattr(torch.optim, "Muon"),
              f"'adamw': torch {torch.__version__} has no Muon, torch 2.9 has")
         need("schedule", self.schedule in ("cosine", "constant"), "'cosine' or 'constant'")
@@ -235,7 +235,7 @@ def snapshot_moments(total_steps, count):
 
 
 def make_optimizer(model, recipe):
-    """AdamW, or with recipe.optimizer="muon" or "muon-channels" `Muon` beside it. Weight decay acts on the matrices
+    """AdamW, or with recipe.optimizer="muon" or "muon-but-w1" `Muon` beside it. Weight decay acts on the matrices
     only: shrinking biases and norms does not regularize."""
     def adamw(parameters):
         matrices = [p for p in parameters if p.ndim >= 2]
@@ -245,8 +245,8 @@ def make_optimizer(model, recipe):
 
     if recipe.optimizer == "adamw":
         return adamw(list(model.parameters()))
-    of = "channel_mixing" if recipe.optimizer == "muon-channels" else ""
-    inner = [p for name, p in model.blocks.named_parameters() if p.ndim == 2 and of in name]
+    spared = "token_mixing.fc1" if recipe.optimizer == "muon-but-w1" else None
+    inner = [p for name, p in model.blocks.named_parameters() if p.ndim == 2 and not (spared and spared in name)]
     outer = [p for p in model.parameters() if not any(p is q for q in inner)]
     # The step's size is matched to AdamW's, so one learning rate suits both.
     muon = torch.optim.Muon(inner, lr=recipe.lr, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw")
@@ -258,7 +258,8 @@ class Together:
 
     Muon (Jordan et al., 2024) makes the step of a matrix orthogonal, so that it moves all directions alike. It is
     meant for the matrices between hidden layers; embedding, head, biases and norms are left to AdamW. As it has no
-    preference for single weights, either, rows of token mixing that it trained look like noise (lesson 9)."""
+    preference for single weights, either, rows of token mixing that it trained look like noise, where those that AdamW
+    trained, beside it, do not (lesson 9)."""
 
     def __init__(self, *optimizers):
         self.optimizers = optimizers

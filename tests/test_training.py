@@ -58,7 +58,7 @@ def quick(**changes):
 # All the randomness that a run can have: in the data and in the model.
 RANDOM = dict(crop_padding=1, flip=True, randaugment=9, mixup=0.5, cutmix=1.0)
 RANDOM_MODEL = dict(dropout=0.1, drop_path=0.2)
-OPTIMIZERS = ["adamw", "muon", "muon-channels"] if hasattr(torch.optim, "Muon") else ["adamw"]
+OPTIMIZERS = ["adamw", "muon", "muon-but-w1"] if hasattr(torch.optim, "Muon") else ["adamw"]
 
 
 def weights(model):
@@ -272,7 +272,7 @@ def test_weight_decay_acts_on_matrices_only(optimizer):
 
 @pytest.mark.skipif("muon" not in OPTIMIZERS, reason="needs torch 2.9")
 @pytest.mark.parametrize("optimizer, of", [("muon", ("token_mixing", "channel_mixing")),
-                                           ("muon-channels", ("channel_mixing",))])
+                                           ("muon-but-w1", ("token_mixing.fc2", "channel_mixing"))])
 def test_muon_moves_its_matrices_in_all_directions_alike(optimizer, of):
     model = small_mixer(hidden_dim=16)
     before = weights(model)

@@ -1,8 +1,9 @@
-"""Measure what two optimizers leave in the token-mixing weights, for lesson 9: `python tools/optimizers.py --root DIR`.
+"""Measure what optimizers leave in the token-mixing weights, for lesson 9: `python tools/optimizers.py --root DIR`.
 
-Trains a small Mixer on all of CIFAR-10 with AdamW and with Muon, all else equal, over several seeds, and writes
-notebooks/results/optimizers.json: a row a run, with the accuracy on held-out images and each block's numbers from
-`analysis.summarize`. DIR is the folder of the full data. A run that is cut off goes on where it was.
+Trains a small Mixer on all of CIFAR-10 with AdamW, with Muon, and with Muon for all but W1, all else equal, over
+several seeds, and writes notebooks/results/optimizers.json: a row a run, with the accuracy on held-out images and each
+block's numbers from `analysis.summarize`. DIR is the folder of the full data. A run that is cut off goes on where it
+was.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from mixer_lib.training import Recipe, fit
 from tables import fill
 
 RESULTS = Path(__file__).parents[1] / "notebooks/results/optimizers.json"
-SEEDS = 3
+SEEDS, OPTIMIZERS = 3, ("adamw", "muon", "muon-but-w1")
 MODEL = dict(num_blocks=4, hidden_dim=64, channels_mlp_dim=256)             # of create_model("cifar10", ...)
 RECIPE = dict(epochs=6, lr=3e-3, weight_decay=0.2, crop_padding=4, flip=True, val_fraction=0.1)
 
@@ -39,8 +40,8 @@ def main(arguments=None):
     parser.add_argument("--root", type=Path, help="folder of the full data")
     options = parser.parse_args(arguments)
     dataset = load_dataset("cifar10", full=True, root=options.root)
-    # Seed by seed, so that an unfinished table has both.
-    keys = [{"optimizer": optimizer, "seed": seed} for seed in range(SEEDS) for optimizer in ("adamw", "muon")]
+    # Seed by seed, so that an unfinished table has each.
+    keys = [{"optimizer": optimizer, "seed": seed} for seed in range(SEEDS) for optimizer in OPTIMIZERS]
     fill(RESULTS, {"model": MODEL, "recipe": RECIPE}, keys, lambda **key: run(**key, dataset=dataset))
 
 

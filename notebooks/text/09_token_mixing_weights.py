@@ -65,15 +65,15 @@ plots.show(
 # %%
 plots.show(
     plots.mosaic(after, (16, 16), title="256 units of block 1, after training"),
-    alt="The same mosaic after training. Most squares now hold large orange and blue "
-               "areas: a blob in the middle, a band along the top or the bottom, a "
-               "center of one color with a rim of the other. Some are pale noise.")
+    alt="The same mosaic after training. Many squares now hold an orange spot or a "
+               "band that lies across, some a blue one, each somewhere else in its "
+               "square and a few cells large. Around them are pale grains.")
 
 # %% [markdown]
-# Orange is above 0, blue below, white is 0. In the second mosaic you see blobs, bands and rims, and you may see
-# pairs. But people see faces in clouds, too. What of this is really there, and what would you find in noise as well?
-# So in this lesson everything that you see gets a *number*, and beside it stands what the number is where there is
-# nothing to find.
+# Orange is above 0, blue below, white is 0. In the second mosaic you see spots and bands, and you may see pairs. But
+# people see faces in clouds, too. What of this is really there, and what would you find in noise as well? So in this
+# lesson everything that you see gets a *number*, and beside it stands what the number is where there is nothing to
+# find.
 
 # %% [markdown]
 # ## One unit, by hand
@@ -118,8 +118,8 @@ plots.show(
     plots.tables({name: x / x.abs().max() for name, x in pictures.items()}, width=9,
                  xlabel="column of the grid", ylabel="row of the grid"),
     alt="Three grids of 16 by 16 colored cells, each between -1 and 1. Left the unit, "
-        "with large areas of orange and of blue. Middle, a channel of the horse. Right "
-        "their products, strong only where both are.")
+        "a large orange spot near the upper right corner. Middle, a channel of the "
+        "horse. Right their products, strong only where both are.")
 
 # %% [markdown]
 # (Each picture is divided by its largest number, so that the colors fill it.) That is one question, put to all 96
@@ -178,9 +178,9 @@ for name, kernel in kernels.items():
 
 # %% [markdown]
 # On a grid a wave runs down as well as across. A wave of $a$ cycles per place down and $b$ across has
-# $\sqrt{a^2 + b^2}$ in the direction in which it runs. The rest stays as it is, and a place is now a patch: `frequency` in
-# [`mixer_lib/analysis.py`](../mixer_lib/analysis.py) does this for all rows of $W_1$ at once. The mean of a kernel is
-# left out, since a wave of 0 cycles is no pattern.
+# $\sqrt{a^2 + b^2}$ in the direction in which it runs. The rest stays as it is, and a place is now a patch:
+# `frequency` in [`mixer_lib/analysis.py`](../mixer_lib/analysis.py) does this for all rows of $W_1$ at once. The mean
+# of a kernel is left out, since a wave of 0 cycles is no pattern.
 
 # %%
 from mixer_lib.analysis import frequency
@@ -203,17 +203,17 @@ reveal(my_prediction, round(at_end.mean().item(), 2))
 print(f"after training from {at_end.min():.2f} to {at_end.max():.2f}")
 
 # %% [markdown]
-# The mean has come down: in place of 6 waves over the 16 patches, some 4. That is a mean over all units; the coarsest
-# have less than half the frequency of noise. Here they are, sorted, the coarsest first:
+# The mean has come down: in place of 6 waves over the 16 patches, fewer than 4. Not one unit is as fine as the
+# coarsest was before. Here they are, sorted, the coarsest first:
 
 # %%
 by_frequency = at_end.argsort()                                 # [D_S], low first
 plots.show(
     plots.mosaic(W1, (16, 16), by_frequency,
                  title="W1 of block 1, low frequency first"),
-    alt="The mosaic, sorted. In the first rows blobs and bands as large as half a "
-        "square, orange on blue or blue on orange; further down smaller and paler "
-        "ones; in the last rows noise.")
+    alt="The mosaic, sorted. In the first rows strong spots and bands, mostly orange, "
+        "a quarter of a square wide or more; further down smaller and paler ones; in "
+        "the last rows hardly more than grains.")
 
 # %% [markdown]
 # ## The closest opposite
@@ -299,9 +299,9 @@ from mixer_lib.analysis import order
 in_pairs = order(W1, (16, 16), "pairing")                       # [D_S]
 plots.show(
     plots.mosaic(W1, (16, 16), in_pairs, title="W1 of block 1, in pairs of opposites"),
-    alt="The mosaic, sorted into pairs. In the first rows each two neighbors show the "
-        "same shape with the colors exchanged, an orange blob beside a blue one, a "
-        "blue rim beside an orange one; further down the likeness fades into noise.")
+    alt="The mosaic, sorted into pairs. In the first rows many neighbors show the same "
+        "shape with the colors exchanged, an orange spot and, in the same place, a "
+        "blue one, often paler; further down the likeness fades.")
 
 # %% [markdown]
 # ### Twins
@@ -327,9 +327,9 @@ reveal(my_prediction, "twin" if twin > opposite else "opposite")
 print(f"twin {twin:.2f}, shuffled {closest_twin(control).mean():.2f}")
 
 # %% [markdown]
-# The twin, and by far. So look at the control again. It takes away more than the pairs: its rows are also finer, and
-# they share no shapes. Take away less. First keep the energy of each wave in a row, but let each wave begin anywhere,
-# so that the rows stay as coarse as they are. Then keep the rows, and toss a coin for the sign of each:
+# The twin. So look at the control again. It takes away more than the pairs: its rows are also finer, and they share
+# no shapes. Take away less. First keep the energy of each wave in a row, but let each wave begin anywhere, so that
+# the rows stay as coarse as they are. Then keep the rows, and toss a coin for the sign of each:
 
 # %%
 random = torch.Generator().manual_seed(0)
@@ -343,10 +343,10 @@ for name, rows in (("trained", W1), ("as coarse", as_coarse),
           f"twin {closest_twin(rows).mean():.2f}")
 
 # %% [markdown]
-# A good part of the opposites comes with coarseness alone: coarse shapes have less room to differ. The rest is
-# learned: the layer asks a few questions again and again, in variations, with either sign. But a coin would have
-# brought *closer* opposites. The layer rather repeats a question than turns it round. "The units come in opposite
-# pairs" is true, and it is the smaller half of the truth: the half that somebody looked for.
+# Nearly all of the opposites come with coarseness alone: coarse shapes have less room to differ. And a coin would
+# have brought *closer* ones. What the layer learned beyond coarseness is to ask a question again, in variations, more
+# than to turn it round. "The units come in opposite pairs" passes the first control, and all but fails the second. In
+# this block, then, pairs are what you find when you look for pairs.
 #
 # ### Why opposites?
 #
@@ -378,9 +378,9 @@ for k, mixing in enumerate(each.token_mixing for each in model.blocks):
           f"any two units {any_two.mean():+.2f} ± {any_two.std():.2f}")
 
 # %% [markdown]
-# The blocks disagree. In block 1 partners write, if anything, a little more alike than any two units; in blocks 2 and
-# 3 they do lean toward opposites, though far from −1. The identity is right, and nowhere do the pairs use it in full.
-# One block does not speak for all, and a mechanism that *could* be at work is not yet one that *is*.
+# Partners lean toward writing opposites, a little more from block to block, but nowhere by much: next to how far
+# single pairs scatter it is little, and −1 is far away. The identity is right, and the pairs make next to nothing of
+# it. A mechanism that *could* be at work is not yet one that *is*.
 #
 # ## How much of it could a convolution do?
 #
@@ -403,7 +403,8 @@ M = torch.tensor([[2., 1., 0., 0.],
 # Each diagonal holds one number: that is what makes it a convolution. Now let the first place take 6 times itself.
 # Which convolution comes nearest? The one with the *mean* of each diagonal. On the main one, 6, 2, 2, 2, it is 3. The
 # energy of this convolution, the sum of its squares, is $4 · 3^2 + 3 · 1^2 = 39$, that of the map
-# $6^2 + 3 · 2^2 + 3 · 1^2 = 51$. So the **convolution share** of this map is 39/51 = 76%. With a loop over the diagonals:
+# $6^2 + 3 · 2^2 + 3 · 1^2 = 51$. So the **convolution share** of this map is 39/51 = 76%. With a loop over the
+# diagonals:
 
 # %%
 M[0, 0] = 6
@@ -440,8 +441,9 @@ anew = token_map(relabeled(fc1, seed=0), relabeled(fc2.T, seed=0).T)    # [S, S]
 print(f"with the places numbered anew: {convolution_share(anew, (16, 16)):.1%}")
 
 # %% [markdown]
-# So there is some of it, beyond both controls, and it is little. What the layer does beyond that is tied to *places*,
-# a blob in the middle asks about the middle, or it is noise.
+# So more than a quarter of the map is a convolution, more than ten times as much as with the places numbered anew.
+# Nobody told the Mixer which places lie side by side, and it has found out. What the layer does beyond that is tied
+# to *places*, or it is noise.
 #
 # ## Layer by layer
 #
@@ -479,12 +481,12 @@ beyond = [pair["shuffled"] - pair["trained"] for pair in pairs]
 reveal(my_prediction, beyond.index(max(beyond)))
 
 # %% [markdown]
-# In all four blocks the patterns are coarser, and the opposites closer, than in the controls. The patterns are coarsest
-# in block 1, and there opposites go furthest beyond; the last block comes close to it in opposites, with rows nearly
-# as fine as noise. Over how many places a kernel spreads says little: somewhat fewer than with random
-# numbers, most of all in block 3. A convolution has more of the map than chance gives in every block, but in block 3
-# it has nearly as much with the places numbered anew: there it is what each place takes from itself, or all from all
-# alike, and not from neighbors.
+# In all four blocks the patterns are coarser, and the opposites closer, than in the controls. Opposites go furthest
+# beyond theirs in the *last* block, whose patterns are the finest of all. The patterns are coarsest in block 1. Over
+# how many places a kernel spreads says little: 73 or 74 in blocks 1 and 2, with random numbers 87. What stands out is
+# the last column. A convolution has a third of the map in block 0 and less from block to block, everywhere more than
+# twice what it has with the places numbered anew. In the first block much hangs only on where one place lies as seen
+# from the other; in the last, on the places themselves.
 #
 # ## Through the training
 #
@@ -495,16 +497,16 @@ reveal(my_prediction, beyond.index(max(beyond)))
 # 1. Go to block 1. An epoch has 383 updates. After how many of them do you see the first patterns, and do the curves
 #    see them earlier?
 # 2. Stay there at the end, choose a unit in the first row, and go back. How long can you tell it?
-# 3. In block 3, the convolution share climbs to 0.4 within the first epoch. Has it learned to look at neighbors?
+# 3. Still in block 1: at which moment are the opposites closest? And when does the convolution share come?
 #
 # <details><summary>What you should see</summary>
 #
-# 1. In the second epoch: faint at about 500 updates, plain at 800. The curves see them a little earlier: at 300 that
-#    of the frequency has left its control, and that of the opposites just begins to.
-# 2. To somewhere between 500 and 1,000 updates. Before that it is lost in the noise that it was drawn with. This
-#    noise fades through the whole training, as weight decay shrinks it.
-# 3. No: the control, dashed, climbs with it, and both fall again. What does not care how the places are numbered,
-#    such as taking the same from all, needs no grid. Without the control you would have reported a discovery.
+# 1. In the second epoch: faint at about 400 updates, plain at 700. The curves see them a little earlier: at 270 those
+#    of the frequency and of the opposites have begun to leave their controls.
+# 2. Most of them to somewhere between 1,000 and 3,000 updates: shapes form early, and change for long. Before that a
+#    unit is lost in the noise that it was drawn with, which weight decay shrinks step by step.
+# 3. After 1,110 updates, at the end of the third epoch: −0.40. From then on they come apart again, a little, while
+#    the convolution share climbs to the end. The pairs came early, and were not what the long training was about.
 #
 # </details>
 
@@ -526,10 +528,9 @@ plots.show(
         title="W1 of block 1, by the last pairing,"),
     alt="Block 1 after the last update: the mosaic in pairs, and below it three curves "
         "over the training. The frequency stays at 0.39 for long, then falls; the pair "
-        "correlation stays near -0.18, then falls, and both leave their dashed "
-        "controls far behind. The convolution share stays low but for a small bump in "
-        "the first epoch that its control has, too; at the end it is slightly "
-        "above its control.")
+        "correlation stays near -0.18, then falls to -0.40 and comes back a little. "
+        "The convolution share stays near 0 for long, then climbs to the end. All "
+        "three leave their dashed controls far behind.")
 
 # %% [markdown]
 # ## Move it
@@ -548,15 +549,17 @@ plots.show(
 #
 # <details><summary>What you should see</summary>
 #
-# 1. A blob in the middle, a band along an edge, a center of one color with a rim of the other. The energy lies in the
-#    cells next to the middle of the spectrum: one or two cycles over the whole grid.
-# 2. The first ones clearly, the last ones not at all: the last that are left have to take each other.
-# 3. In block 1 hardly. In blocks 2 and 3 many do, in the *other* color: what such a unit finds there, it takes away.
-#    (The correlation of the two is about −0.4 and −0.5 in the mean.)
+# 1. Spots and bands that lie across, each somewhere else, and later in the row stripes side by side. The energy lies
+#    in the cells near the middle of the spectrum, for bands in a column of them: fine from top to bottom, coarse
+#    across.
+# 2. The first ones, yes, though often one is strong and its partner pale. The last ones not at all: the last that are
+#    left have to take each other.
+# 3. In block 1 hardly. In block 3 many do, in the *other* color: what such a unit finds there, it takes away. (The
+#    correlation of the two is about −0.35 in the mean, in block 2 −0.15.)
 # 4. Nothing. Look long enough, and you will find a face even there.
-# 5. Block 0: small blobs and narrow stripes, across and down. Block 1: large blobs and bands. Block 2: many units
-#    with one color nearly everywhere, which ask how much there is of something at all. Block 3: paler, mostly noise,
-#    and a few of these.
+# 5. Block 0: stripes and patches, up and down as well as across. Block 1: spots and bands that lie across. Block 2:
+#    round spots of one color, and corners of the other. Block 3: large blue washes, which ask how much there is of
+#    something in half of the image.
 #
 # </details>
 
@@ -573,8 +576,8 @@ plots.show(
                          title="W1 of block 1, trained: 256 units, by frequency"),
     alt="Block 1 by frequency. Above the mosaic, its first unit framed in orange and "
         "the opposite of that in blue. Below, the unit enlarged, its spectrum, dark "
-        "only in a few cells around the middle, and the opposite enlarged, with the "
-        "same areas in exchanged colors.")
+        "only in a few cells around the middle, and the opposite enlarged, in which "
+        "the same place has the other color.")
 
 # %% [markdown]
 # ## What moves when a patch moves?
@@ -584,20 +587,18 @@ plots.show(
 # far apart two places lie", it said. These weights have learned. (The exact derivatives would take minutes for 256
 # tokens, so they are estimated from a few random pushes. It takes about ten seconds.)
 #
-# 1. Click on a patch of the horse, and look at depth 1. How much of the movement stays with the patch's own token? Do
-#    near tokens move more than far ones?
-# 2. Go to depth 2, 3 and 4. How even does it become?
-# 3. Choose a patch in a corner, then one in the middle of the horse. Does anything but the own token go along?
+# 1. Click on a patch of the horse, and look at depth 1. How much of the movement stays with the patch's own token?
+# 2. Go to depth 2. Where do the tokens lie that move along?
+# 3. Go to depth 3 and 4. How even does it become? Choose a patch in a corner, then one in the middle of the horse.
 #
 # <details><summary>What you should see</summary>
 #
-# 1. For most patches some 90%. All others move, too, and a few stand out, near or far. No cloud around the patch.
-# 2. At depth 4 about a tenth of the movement is the patch's own. Its token still moves most, several times as far
-#    as any one of the others, which move about alike.
-# 3. Hardly. You need a mean over all patches to see more. Compare `strengths[1].diagonal(16).mean()`, one row apart,
-#    with `strengths[1].diagonal(128).mean()`, eight rows apart: near tokens do move more. (Part of this you would
-#    find in an untrained network, too.) What lesson 5's network had no way to know, this one has learned, and makes
-#    little of.
+# 1. Nearly all, some 99%.
+# 2. Around the patch, if you look closely: its neighbors are a little darker than the rest. In the mean over all
+#    patches it is plain: those one row away, `strengths[2].diagonal(16).mean()`, move about three times as far as
+#    those eight rows away, `strengths[2].diagonal(128).mean()`. In an untrained network it is 1.2 times.
+# 3. At depth 3 and 4 you see a cloud around the patch. At depth 4 about a sixth of the movement is the patch's own,
+#    and all tokens move. What lesson 5's network had no way to know, which places are near, this one has learned.
 #
 # </details>
 
@@ -647,25 +648,26 @@ reveal(my_prediction, rights.index(min(rights)))
 print(f"all on {right_without():.0%}; one off:", *(f"{right:.0%}" for right in rights))
 
 # %% [markdown]
-# Block 1, the one with the clearest pictures, is also the one that the network relies on most. Without the token
-# mixing of the last, no loss shows. (Why "relies on" and not "needs"? The blocks after it were trained with it, and
-# could have learned otherwise.) Now you. The first row switches token mixing, the second channel mixing; below them,
-# you switch single hidden units of token mixing.
+# Blocks 1 and 2, those with the clearest pictures, are also those that the network relies on most; which of the two
+# costs more, 250 images cannot say. Without the token mixing of the first or the last, little is lost. (Why "relies
+# on" and not "needs"? The blocks after it were trained with it, and could have learned otherwise.) Now you. The first
+# row switches token mixing, the second channel mixing; below them, you switch single hidden units of token mixing. (A
+# unit, or several parts at once, takes a moment; the picture begins with the first images and follows the reading.)
 #
-# 1. Switch off the token mixing of block 1, then switch it on and that of block 0 off. What is an airplane taken for,
-#    what an automobile?
+# 1. Switch off the token mixing of block 1, then switch it on and that of block 2 off. Which classes suffer?
 # 2. Switch off *all* token mixing. What can the network still go by?
 # 3. Which channel mixing costs the most?
 # 4. Switch everything on again, then a single unit of block 1 off, and try some others. How many predictions change?
 #
 # <details><summary>What you should see</summary>
 #
-# 1. Without block 1 no automobile is left: most turn into airplanes and trucks. Half of the airplanes stay, many of the
-#    others become trucks. Without block 0 four of five automobiles stay automobiles.
-# 2. Nothing but the average of what single patches say, and it was never trained to go by that: it guesses.
-# 3. That of block 0, about as much as the token mixing of block 1.
-# 4. From none to five or so of 250. The layer asks the same questions again and again, remember the
-#    twins; hardly a unit is needed by itself.
+# 1. Both cost more than 20 points, but not the same ones. Without block 1 ships suffer most: of 25, 9 are left, and
+#    the others become almost anything; dogs stay dogs. Without block 2 nearly all ships stay ships, and three of four
+#    dogs are taken for cats, as are many frogs.
+# 2. Nothing but the average of what single patches say: the colors, not where they are. It was never trained to go by
+#    that, takes half of all images for cats, and still names a third right, where guessing gives a tenth.
+# 3. That of block 0: nothing is left but guessing. No token mixing costs nearly as much.
+# 4. From none to five or so of 250. No unit is needed by itself.
 #
 # </details>
 
@@ -712,29 +714,31 @@ widgets.weight_browser(other)
 # token map and more, far beyond the control. It is *there*, but you do not see it in single rows.
 #
 # Why? The two networks differ in size, in grid, in epochs. One suspect is the way the steps were taken. AdamW, which
-# trained the token mixing of the fine model, scales the step of every single weight by itself. Muon, which trained
-# this one, makes the step of a whole matrix move all directions alike; to it, single units are nothing special. And
-# the same token map can be written with many different rows, as a point on paper with many pairs of axes. A suspicion
-# is no finding, so [`tools/optimizers.py`](../tools/optimizers.py) trained a smaller network with both, all else
-# equal, three times each. Here are the numbers less their controls, a mean over the blocks for each run. Of
-# opposites, less than 0 is beyond the control; of the convolution share, more than 0:
+# trained $W_1$ of the fine model's token mixing, scales the step of every single weight by itself. Muon, which
+# trained the rest of that model and all of this one, makes the step of a whole matrix move all directions alike; to
+# it, single units are nothing special. And the same token map can be written with many different rows, as a point on
+# paper with many pairs of axes. A suspicion is no finding, so [`tools/optimizers.py`](../tools/optimizers.py) trained
+# a smaller network by AdamW, by Muon, and by Muon but for $W_1$, all else equal, three times each. Here are the
+# numbers less their controls, a mean over the blocks for each run. Of opposites, less than 0 is beyond the control;
+# of the convolution share, more than 0:
 
 # %%
 table = json.loads(Path("results/optimizers.json").read_text())
-for optimizer in ("adamw", "muon"):
+for optimizer in ("adamw", "muon", "muon-but-w1"):
     rows = [row for row in table["rows"] if row["optimizer"] == optimizer]
-    print(f"{optimizer:5}  held out", *(f"{row['held_out']:.1%}" for row in rows))
+    print(f"{optimizer:11}  held out", *(f"{row['held_out']:.1%}" for row in rows))
     for what, control in (("pair correlation", "shuffled"),
                           ("convolution share", "relabeled")):
         beyond = [mean(block[what]["trained"] - block[what][control]
                        for block in row["blocks"]) for row in rows]
-        print(f"       {what:17} less {control:9}", *(f"{d:+.2f}" for d in beyond))
+        print(f"{'':11}  {what:17} less {control:9}", *(f"{d:+.2f}" for d in beyond))
 
 # %% [markdown]
-# With AdamW opposites go beyond the control in each run, with Muon they stay at it; and each time the network trained
-# by Muon is the better one. The convolution share goes beyond its control with either. So the suspicion holds, at
-# this size, for these two optimizers at one learning rate. (Your own network from lesson 8 was trained by AdamW. On
-# which side should it lie? Put its name above, and look.)
+# With AdamW opposites go beyond the control in each run, with Muon they stay at it. And the steps of $W_1$ alone
+# decide: left to AdamW, it has its opposites again, in a network that is otherwise trained by Muon and names nearly
+# as many images right. The convolution share goes beyond its control with all three. So the suspicion holds, at this
+# size, for these optimizers at one learning rate. (Your own network from lesson 8 was trained by AdamW. On which side
+# should it lie? Put its name above, and look.)
 #
 # ## What is real?
 #
@@ -743,10 +747,11 @@ for optimizer in ("adamw", "muon"):
 #
 # | they saw | here |
 # |---|---|
-# | kernels of a few large areas, some over the whole image, some in a part of it | yes, with AdamW: coarser than the control in all four blocks |
-# | units in pairs of opposite phase | yes, with AdamW: beyond the control in all four blocks; but in block 1 twins are closer still, and signs by coin would make closer pairs |
-# | clearest in the first layers, no structure in deep ones | the second of four is clearest, the first has finer stripes, the last looks close to noise and still has opposites far beyond the control |
-# | (not asked) | with Muon hardly any of this, in a better network |
+# | kernels of a few large areas, some over the whole image, some in a part of it | yes: coarser than the control in all four blocks; spots and bands in the middle blocks, washes over half of the image in the last |
+# | units in pairs of opposite phase | beyond the control in all four blocks; but twins are closer, signs by coin would make closer pairs, and in the second block coarseness alone makes nearly as many |
+# | clearest in the first layers, no structure in deep ones | clearest in the second and third of four; the last is the finest, and still coarser than the control |
+# | (not asked) | a good part of the token map is a convolution, most in the first block |
+# | (not asked) | with Muon for $W_1$ hardly any of the pictures |
 #
 # So a clean picture is not a sign of a good network, nor noise that of a bad one. It says how *this* network, trained
 # in *this* way, happens to write down what it does. Whoever shows you one picture of weights, ask for the second: the
@@ -854,7 +859,8 @@ exercises.check_nearest_convolution(nearest_convolution)
 # Place $s$ lies in row `s // columns` and in column `s % columns`. Number the places of a grid of 2 × 3 on paper, and
 # look at the pairs (1, 2) and (2, 3), which lie on the same diagonal of $M$: is the displacement the same? Then go
 # through all pairs with two dictionaries, a sum and a count for each displacement. Or, faster, make two tables
-# `[S, S]` of how far down and how far right, and pick the pairs of one displacement with `(down == d) & (right == r)`.
+# `[S, S]` of how far down and how far right, and pick the pairs of one displacement with
+# `(down == d) & (right == r)`.
 #
 # </details>
 #
@@ -877,10 +883,10 @@ exercises.check_nearest_convolution(nearest_convolution)
 # - The spectrum says how fine a pattern is, the correlation with the closest opposite whether units come in pairs. By
 #   hand, at once, and with the library the numbers agree.
 # - A number alone says nothing. Random rows, too, have opposites at −0.2; only what goes beyond the *control* can
-#   have been learned. In all four blocks the opposites do, most in the second. What you conclude hangs on what the
+#   have been learned. In all four blocks the opposites do, most in the last. What you conclude hangs on what the
 #   control keeps: as coarse, signs by coin. Twins are closer still.
-# - The token map says what each place takes from each. A convolution has a little of it, in block 1 beyond both
-#   controls.
+# - The token map says what each place takes from each. A convolution has a third of it in block 0 and less from block
+#   to block, everywhere beyond both controls.
 # - You played the training, pushed patches, and switched parts off: single units hardly matter, some layers do.
 # - A picture of weights does not tell how good a network is: in the comparison the one trained by Muon is better, and
 #   its rows look like noise.
@@ -923,7 +929,7 @@ exercises.check_nearest_convolution(nearest_convolution)
 #
 # - [The paper](https://arxiv.org/abs/2105.01601), Figures 5 to 7: these pictures for a large model.
 # - [`mixer_lib/analysis.py`](../mixer_lib/analysis.py): all numbers of this lesson, one function each.
-# - [`tools/optimizers.py`](../tools/optimizers.py): how the two optimizers were compared.
+# - [`tools/optimizers.py`](../tools/optimizers.py): how the optimizers were compared.
 # - [Feature visualization](https://distill.pub/2017/feature-visualization/) by Olah, Mordvintsev and Schubert: what
 #   else one can do to see what a unit asks, in convolutional networks.
 # - The [glossary](glossary.md).
