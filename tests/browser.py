@@ -6,6 +6,7 @@ The browser tests use it (the fixture `open_notebook` in conftest.py). By hand i
 """
 
 import argparse
+import base64
 import contextlib
 import json
 import os
@@ -32,6 +33,28 @@ SETTINGS = {
 }
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 PROMPTS = f"[...document.querySelectorAll('{PANEL} .jp-CodeCell .jp-InputPrompt')].map(p => p.textContent.trim())"
+
+# What is wrong with the outputs, in words. In one go, since each question to the page takes its while.
+FAULTS = """panel => {
+    const found = [], all = selector => [...document.querySelectorAll(selector)]
+        .filter(element => element.closest(panel));
+    for (const output of all(".jp-OutputArea-output[data-mime-type*='jupyter.error']"))
+        found.push("error in a cell: " + output.textContent.slice(-300));
+    for (const output of all("[data-mime-type='application/vnd.jupyter.stderr']"))
+        if (output.textContent.includes("Traceback"))
+            found.push("traceback in a cell: " + output.textContent.slice(-300));
+    for (const output of all(".jupyter-widgets-error-widget, .jp-OutputArea-output"))
+        if (output.matches(".jupyter-widgets-error-widget") || output.textContent.includes("Error displaying widget")
+                || output.textContent.includes("Loading widget..."))
+            found.push("a widget is not shown: " + output.textContent.slice(0, 200));
+    for (const picture of all(".jp-RenderedHTMLCommon img")) {
+        if (picture.alt.length < 50)
+            found.push(`a picture has no alternative text worth the name: '${picture.alt}'`);
+        if (!picture.complete || !picture.naturalWidth)
+            found.push("a picture is not shown: " + picture.alt.slice(0, 80));
+    }
+    return found;
+}"""
 
 
 def missing():
@@ -141,7 +164,8 @@ class NotebookPage:
         self.page, self.problems = page, []
         page.on("request", lambda request: self._watch_request(request.url, lab.address))
         page.on("websocket", lambda socket: socket.on("framereceived", self._watch_message))
-        page.goto(f"{lab.address}/lab/tree/notebooks/{name}?token={lab.token}")
+        # In a workspace of its own: the common one opens the notebooks of earlier pages as well, each with a kernel.
+        page.goto(f"{lab.address}/lab/workspaces/{secrets.token_hex(4)}/tree/notebooks/{name}?token={lab.token}")
         page.wait_for_selector(f"{PANEL} .jp-Notebook .jp-Cell")
         # Lab drops a 'Run All' that comes before its status bar says Idle.
         page.wait_for_selector("#jp-main-statusbar :text('| Idle')", timeout=60_000)
@@ -197,23 +221,7 @@ class NotebookPage:
 
     def check(self):
         """Raise AssertionError with all that went wrong so far: in cells, in callbacks, in widgets, in requests."""
-        found = list(self.problems)
-        for output in self.page.locator(f"{PANEL} .jp-OutputArea-output").all():
-            if "jupyter.error" in (output.get_attribute("data-mime-type") or ""):
-                found.append("error in a cell: " + output.inner_text()[-300:])
-        for output in self.page.locator(f"{PANEL} [data-mime-type='application/vnd.jupyter.stderr']").all():
-            if "Traceback" in output.inner_text():
-                found.append("traceback in a cell: " + output.inner_text()[-300:])
-        broken = ".jupyter-widgets-error-widget, .jp-OutputArea-output:has-text('Error displaying widget')"
-        broken += ", .jp-OutputArea-output:text('Loading widget...')"
-        for widget in self.page.locator(PANEL).locator(broken).all():
-            found.append("a widget is not shown: " + widget.inner_text()[:200])
-        for picture in self.page.locator(f"{PANEL} .jp-RenderedHTMLCommon img").all():
-            alt = picture.get_attribute("alt") or ""
-            if len(alt) < 50:
-                found.append(f"a picture has no alternative text worth the name: {alt!r}")
-            if not picture.evaluate("img => img.complete && img.naturalWidth"):
-                found.append(f"a picture is not shown: {alt[:80]}")
+        found = self.problems + self.page.evaluate(FAULTS, PANEL)
         assert not found, "\n".join(found)
 
     def widget_cells(self):
@@ -222,8 +230,12 @@ class NotebookPage:
 
     def image(self, cell, number=0):
         """The bytes of the cell's image widget, as the browser has them."""
-        read = "img => fetch(img.src).then(r => r.arrayBuffer()).then(b => [...new Uint8Array(b)])"
-        return bytes(cell.locator("img.widget-image").nth(number).evaluate(read))
+        read = """img => fetch(img.src).then(r => r.blob()).then(blob => new Promise(done => {
+            const reader = new FileReader();
+            reader.onload = () => done(reader.result);
+            reader.readAsDataURL(blob);
+        }))"""
+        return base64.b64decode(cell.locator("img.widget-image").nth(number).evaluate(read).partition(",")[2])
 
     def move_slider(self, cell, number=0, key="ArrowRight"):
         """Press a key on one of the cell's sliders; returns what its read-out says then."""

@@ -2,8 +2,36 @@
 
 import base64
 
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from lessons import KERNELSPEC
 from mixer_lib import plots
 from mixer_lib.data import load_dataset
+
+
+def test_what_is_wrong_is_found(lab, open_notebook):
+    sources = ["import ipywidgets, sys\nfrom IPython.display import HTML, display",
+               "sys.stderr.write('Traceback (most recent call last): lost')",
+               "HTML('<img alt=\"too short\" src=\"data:image/png;base64,broken\">')",
+               "display({'application/vnd.jupyter.widget-view+json': "
+               "{'model_id': 'gone', 'version_major': 2, 'version_minor': 0}}, raw=True)",
+               "button = ipywidgets.Button(description='press')\nbutton.on_click(lambda _: 1 / 0)\nbutton"]
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources], metadata={"kernelspec": KERNELSPEC})
+    nbformat.write(notebook, lab.notebooks / "wrong.ipynb")
+    wrong = open_notebook("wrong.ipynb")
+    wrong.start_all()
+    with pytest.raises(AssertionError) as complaint:
+        wrong.finish(timeout=60)
+    for part in ("Traceback (most recent call last): lost", "alternative text worth the name: 'too short'",
+                 "a picture is not shown: too short", "a widget is not shown"):
+        assert part in str(complaint.value)
+    assert "ZeroDivisionError" not in str(complaint.value)
+    wrong.page.get_by_role("button", name="press").click()
+    wrong.page.wait_for_timeout(1000)
+    with pytest.raises(AssertionError, match="error in the kernel: ZeroDivisionError"):
+        wrong.check()
 
 
 def test_lesson_00(open_notebook):
