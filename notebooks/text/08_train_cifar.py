@@ -368,14 +368,16 @@ if again:
 # %% [markdown]
 # ## All together
 #
-# Crops, flips, label smoothing and weight decay, and a slightly larger network: 96 channels in place of 64. What to
-# choose was decided by images that are neither among the training images nor in the test.
+# Crops, flips, label smoothing and weight decay, for 30 epochs. The network has 96 channels in place of 64, but its
+# channel-mixing MLPs only double them where those of the first try made four of one: so it is hardly larger, and as
+# fast. What to choose was decided by images that are neither among the training images nor in the test.
 
 # %%
 recipe = Recipe(epochs=30, batch_size=64, lr=3e-3, weight_decay=0.1,
                 label_smoothing=0.1, crop_padding=4, flip=True, seed=0)
 torch.manual_seed(0)
-model = create_model("cifar10", num_blocks=4, hidden_dim=96, channels_mlp_dim=384)
+model = create_model("cifar10", num_blocks=4, hidden_dim=96, channels_mlp_dim=192)
+print(f"{sum(p.numel() for p in model.parameters()):,} weights")
 
 # %% tags=["nbval-ignore-output"]
 history = fit(model, cifar, recipe, callbacks=[widgets.LiveTraining()])
@@ -383,10 +385,10 @@ history = fit(model, cifar, recipe, callbacks=[widgets.LiveTraining()])
 # %% tags=["nbval-ignore-output"]
 plots.show(
     plots.training_curves(history),
-    alt="Three charts over the run. The training loss falls from 2.3 to about 1.2 and "
-        "is still falling at the end. The learning rate climbs to 0.003 and falls "
-        "along a cosine to 0. The held-out accuracy rises from 30 to about 60 percent "
-        "and does not turn down.")
+    alt="Three charts over the run. The training loss falls from 2.3 to about 1.15, "
+        "more and more slowly. The learning rate climbs to 0.003 and falls along a "
+        "cosine to 0. The held-out accuracy rises from 25 to about 65 percent and does "
+        "not turn down.")
 
 # %% tags=["nbval-ignore-output"]
 print(f"trained on: {accuracy(model, train):.1%}, "
@@ -439,8 +441,8 @@ plots.show(
     plots.confusion(matrix, cifar.classes),
     alt="A table of 10 by 10 counts of the 1,000 test images, true classes down, "
         "predicted classes across. The darkest cells off the diagonal are where cats "
-        "and dogs, automobiles and trucks, airplanes and ships are taken for each "
-        "other.")
+        "are taken for dogs, dogs for cats, birds for deer, deer for horses, "
+        "automobiles for trucks and airplanes for ships.")
 
 # %% [markdown]
 # Animals, in the middle of the table, are mostly taken for animals; vehicles, in its corners, for vehicles. How often
@@ -490,7 +492,7 @@ plots.show(
     plots.image_row(cifar.test_images[order[:10]], titles, columns=5, width=7.5),
     alt="Ten small photographs with their true class and the class they were taken "
         "for, each of which the model was sure of: mostly one vehicle for another or "
-        "one animal for another.")
+        "one animal for another. Two deer in front of blue are taken for ships.")
 
 # %% [markdown]
 # ## Ten times the images
