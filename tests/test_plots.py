@@ -543,6 +543,24 @@ def test_live_training_draws_at_the_first_step_and_after_every_epoch():
     assert pictures[-1] == plots.to_png(plots.training_curves(run))
 
 
+def test_live_training_leaves_the_time_to_the_training(monkeypatch):
+    clock, drawn = [0.0], []
+
+    def draw(figure):
+        drawn.append(clock[0])
+        clock[0] += 0.5                 # a slow computer: half a second a picture
+        return f"picture {len(drawn)}".encode()
+
+    monkeypatch.setattr("mixer_lib.widgets.training.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("mixer_lib.widgets.training.plots.to_png", draw)
+    live, run = widgets.LiveTraining(seconds=2), History()
+    for step in range(30):
+        run.steps.append({"step": step, "loss": 2.0, "lr": 0.1})
+        live(run)
+        clock[0] += 1
+    assert drawn == [0.0, 11.5, 23.0]   # 20 times 0.5 s, to the next step
+
+
 def test_live_training_can_be_stopped():
     from mixer_lib import create_model
     from mixer_lib.data import load_dataset

@@ -28,7 +28,8 @@ def to_png(picture, sharp=1):
     """The bytes of a PNG file of a matplotlib figure, at `sharp` pixels a unit, or of a PIL image as it is."""
     file = io.BytesIO()
     if isinstance(picture, Figure):
-        picture.savefig(file, format="png", dpi=80 * sharp, facecolor="white", bbox_inches="tight")
+        margins = "tight" if picture.get_layout_engine() else None      # without one it has margins of its own
+        picture.savefig(file, format="png", dpi=80 * sharp, facecolor="white", bbox_inches=margins)
     else:
         picture.save(file, format="png", compress_level=1)      # quick: a widget waits for it
     return file.getvalue()

@@ -90,10 +90,10 @@ class LiveTraining:
     Its button ends the run as the kernel's interrupt does: the model and the history keep what they have. (A kernel
     hears a button while a cell runs from ipykernel 7 on, with JupyterLab 4.4; the interrupt works everywhere.)
 
-    seconds: the shortest time between two pictures; drawing one costs about a tenth of a second."""
+    seconds: the shortest time between two pictures in an epoch; longer where drawing one is slow."""
 
-    def __init__(self, seconds=1.5):
-        self.seconds = seconds
+    def __init__(self, seconds=2.0):
+        self.seconds = self.pause = seconds
         self.drawn, self.epochs, self.stopped = -float("inf"), 0, False
         self.picture = ipywidgets.Image(format="png", layout={"width": "830px", "max_width": "100%"})
         self.button = ipywidgets.Button(description="stop training", icon="stop")
@@ -110,9 +110,11 @@ class LiveTraining:
     def __call__(self, history):
         epoch_ended = len(history.epochs) > self.epochs
         run_ended = epoch_ended and len(history.steps) == history.total_steps
-        if epoch_ended or self.stopped or time.monotonic() - self.drawn > self.seconds:
+        start = time.monotonic()
+        if epoch_ended or self.stopped or start - self.drawn > self.pause:
             self.picture.value = plots.to_png(plots.training_curves(history))
             self.drawn, self.epochs = time.monotonic(), len(history.epochs)
+            self.pause = max(self.seconds, 20 * (self.drawn - start))       # the training has nearly all of the time
         if run_ended:
             self.button.disabled = True
         elif self.stopped:
