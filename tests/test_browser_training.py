@@ -3,6 +3,7 @@
 They are apart from the others, which take as long: `make test` gives each of the two files to a process of its own."""
 
 import base64
+import functools
 import io
 import math
 import textwrap
@@ -171,11 +172,14 @@ def test_lesson_09(open_notebook):
     tables = tables_by_depth(model, normalize(images, cifar.mean, cifar.std))
     everything = logits_without(model, tables).argmax(dim=1)
 
+    @functools.cache
+    def last_picture(*off):
+        without = logits_without(model, tables, off).argmax(dim=1)
+        return plots.to_png(plots.switches(images, labels, everything, without, cifar.classes, off))
+
     def shows(*off):
         """What takes long comes in several pictures: wait for the last."""
-        without = logits_without(model, tables, off).argmax(dim=1)
-        last = plots.switches(images, labels, everything, without, cifar.classes, off)
-        lesson.wait_for_image(parts, plots.to_png(last))
+        lesson.wait_for_image(parts, last_picture(*off))
 
     picture, boxes = lesson.image(parts), parts.locator("input[type=checkbox]").all()
     assert press(boxes[1], "Space", parts, picture) == still("Without the token mixing")

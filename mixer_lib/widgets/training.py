@@ -92,7 +92,7 @@ class LiveTraining:
 
     seconds: the shortest time between two pictures in an epoch; longer where drawing one is slow."""
 
-    def __init__(self, seconds=2.0):
+    def __init__(self, seconds=4.0):
         self.seconds = self.pause = seconds
         self.drawn, self.epochs, self.stopped = -float("inf"), 0, False
         self.picture = ipywidgets.Image(format="png", layout={"width": "830px", "max_width": "100%"})
