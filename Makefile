@@ -18,8 +18,8 @@ lab: venv ## open the first lesson in JupyterLab (PORT=8888, ARGS="more jupyter 
 	exec $(PY) -m jupyterlab "$$@" $(if $(PORT),--port=$(PORT)) --LabApp.default_url="/lab/tree/$(LESSON)" \
 	    --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(ARGS)
 
-# Two files at a time, each a lesson's or one of tests/: more would need more than a laptop's memory. In the files'
-# order, since the two of the browser take longest and come early.
+# Two files at a time, each a lesson's or one of tests/: more would need more than a laptop's memory. In the order
+# of pyproject.toml's testpaths, the longest first.
 test: venv ## check the code and run every test and every lesson (ARGS="pytest options")
 	$(PY) -m ruff check
 	$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
