@@ -369,8 +369,8 @@ if again:
 # ## All together
 #
 # Crops, flips, label smoothing and weight decay, for 30 epochs. The network has 96 channels in place of 64, but its
-# channel-mixing MLPs only double them where those of the first try made four of one: so it is hardly larger, and as
-# fast. What to choose was decided by images that are neither among the training images nor in the test.
+# channel-mixing MLPs widen them to twice as many, not to four times as in the first try. So it is hardly larger, and an
+# epoch takes as long. What to choose was decided by images that are neither among the training images nor in the test.
 
 # %%
 recipe = Recipe(epochs=30, batch_size=64, lr=3e-3, weight_decay=0.1,
