@@ -28,7 +28,7 @@ def test_lesson_07(open_notebook):
     lesson.page.evaluate("""() => { window.seen = new Set(); setInterval(() =>
         document.querySelectorAll("img.widget-image").forEach(img => window.seen.add(img.src)), 50) }""")
     lesson.run_all()
-    assert lesson.page.evaluate("window.seen.size") > 14                # the live view was drawn anew each epoch
+    assert lesson.page.evaluate("window.seen.size") > 10                # the live view was drawn anew each epoch
     digits, pad = lesson.widget_cells()[-2:]
     before = lesson.image(digits)
     assert lesson.move_slider(digits) == "1"

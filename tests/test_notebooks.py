@@ -180,6 +180,14 @@ def test_make_executes_and_is_repeatable(course, capfd):
     assert before == {path: path.read_bytes() for path in course.rglob("*.*") if path.is_file()}
 
 
+def test_prints_that_arrive_apart_are_stored_as_one(made, capfd):
+    slowly = 'import time\nprint("the", flush=True)\ntime.sleep(0.5)\nprint("end")'
+    edit(made / "text/01_a.py", 'print("the end")', slowly)
+    assert lessons.main(["01_a"], made) == 0
+    output, = lessons.read_notebook(made / "01_a.ipynb").cells[-1].outputs
+    assert output.text == "the\nend\n"
+
+
 def test_failing_cell_leaves_the_notebook(made, capfd):
     before = (made / "01_a.ipynb").read_bytes()
     edit(made / "text/01_a.py", 'print("the end")', "1 / 0")

@@ -265,6 +265,7 @@ def execute(notebook, folder):
         timeout=SECONDS_PER_CELL,
         record_timing=False,
         store_widget_state=False,
+        coalesce_streams=True,  # two prints in one cell may else arrive as one output or as two
         on_cell_start=remember,
     )
     language_info = notebook.metadata.language_info
