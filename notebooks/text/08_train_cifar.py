@@ -100,9 +100,9 @@ print(f"trained on: {shares[0]:.1%}, held out: {shares[1]:.1%}")
 assert shares[0] > shares[1] + 0.3 or history.interrupted or full
 
 # %% [markdown]
-# The network knows all of its images and understands little. That is **overfitting**: it has fitted what is peculiar to
-# these 4,500 photographs, and that does not carry over to others. It has 143 thousand weights, more than 30 for each image;
-# there is room to note down the class of every one.
+# The network knows practically all of its images and understands little. That is **overfitting**: it has fitted what is
+# peculiar to these 4,500 photographs, and that does not carry over to others. It has 143 thousand weights, more than 30
+# for each image; there is room to note down the class of every one.
 #
 # The accuracy of the training images alone would have told you that all is well. You see the trouble only beside the
 # held-out images, and best in the loss:
@@ -672,7 +672,7 @@ exercises.check_gain(gain)
 # <details><summary>Answer</summary>
 #
 # That it has enough weights, and was trained long enough, to fit these images. About others nothing: the first try above
-# knew all of its images as well.
+# knew nearly all of its images as well.
 #
 # </details>
 #
