@@ -498,9 +498,9 @@ for title, models in panels.items():
 #   have nothing to do with each other, and a window cannot follow.
 # - **All pixels.** Now the weights of neither can follow. The Mixer takes something for granted, too: that the 16
 #   pixels of a patch belong together, and in each patch in the same way. But its token mixing may tie any place to
-#   any other. On the sample it keeps about nine tenths of its plain accuracy, and the CNN little more than half. With all
-#   50,000 images these are eight tenths and six: the Mixer has more to lose then, and the CNN has found something of
-#   where things are after all.
+#   any other. On the sample it keeps about nine tenths of its plain accuracy, a loss that three seeds hardly tell from
+#   luck, and the CNN little more than half. With all 50,000 images these are eight tenths and six: the Mixer has more
+#   to lose then, and the CNN has found something of where things are after all.
 #
 # So a prior is a bet. Where it holds, as on plain images, it pays: some nine points with 5,000 of them, and some eight
 # with 50,000. Where it does not hold, the network that bet less is ahead.
