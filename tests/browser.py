@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -80,6 +81,11 @@ class Lab(NamedTuple):
         no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         return no_proxy.open(request, timeout=20).read()
 
+    def end(self, session):
+        """End a session and its kernel. That takes seconds; and Lab itself may end meanwhile, which ends them, too."""
+        with contextlib.suppress(OSError):
+            self.ask(f"sessions/{session}", method="DELETE")
+
 
 def copy_without_outputs(folder, target):
     """Copy the notebooks as a learner gets them before a first run; old counts would look like finished cells."""
@@ -140,18 +146,29 @@ def wait_for_server(lab, server, log):
 
 
 @contextlib.contextmanager
-def open_page(lab, name, height=1400):
-    """Open notebooks/`name` of a running `lab` in a browser of its own; yields a NotebookPage."""
+def chromium():
+    """Run Chromium without a window; yields playwright's Browser. Until it ends, asyncio has no other loop here."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
-            yield NotebookPage(browser.new_page(viewport={"width": 1200, "height": height}), lab, name)
+            yield browser
         finally:
             browser.close()
-            for session in json.loads(lab.ask("sessions")):  # free the memory of the notebook's kernel
-                lab.ask(f"sessions/{session['id']}", method="DELETE")
+
+
+@contextlib.contextmanager
+def open_page(browser, lab, name, height=1400):
+    """Open notebooks/`name` of a running `lab` in a `browser`, which knows of no other page; yields a NotebookPage."""
+    page = browser.new_page(viewport={"width": 1200, "height": height})     # with cookies and storage of its own
+    try:
+        yield NotebookPage(page, lab, name)
+    finally:
+        page.close()
+        for session in json.loads(lab.ask("sessions")):     # free the memory of the notebook's kernel
+            if session["path"] == f"notebooks/{name}":
+                threading.Thread(target=lab.end, args=(session["id"],)).start()
 
 
 class NotebookPage:
@@ -297,7 +314,7 @@ def main():
     if not options.notebook.resolve().is_relative_to(NOTEBOOKS):
         parser.error(f"{options.notebook} is not in {NOTEBOOKS}")
     name = options.notebook.resolve().relative_to(NOTEBOOKS)
-    with jupyter_lab(dark=options.dark) as lab, open_page(lab, name, height=2000) as notebook:
+    with jupyter_lab(dark=options.dark) as lab, chromium() as window, open_page(window, lab, name, 2000) as notebook:
         try:
             notebook.run_all()
         finally:

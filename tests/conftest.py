@@ -1,4 +1,4 @@
-"""What the tests share: one thread, and one JupyterLab in which each notebook is opened in a browser of its own."""
+"""What the tests share: one thread, and one JupyterLab in which each notebook is opened in a page of its own."""
 
 import contextlib
 import os
@@ -25,8 +25,15 @@ def lab():
         yield running
 
 
+@pytest.fixture(scope="module")     # not longer: other modules use asyncio
+def chromium(lab):
+    """A browser, in which each page knows of no other."""
+    with browser.chromium() as running:
+        yield running
+
+
 @pytest.fixture
-def open_notebook(lab):
+def open_notebook(chromium, lab):
     """open_notebook("01_patches.ipynb") gives its browser.NotebookPage. One a test; it is closed after it."""
     with contextlib.ExitStack() as stack:
-        yield lambda name: stack.enter_context(browser.open_page(lab, name))
+        yield lambda name: stack.enter_context(browser.open_page(chromium, lab, name))
