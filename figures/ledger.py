@@ -59,9 +59,9 @@ def after_a_step(model, x):
 
 
 def rows():
-    """The ledger, a `Row` a form: first what is equal, then what is not."""
+    """The ledger, one `Row` per form: first what is equal, then what is not."""
     torch.manual_seed(0)
-    mixer = MlpMixer(**CONFIG).double()
+    mixer = MlpMixer(**vars(CONFIG)).double()
     for p in mixer.parameters():
         nn.init.normal_(p, std=0.2)             # also what begins at 0: the biases and the head
     images = torch.randn(2, 1, 28, 28, dtype=torch.double)

@@ -1,13 +1,13 @@
 """Save and load: trained models as safetensors with their configuration inside, and the state of a run.
 
-Every file is written whole beside its place and then moved there, so a kill leaves the old file or the new one.
+A file is written under a temporary name, then renamed, so a kill leaves the old file or the new one.
 """
 
 import csv
+import errno
 import io
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 from textwrap import shorten
 from types import SimpleNamespace
@@ -19,21 +19,32 @@ from safetensors.torch import save
 from .configs import did_you_mean
 from .model import MlpMixer
 
-WEIGHTS = Path(__file__).parent / "weights"           # the bundled models
+WEIGHTS = Path(__file__).parent / "models"           # the bundled models
 DATASET_FACTS = ("name", "classes", "mean", "std")    # what it takes to use a model without the images
+ARCHITECTURES = {"MlpMixer": MlpMixer}                # what a checkpoint may hold, by the name it has there
 
 
 def save_checkpoint(path, model, dataset, **about):
-    """Write `model` to a .safetensors file, and with it what is needed to use it again: the arguments of
-    `MlpMixer`, and the name, classes, mean and std of `dataset`. about: more facts to keep (must be JSON)."""
-    about = {"model": model.config, **about,
+    """Write `model` to a .safetensors file, and with it what is needed to use it again: its architecture and
+    configuration, and the name, classes, mean and std of `dataset`. about: more facts to keep (must be JSON).
+
+    Raises ValueError for a model of another class than those of `ARCHITECTURES`."""
+    about = {"architecture": check_savable(model), "model": vars(model.config), **about,
              "dataset": {name: getattr(dataset, name) for name in DATASET_FACTS}}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     write_atomically(path, save(tensors, metadata={"mixer_lib": json.dumps(about)}))
 
 
+def check_savable(model):
+    """The name of a model's architecture. Raises ValueError if a checkpoint cannot hold it."""
+    name = type(model).__name__
+    if ARCHITECTURES.get(name) is not type(model):
+        raise ValueError(f"a {name} cannot be saved: expected one of {', '.join(ARCHITECTURES)}")
+    return name
+
+
 def load_checkpoint(path):
-    """Read a file of `save_checkpoint`: (model in evaluation mode, about).
+    """Read a file of `save_checkpoint`: (model in evaluation mode, on the CPU; about).
 
     about: a namespace with `dataset` (itself with name, classes, mean, std) and what else was kept.
     Raises FileNotFoundError, or ValueError for a file that is cut off, not a checkpoint of this package, or whose
@@ -41,7 +52,8 @@ def load_checkpoint(path):
     tensors, about = _read(path, "mixer_lib", "mixer_lib configuration: expected a file written by save_checkpoint")
     try:
         about = json.loads(about)
-        model = MlpMixer(**about.pop("model"))
+        build = ARCHITECTURES[about.pop("architecture", "MlpMixer")]        # older files do not name it
+        model = build(**about.pop("model"))
         dataset = SimpleNamespace(**{name: about["dataset"][name] for name in DATASET_FACTS})
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"the configuration in {path} makes no model ({error!r}): copy or train it again") from None
@@ -54,7 +66,7 @@ def load_checkpoint(path):
 
 def load_pretrained(name):
     """A model that comes with the package, trained on the full data: (model in evaluation mode, about), as from
-    `load_checkpoint`. How it was trained and how well it does: mixer_lib/weights/NAME.md.
+    `load_checkpoint`. How it was trained and how well it does: mixer_lib/models/NAME.md.
 
     Raises ValueError for a name that there is not."""
     if name not in pretrained_names():
@@ -69,9 +81,7 @@ def load_history(name):
     names = sorted(path.name.removesuffix("-history.csv") for path in WEIGHTS.glob("*-history.csv"))
     if name not in names:
         raise ValueError(f"there is no history of a bundled model {name!r}{did_you_mean(name, names)}")
-    with open(WEIGHTS / f"{name}-history.csv", newline="") as file:
-        return [{key: int(value) if key == "epoch" else float(value) for key, value in row.items()}
-                for row in csv.DictReader(file)]
+    return read_rows(WEIGHTS / f"{name}-history.csv")
 
 
 def pretrained_names():
@@ -79,24 +89,66 @@ def pretrained_names():
     return sorted(path.stem for path in WEIGHTS.glob("*.md"))
 
 
-def save_history(path, history):
-    """Write a `History` as JSON: {"steps": [...], "epochs": [...], "interrupted": false, "total_steps": 1200}."""
-    write_atomically(path, json.dumps(asdict(history), indent=1).encode())
+def read_rows(path):
+    """The rows of a table in CSV as dicts of numbers: {"epoch": 1, "train_loss": 0.5}; steps and epochs are whole."""
+    with open(path, newline="", encoding="utf-8") as file:
+        return [{name: int(value) if name in ("step", "epoch") else float(value) for name, value in row.items()}
+                for row in csv.DictReader(file)]
+
+
+def append_rows(path, rows):
+    """Append rows, dicts of numbers with the same keys, to a table in CSV, which begins with a line of their names.
+
+    Raises OSError, naming the path, and then leaves the table as it was."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            data = _csv(rows, header=size == 0).encode()
+            try:
+                if file.write(data) < len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except BaseException:       # also Ctrl-C
+                file.truncate(size)
+                raise
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error}") from error
+
+
+def keep_rows(path, count):
+    """Cut a table in CSV down to its first `count` rows, and return them. What a kill left of a row goes, too.
+
+    Raises ValueError, naming the path, if there are fewer."""
+    try:
+        lines = Path(path).read_bytes().splitlines(keepends=True)[:count + 1 if count else 0]
+        write_atomically(path, b"".join(lines))
+        rows = read_rows(path)
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): start again in another folder") from error
+    if len(rows) < count:
+        raise ValueError(f"{path} is damaged, it has {len(rows)} rows of {count}: start again in another folder")
+    return rows
 
 
 def save_table(path, rows):
     """Write rows, dicts with the same keys, as CSV with a line of their names; without any rows, an empty file."""
-    table = io.StringIO()
+    write_atomically(path, _csv(rows, header=True).encode())
+
+
+def _csv(rows, header):
+    text = io.StringIO()
     if rows:
-        writer = csv.DictWriter(table, rows[0], lineterminator="\n")
-        writer.writeheader()
+        writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+        if header:
+            writer.writeheader()
         writer.writerows(rows)
-    write_atomically(path, table.getvalue().encode())
+    return text.getvalue()
 
 
 def token_mixing_weights(model):
     """{name: float16 tensor on the CPU} of fc1 [D_S, S] and fc2 [S, D_S] of each block: what a snapshot keeps."""
-    return {name: tensor.detach().to("cpu", torch.float16) for name, tensor in model.named_parameters()
+    return {name: tensor.detach().to("cpu", torch.float16, copy=True) for name, tensor in model.named_parameters()
             if name.endswith(("token_mixing.fc1.weight", "token_mixing.fc2.weight"))}
 
 
@@ -125,12 +177,12 @@ def save_state(path, state):
 
 
 def load_state(path):
-    """Read a file of `save_state`, which runs no code that may hide in it. Raises FileNotFoundError where there is
-    none, ValueError if it is damaged or holds more than tensors and plain values."""
+    """Read a file of `save_state`, without running code that may hide in it; its tensors come to the CPU. Raises
+    FileNotFoundError where there is none, ValueError if it is damaged or holds more than tensors and plain values."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"nothing to resume: {path} does not exist. Start the run without resuming")
     try:
-        return torch.load(path, weights_only=True)
+        return torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:      # damaged bytes raise many kinds, some with advice to load them unsafely
         raise ValueError(f"{path} is damaged or not the state of a run ({type(error).__name__}): start again "
                          f"in another folder") from error

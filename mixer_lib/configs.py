@@ -1,8 +1,8 @@
-"""The paper's models and the course's small ones by name, and what each costs, counted without building it."""
+"""The paper's models and the course's small ones, by name."""
 
 from difflib import get_close_matches
 
-from .model import MlpMixer, pair
+from .model import MixerConfig, MlpMixer
 
 
 def _imagenet(num_blocks, patch_size, hidden_dim, tokens_mlp_dim, channels_mlp_dim):
@@ -10,7 +10,7 @@ def _imagenet(num_blocks, patch_size, hidden_dim, tokens_mlp_dim, channels_mlp_d
                 hidden_dim=hidden_dim, tokens_mlp_dim=tokens_mlp_dim, channels_mlp_dim=channels_mlp_dim)
 
 
-MODELS = {
+MODELS = {      # the fields of `MixerConfig` that have no default
     # Table 1 of the paper: letter for the size, number for the patch side.
     "S/32": _imagenet(8, 32, 512, 256, 2048),
     "S/16": _imagenet(8, 16, 512, 256, 2048),
@@ -30,74 +30,28 @@ MODELS = {
 
 
 def get_config(name, **overrides):
-    """The arguments of `MlpMixer` for a model of `MODELS`, with any of them replaced by keyword.
+    """The `MixerConfig` of a model of `MODELS`, with any of its fields replaced by keyword.
 
-    Raises ValueError for a name or an override that does not exist, and suggests the nearest that does."""
+    Raises ValueError for a name or a field that does not exist, and suggests the nearest that does."""
     if name not in MODELS:
         raise ValueError(f"no model is named {name!r}{did_you_mean(name, MODELS)}")
-    known = [*MODELS[name], "dropout", "drop_path", "gelu"]
+    known = MixerConfig.__dataclass_fields__
     for option in overrides:
         if option not in known:
             raise ValueError(f"MlpMixer has no option {option!r}{did_you_mean(option, known)}")
-    return {**MODELS[name], **overrides}
+    return MixerConfig(**MODELS[name] | overrides)
 
 
 def create_model(name, **overrides):
     """Build a model by name, freshly initialized: create_model("mnist"), create_model("B/16", num_classes=0).
 
-    Raises ValueError as `get_config` and `MlpMixer` do."""
-    return MlpMixer(**get_config(name, **overrides))
-
-
-def count_parameters(config):
-    """Number of parameters of MlpMixer(**config), in closed form (the sum behind Table 1 of the paper)."""
-    D, S, C, D_S, D_C, L, K = _sizes(config)
-    stem = (D + 1) * C
-    block = (2 * S * D_S + D_S + S) + (2 * C * D_C + D_C + C) + 4 * C     # token MLP, channel MLP, two norms
-    head = (C + 1) * K
-    return stem + L * block + 2 * C + head
-
-
-def count_macs(config):
-    """Multiply-accumulates for one image in MlpMixer(**config), linear layers only; FLOPs are twice that."""
-    D, S, C, D_S, D_C, L, K = _sizes(config)
-    return D * S * C + L * 2 * C * S * (D_S + D_C) + C * K
-
-
-def layer_table(config):
-    """What `MlpMixer(**config)` does to one image, a row a layer: (layer, output shape, parameters, MACs)."""
-    D, S, C, D_S, D_C, L, K = _sizes(config)
-    rows = [("patches", (S, D), 0, 0),
-            ("patch embedding", (S, C), (D + 1) * C, D * S * C)]
-    for i in range(L):
-        rows += [(f"block {i} token mixing", (S, C), 2 * C + 2 * S * D_S + D_S + S, 2 * C * S * D_S),
-                 (f"block {i} channel mixing", (S, C), 2 * C + 2 * C * D_C + D_C + C, 2 * S * C * D_C)]
-    rows += [("layer norm", (S, C), 2 * C, 0), ("mean over patches", (C,), 0, 0)]
-    if K:
-        rows += [("head", (K,), (C + 1) * K, C * K)]
-    return rows
-
-
-def cost_by_part(config):
-    """The costs of MlpMixer(**config) by kind of layer: {"parameters": {part: count}, "MACs": {part: count}}."""
-    costs = {what: dict.fromkeys(("patch embedding", "token mixing", "channel mixing", "head"), 0)
-             for what in ("parameters", "MACs")}
-    for layer, _, parameters, macs in layer_table(config):
-        parts = [part for part in costs["MACs"] if layer.endswith(part)]
-        part = parts[0] if parts else "head"        # the last norm counts with the head
-        costs["parameters"][part] += parameters
-        costs["MACs"][part] += macs
-    return costs
+    Raises ValueError as `get_config` and `MixerConfig` do."""
+    return MlpMixer(**vars(get_config(name, **overrides)))
 
 
 def did_you_mean(name, known):
     """The end of an error message about an unknown name: the nearest known one, or the list of all."""
     nearest = get_close_matches(str(name), list(known), n=1)
+    if not nearest:     # "b/16" is as near to "S/16" as to "B/16", letter by letter
+        nearest = [k for k in known if k.lower() == str(name).lower()]
     return f": did you mean {nearest[0]!r}?" if nearest else f": choose from {', '.join(known)}"
-
-
-def _sizes(config):
-    """The paper's letters D, S, C, D_S, D_C, L, K for the arguments of MlpMixer."""
-    (H, W), (P_h, P_w) = pair("image_size", config["image_size"]), pair("patch_size", config["patch_size"])
-    return (config["in_channels"] * P_h * P_w, (H // P_h) * (W // P_w), config["hidden_dim"],
-            config["tokens_mlp_dim"], config["channels_mlp_dim"], config["num_blocks"], config["num_classes"])

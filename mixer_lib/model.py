@@ -8,25 +8,75 @@ section 2 and Figure 1. Letters in the shape comments:
     P patch side             D = in_channels * P * P           K classes
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 
 
+@dataclass(frozen=True)
+class MixerConfig:
+    """The sizes and rates of an `MlpMixer`. Raises ValueError for a value that makes no model.
+
+    The names are the official code's. A list for a size becomes a tuple, so a configuration can be kept as JSON."""
+
+    image_size: int | tuple         # pixels: one number, or (height, width)
+    patch_size: int | tuple         # pixels, likewise; must divide the image
+    in_channels: int                # 1 for gray images, 3 for color
+    num_classes: int                # K; with 0 the model has no head and returns the pooled features [B, C]
+    num_blocks: int                 # L
+    hidden_dim: int                 # C, channels per token
+    tokens_mlp_dim: int             # D_S
+    channels_mlp_dim: int           # D_C
+    dropout: float = 0.0            # after each linear layer of an MLP
+    drop_path: float = 0.0          # stochastic depth of the last block; it grows linearly from 0 at the first
+    gelu: str = "none"              # "none": exact; "tanh": the approximation of the official code and its weights
+
+    def __post_init__(self):
+        for name in ("image_size", "patch_size"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        grid_shape(self.image_size, self.patch_size)
+        for name in ("in_channels", "num_classes", "num_blocks", "hidden_dim", "tokens_mlp_dim", "channels_mlp_dim"):
+            value, least = getattr(self, name), 0 if name == "num_classes" else 1
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} is {value!r}: expected a whole number of at least {least}")
+        for name in ("dropout", "drop_path"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not 0 <= value < 1:
+                raise ValueError(f"{name} is {value!r}: expected a rate from 0 up to, but not including, 1")
+        if self.gelu not in ("none", "tanh"):
+            raise ValueError(f"gelu is {self.gelu!r}: expected 'none' (exact) or 'tanh'")
+
+    @property
+    def image_shape(self):
+        """(in_channels, H, W) of the images that the model reads."""
+        return (self.in_channels, *pair("image_size", self.image_size))
+
+    @property
+    def grid(self):
+        """(rows H', columns W') of the grid of patches; the model has S = H' W' tokens."""
+        return grid_shape(self.image_size, self.patch_size)
+
+    @property
+    def drop_path_rates(self):
+        """The stochastic depth of each block, growing linearly from 0 to `drop_path`: a list of num_blocks rates."""
+        return [self.drop_path * i / max(self.num_blocks - 1, 1) for i in range(self.num_blocks)]
+
+
 def patchify(images, patch_size):
-    """Cut images into a table of patches, one row a patch.
+    """Cut images into a table of patches, one row per patch.
 
     images: [B, in_channels, H, W]; patch_size: P, or (height, width). Returns [B, S, D]: the patches in raster
     order (left to right, then down), each laid out as (channel, row, column), the order of a Conv2d kernel.
     Raises ValueError if the patches do not tile the image.
     """
     B, C_in, H, W = images.shape
-    P_h, P_w = pair("patch_size", patch_size)
-    if H % P_h or W % P_w:
-        raise ValueError(f"patches of {P_h}x{P_w} pixels do not tile an image of {H}x{W}: "
-                         f"choose a patch_size that divides the image's height and width")
-    x = images.reshape(B, C_in, H // P_h, P_h, W // P_w, P_w)
+    rows, columns = grid_shape((H, W), patch_size)
+    P_h, P_w = H // rows, W // columns
+    x = images.reshape(B, C_in, rows, P_h, columns, P_w)
     x = x.permute(0, 2, 4, 1, 3, 5)                                # [B, H/P, W/P, C_in, P, P]
-    return x.reshape(B, (H // P_h) * (W // P_w), C_in * P_h * P_w)   # [B, S, D]
+    return x.reshape(B, rows * columns, C_in * P_h * P_w)          # [B, S, D]
 
 
 def unpatchify(patches, patch_size, image_size):
@@ -52,13 +102,10 @@ class PatchEmbedding(nn.Module):
     def __init__(self, image_size, patch_size, in_channels, hidden_dim):
         super().__init__()
         self.image_size = pair("image_size", image_size)
-        self.patch_size = pair("patch_size", patch_size)
+        self.patch_size = P_h, P_w = pair("patch_size", patch_size)
         self.in_channels = in_channels
-        (H, W), (P_h, P_w) = self.image_size, self.patch_size
-        if H % P_h or W % P_w:
-            raise ValueError(f"patch_size {P_h}x{P_w} does not divide image_size {H}x{W}: "
-                             f"each side of the image must be a multiple of the patch's")
-        self.num_patches = (H // P_h) * (W // P_w)
+        rows, columns = grid_shape(image_size, patch_size)
+        self.num_patches = rows * columns
         self.linear = nn.Linear(in_channels * P_h * P_w, hidden_dim)
 
     def forward(self, images):
@@ -98,15 +145,17 @@ class TokenMixing(MlpBlock):
 
 
 class MixerBlock(nn.Module):
-    """Mix the tokens, then the channels, each on a residual branch (equation 1 of the paper). [B, S, C] -> same."""
+    """Mix the tokens, then the channels, each on a residual branch (equation 1 of the paper). [B, S, C] -> same.
 
-    def __init__(self, num_patches, hidden_dim, tokens_mlp_dim, channels_mlp_dim,
-                 dropout=0.0, drop_path=0.0, gelu="none"):
+    hidden_dim: C. token_mixing, channel_mixing: the two parts, modules [B, S, C] -> same; here `TokenMixing` and
+    `ChannelMixing`. norm: makes the norm before each part. Other parts make the Mixer's relatives."""
+
+    def __init__(self, hidden_dim, token_mixing, channel_mixing, drop_path=0.0, norm=nn.LayerNorm):
         super().__init__()
-        self.token_norm = nn.LayerNorm(hidden_dim, eps=1e-6)
-        self.token_mixing = TokenMixing(num_patches, tokens_mlp_dim, dropout, gelu)
-        self.channel_norm = nn.LayerNorm(hidden_dim, eps=1e-6)
-        self.channel_mixing = ChannelMixing(hidden_dim, channels_mlp_dim, dropout, gelu)
+        self.token_norm = norm(hidden_dim, eps=1e-6)
+        self.token_mixing = token_mixing
+        self.channel_norm = norm(hidden_dim, eps=1e-6)
+        self.channel_mixing = channel_mixing
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x):
@@ -117,7 +166,7 @@ class MixerBlock(nn.Module):
 
 class DropPath(nn.Module):
     """Stochastic depth: in training, zero a residual branch for a random share `rate` of the images, and scale
-    up the rest so that the mean stays (Huang et al. 2016). [B, ...] -> same."""
+    the rest up so that the mean stays the same (Huang et al. 2016). [B, ...] -> same."""
 
     def __init__(self, rate):
         super().__init__()
@@ -133,31 +182,30 @@ class DropPath(nn.Module):
 class MlpMixer(nn.Module):
     """The whole classifier: images [B, in_channels, H, W] -> logits [B, K].
 
-    image_size, patch_size: an int, or (height, width), in pixels; the patch must divide the image.
-    num_classes: K; with 0 there is no head, and the output is the pooled features [B, C].
-    dropout: after each linear layer of an MLP. drop_path: stochastic depth of the last block; it grows linearly
-    from 0 at the first. gelu: "none" for the exact GELU, "tanh" for the approximation that the official code and
-    so its released weights use. Raises ValueError for a size or rate that makes no model.
-    """
+    Takes the fields of `MixerConfig`, and raises ValueError as it does. `config` keeps them; `image_shape` and
+    `num_classes` say which images the model reads and how many classes it knows."""
 
-    def __init__(self, image_size, patch_size, in_channels, num_classes, num_blocks, hidden_dim,
-                 tokens_mlp_dim, channels_mlp_dim, dropout=0.0, drop_path=0.0, gelu="none"):
+    def __init__(self, *sizes, **options):
         super().__init__()
-        # Kept so that a checkpoint can say how to build the model again.
-        self.config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
-        _check_config(self.config)
-        self.patch_embedding = PatchEmbedding(image_size, patch_size, in_channels, hidden_dim)
+        self.config = c = MixerConfig(*sizes, **options)
+        self.image_shape, self.num_classes = c.image_shape, c.num_classes
+        self.patch_embedding = PatchEmbedding(c.image_size, c.patch_size, c.in_channels, c.hidden_dim)
         self.blocks = nn.Sequential(*[
-            MixerBlock(self.patch_embedding.num_patches, hidden_dim, tokens_mlp_dim, channels_mlp_dim,
-                       dropout, drop_path * i / max(num_blocks - 1, 1), gelu)
-            for i in range(num_blocks)])
-        self.norm = nn.LayerNorm(hidden_dim, eps=1e-6)
-        self.head = nn.Linear(hidden_dim, num_classes) if num_classes else nn.Identity()
+            MixerBlock(c.hidden_dim,
+                       TokenMixing(self.patch_embedding.num_patches, c.tokens_mlp_dim, c.dropout, c.gelu),
+                       ChannelMixing(c.hidden_dim, c.channels_mlp_dim, c.dropout, c.gelu), rate)
+            for rate in c.drop_path_rates])
+        self.norm = nn.LayerNorm(c.hidden_dim, eps=1e-6)
+        self.head = nn.Linear(c.hidden_dim, c.num_classes) if c.num_classes else nn.Identity()
         self.reset_parameters()
 
     def forward(self, images):
         x = self.patch_embedding(images)    # [B, S, C]
         x = self.blocks(x)                  # [B, S, C]
+        return self.classify(x)             # [B, K]
+
+    def classify(self, x):
+        """The end of the forward pass, from the tokens that the last block returns: [B, S, C] -> logits [B, K]."""
         x = self.norm(x)                    # [B, S, C]
         x = x.mean(dim=1)                   # [B, C]
         return self.head(x)                 # [B, K]
@@ -176,21 +224,18 @@ class MlpMixer(nn.Module):
             nn.init.zeros_(self.head.weight)
 
 
+def grid_shape(image_size, patch_size):
+    """(rows, columns) of patches in an image. Raises ValueError if the patches do not tile the image."""
+    (H, W), (P_h, P_w) = pair("image_size", image_size), pair("patch_size", patch_size)
+    if H % P_h or W % P_w:
+        raise ValueError(f"patches of {P_h}x{P_w} pixels do not tile an image of {H}x{W}: "
+                         f"choose a patch_size that divides the image's height and width")
+    return H // P_h, W // P_w
+
+
 def pair(name, value):
     """An int, or a pair of them, as (height, width)."""
     sides = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(sides) != 2 or any(not isinstance(n, int) or n < 1 for n in sides):
         raise ValueError(f"{name} is {value!r}: expected a positive whole number or a pair (height, width) of them")
     return sides
-
-
-def _check_config(config):
-    for name in ("in_channels", "num_classes", "num_blocks", "hidden_dim", "tokens_mlp_dim", "channels_mlp_dim"):
-        least = 0 if name == "num_classes" else 1
-        if not isinstance(config[name], int) or config[name] < least:
-            raise ValueError(f"{name} is {config[name]!r}: expected a whole number of at least {least}")
-    for name in ("dropout", "drop_path"):
-        if not 0 <= config[name] < 1:
-            raise ValueError(f"{name} is {config[name]!r}: expected a rate from 0 up to, not including, 1")
-    if config["gelu"] not in ("none", "tanh"):
-        raise ValueError(f"gelu is {config['gelu']!r}: expected 'none' (exact) or 'tanh'")

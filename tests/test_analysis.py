@@ -18,8 +18,8 @@ from mixer_lib.analysis import (
     influence_by_depth,
     logits_without,
     order,
+    participation,
     partners,
-    places,
     random_like,
     relabeled,
     shuffled,
@@ -135,12 +135,12 @@ def test_frequency_is_weighted_with_energy():
 
 @pytest.mark.parametrize("kernel, expected", [([0, 0, -3, 0], 1), ([2, -2, 2, 2], 4), ([1, 0, -1, 0], 2),
                                               ([2, 1, 0, 0], 25 / 17), ([0, 0, 0, 0], 0)])
-def test_places(kernel, expected):
-    assert places(torch.tensor(kernel, dtype=torch.float64)).item() == pytest.approx(expected, abs=1e-12)
+def test_participation(kernel, expected):
+    assert participation(torch.tensor(kernel, dtype=torch.float64)).item() == pytest.approx(expected, abs=1e-12)
 
 
-def test_places_of_random_numbers():
-    assert places(random(20, 3000)).mean().item() == pytest.approx(1000, rel=0.05)
+def test_participation_of_random_numbers():
+    assert participation(random(20, 3000)).mean().item() == pytest.approx(1000, rel=0.05)
 
 
 def test_partners_are_the_closest_opposites():
@@ -272,7 +272,7 @@ def test_summarize():
                                     "shuffled": frequency(shuffled(W1, 0), grid).mean()}
     assert summary["pair correlation"] == {"trained": partners(W1)[1].mean(),
                                            "shuffled": partners(shuffled(W1, 0))[1].mean()}
-    assert summary["places"] == {"trained": places(W1).mean(), "random": places(random_like(W1, 0)).mean()}
+    assert summary["places"] == {"trained": participation(W1).mean(), "random": participation(random_like(W1, 0)).mean()}
     assert summarize(W1, W2, grid, seed=1)["frequency"]["shuffled"] != summary["frequency"]["shuffled"]
     along = summarize(torch.stack([random(16, 16), W1]), torch.stack([random(16, 16, seed=1), W2]), grid)
     for name, lines in along.items():

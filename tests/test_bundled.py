@@ -1,6 +1,5 @@
 """The bundled models do what their cards say, and the tool that bundles them writes what it measured."""
 
-import json
 import re
 
 import pytest
@@ -9,7 +8,7 @@ from safetensors import safe_open
 
 import bundle
 from mixer_lib import checkpoints, count_parameters
-from mixer_lib.checkpoints import WEIGHTS, load_history, load_pretrained, load_snapshots, pretrained_names
+from mixer_lib.checkpoints import WEIGHTS, load_history, load_pretrained, load_snapshots, pretrained_names, read_rows
 from mixer_lib.data import Dataset, load_dataset
 from mixer_lib.training import evaluate
 
@@ -74,10 +73,10 @@ def toy(monkeypatch, tmp_path):
     images, labels = torch.randint(256, (40, 1, 28, 28), dtype=torch.uint8), torch.arange(40) % 2
     images[labels == 1] //= 4
     data = Dataset("mnist", images, labels, images[:10], labels[:10], ["a", "b"], (0.3,), (0.3,))
-    for place in ("bundle.load_dataset", "mixer_lib.__main__.load_dataset"):
+    for place in ("bundle.load_dataset", "mixer_lib.cli.load_dataset"):
         monkeypatch.setattr(place, lambda *args, **named: data)
-    monkeypatch.setattr(bundle, "WEIGHTS", tmp_path / "weights")
-    monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(bundle, "WEIGHTS", tmp_path / "models")
+    monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path / "models")
     monkeypatch.setitem(bundle.RECIPES, "tiny",
                         "--dataset mnist --epochs 3 --num-blocks 1 --val-fraction 0.2 --snapshots 2")
     return data
@@ -85,25 +84,25 @@ def toy(monkeypatch, tmp_path):
 
 def test_bundle_writes_model_and_card(toy, tmp_path, capsys):
     bundle.bundle("tiny", tmp_path / "run", None)
-    first = (tmp_path / "weights/tiny.safetensors").read_bytes()
+    first = (tmp_path / "models/tiny.safetensors").read_bytes()
     model, about = load_pretrained("tiny")
     assert evaluate(model, toy)["accuracy"] == about.test_accuracy == about.sample_test_accuracy
-    card = (tmp_path / "weights/tiny.md").read_text()
-    history = json.loads((tmp_path / "run/history.json").read_text())["epochs"]
+    card = (tmp_path / "models/tiny.md").read_text()
+    history = read_rows(tmp_path / "run/history.csv")
     assert f"{history[-1]['val_accuracy']:.2%}" in card and "3 epochs" in card and "all 40 training images" in card
     assert re.search(r"--num-blocks 1 --val-fraction 0.2 --snapshots 2 --out runs/tiny`", card)
     assert load_history("tiny") == history
-    steps, snapshots = load_snapshots(tmp_path / "weights/tiny-snapshots.safetensors")
+    steps, snapshots = load_snapshots(tmp_path / "models/tiny-snapshots.safetensors")
     assert steps == [0, 2, 3] and pretrained_names() == ["tiny"]
     for weight, tensor in snapshots.items():
         torch.testing.assert_close(tensor[-1], model.get_parameter(weight), rtol=0, atol=0)
 
-    bundle.bundle("tiny", tmp_path / "run", None)               # again: nothing is trained anew
-    assert (tmp_path / "weights/tiny.safetensors").read_bytes() == first
+    bundle.bundle("tiny", tmp_path / "run", None)               # again: nothing is trained again
+    assert (tmp_path / "models/tiny.safetensors").read_bytes() == first
 
 
 def test_bundle_writes_nothing_when_training_stops(toy, tmp_path, monkeypatch):
     monkeypatch.setattr(bundle, "run", lambda arguments: 130)
     with pytest.raises(SystemExit, match="same command again"):
         bundle.bundle("tiny", tmp_path / "run", None)
-    assert not (tmp_path / "weights").exists()
+    assert not (tmp_path / "models").exists()

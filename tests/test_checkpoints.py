@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import pickle
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,18 +15,21 @@ from safetensors.torch import save_file
 
 from mixer_lib import MlpMixer
 from mixer_lib.checkpoints import (
+    append_rows,
+    keep_rows,
     load_checkpoint,
     load_state,
+    read_rows,
     save_checkpoint,
-    save_history,
     save_snapshots,
     save_state,
     save_table,
     token_mixing_weights,
     write_atomically,
 )
+from mixer_lib.conv import to_conv
 from mixer_lib.data import Dataset
-from mixer_lib.training import History, Recipe, fit, predict
+from mixer_lib.training import Recipe, fit, predict
 
 SMALL = dict(image_size=8, patch_size=4, in_channels=1, num_classes=2, num_blocks=1, hidden_dim=8,
              tokens_mlp_dim=4, channels_mlp_dim=8)
@@ -67,15 +72,13 @@ def test_round_trip(tmp_path, changes):
     loaded, about = load_checkpoint(str(tmp_path / "new" / "folder" / "m.safetensors"))
     assert loaded.state_dict().keys() == model.state_dict().keys()
     assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in loaded.state_dict().items())
-    assert MlpMixer(**loaded.config).patch_embedding.image_size == stem.image_size
-    as_lists = {name: list(value) if isinstance(value, tuple) else value for name, value in model.config.items()}
-    assert loaded.config == as_lists and not loaded.training
+    assert loaded.config == model.config and not loaded.training
     assert vars(about.dataset) == dict(name="own", classes=["cat", "dog"], mean=list(data.mean), std=list(data.std))
     assert about.epochs_done == 3 and about.note == ["ü"]
     # What it tells of the data is enough to use the model, and a model that was loaded can be saved and trained.
     assert torch.equal(predict(loaded, data.test_images, about.dataset), predict(model, data.test_images, data))
     save_checkpoint(tmp_path / "again.safetensors", loaded, about.dataset)
-    assert load_checkpoint(tmp_path / "again.safetensors")[0].config == as_lists
+    assert load_checkpoint(tmp_path / "again.safetensors")[0].config == model.config
     fit(loaded, data, Recipe(epochs=1))
 
 
@@ -84,6 +87,7 @@ def test_file_is_safetensors_with_the_configuration_inside(checkpoint):
         about = json.loads(file.metadata()["mixer_lib"])
         assert set(file.keys()) == set(MlpMixer(**SMALL).state_dict())
     assert about["model"] == SMALL | dict(dropout=0.0, drop_path=0.0, gelu="none")
+    assert about["architecture"] == "MlpMixer"
     assert about["dataset"] == dict(name="own", classes=["cat", "dog"], mean=[0.1], std=[0.3])
     assert [path.name for path in checkpoint.parent.iterdir()] == ["model.safetensors"]
 
@@ -137,6 +141,7 @@ ABOUT = {"model": SMALL, "dataset": dict(name="own", classes=["cat", "dog"], mea
     json.dumps(ABOUT | {"model": SMALL | {"hidden_dim": 10**15}}),
     json.dumps(ABOUT | {"model": {"image_size": 8}}),
     json.dumps(ABOUT | {"dataset": {"name": "own"}}), json.dumps(ABOUT | {"dataset": "own"}),
+    json.dumps(ABOUT | {"architecture": "Transformer"}), json.dumps(ABOUT | {"architecture": 3}),
 ])
 def test_damaged_configuration(tmp_path, about):
     save_file(random_mixer().state_dict(), tmp_path / "m.safetensors", {"mixer_lib": about})
@@ -167,7 +172,6 @@ def interrupted(path, data):
 
 SAVES = {
     "model.safetensors": lambda path: save_checkpoint(path, random_mixer(), dataset()),
-    "history.json": lambda path: save_history(path, History()),
     "history.csv": lambda path: save_table(path, [{"epoch": 1, "val_loss": 0.5}]),
     "snapshots.safetensors": lambda path: save_snapshots(path, {0: token_mixing_weights(random_mixer())}),
     "resume.pt": lambda path: save_state(path, {"a": torch.ones(3)}),
@@ -213,10 +217,80 @@ def test_folder_that_cannot_be(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
-def test_history_file(tmp_path):
-    history = History([{"step": 0, "loss": 1.5, "lr": 1e-3}], [{"epoch": 1, "train_loss": 1.5, "seconds": 0.1}], True)
-    save_history(tmp_path / "history.json", history)
-    assert History(**json.loads((tmp_path / "history.json").read_text())) == history
+# ---- tables that grow ------------------------------------------------------------------------------------------
+
+
+ROWS = [{"step": step, "loss": 1 / (step + 3), "lr": 1e-3 * 0.1 ** step} for step in range(5)]
+
+
+def test_rows_are_appended_and_come_back_exactly(tmp_path):
+    path = tmp_path / "new" / "steps.csv"
+    append_rows(path, [])
+    assert path.read_bytes() == b"" and read_rows(path) == []
+    append_rows(path, ROWS[:2])
+    first = path.read_bytes()
+    append_rows(path, ROWS[2:])
+    assert path.read_bytes().startswith(first) and path.read_text().startswith("step,loss,lr\n0,")
+    assert read_rows(path) == ROWS and isinstance(read_rows(path)[1]["step"], int)
+
+
+def test_failed_append_leaves_the_table(tmp_path):
+    path = tmp_path / "steps.csv"
+    append_rows(path, ROWS[:2])
+    before = path.read_bytes()
+    append_rows(path, ROWS[2:])
+    limit = len(before) + 7         # the disk is full in the middle of a row
+    handler, old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    path.write_bytes(before)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, old[1]))
+        with pytest.raises(OSError, match=f"cannot write {path}: "):
+            append_rows(path, ROWS[2:])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+@pytest.mark.parametrize("tail", [b"", b"5,0.1", b"5,0.1\n6,\xff"])
+def test_keep_rows_drops_what_a_kill_left(tmp_path, count, tail):
+    path = tmp_path / "steps.csv"
+    append_rows(path, ROWS)
+    path.write_bytes(path.read_bytes() + tail)
+    assert keep_rows(path, count) == ROWS[:count] == read_rows(path)
+    append_rows(path, ROWS[count:])
+    assert read_rows(path) == ROWS
+
+
+def test_keep_rows_needs_all_of_them(tmp_path):
+    path = tmp_path / "steps.csv"
+    for contents in (b"", b"step,loss\n0,0.5\n", b"step,loss\n0,0.5\n1,\n", b"step,loss\n0,a\n1,0.5\n"):
+        path.write_bytes(contents)
+        with pytest.raises(ValueError, match=f"{path} is damaged.*: start again in another folder"):
+            keep_rows(path, 2)
+    with pytest.raises(ValueError, match=f"{tmp_path / 'none.csv'} is damaged"):
+        keep_rows(tmp_path / "none.csv", 1)
+
+
+def test_only_known_architectures_are_saved(tmp_path):
+    class MyMixer(MlpMixer):
+        pass
+
+    for model in (to_conv(random_mixer()), MyMixer(**SMALL)):
+        with pytest.raises(ValueError, match=f"a {type(model).__name__} cannot be saved: expected one of MlpMixer"):
+            save_checkpoint(tmp_path / "m.safetensors", model, dataset())
+    assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_checkpoint_of_the_first_version_loads():
+    """A file from before checkpoints named their architecture."""
+    model, about = load_checkpoint(Path(__file__).parent / "files" / "checkpoint-1.safetensors")
+    assert vars(model.config) == SMALL | dict(image_size=(8, 12), dropout=0.1, drop_path=0.0, gelu="none")
+    assert about.dataset.classes == ["cat", "dog"] and about.epochs_done == 2
+    with torch.no_grad():
+        logits = model(torch.linspace(-1, 1, 96).view(1, 1, 8, 12))
+    torch.testing.assert_close(logits, torch.tensor(about.logits), rtol=1e-4, atol=1e-5)
 
 
 # ---- the state of a run ----------------------------------------------------------------------------------------

@@ -10,21 +10,22 @@ import sys
 import time
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
 
-from mixer_lib import __main__ as command_line
-from mixer_lib import checkpoints, training
-from mixer_lib.__main__ import MODEL_OPTIONS, main
-from mixer_lib.checkpoints import load_checkpoint, load_state, save_state
+from mixer_lib import MixerConfig, checkpoints, training
+from mixer_lib import cli as command_line
+from mixer_lib.checkpoints import load_checkpoint, load_state, read_rows, save_state
+from mixer_lib.cli import MODEL_OPTIONS, main
 from mixer_lib.data import load_dataset
-from mixer_lib.training import Recipe, evaluate, predict
+from mixer_lib.training import Recipe, devices, evaluate, loop, predict
 
 MODEL = "--num-blocks 2 --hidden-dim 8 --tokens-mlp-dim 4 --channels-mlp-dim 16"
 RECIPE = "--epochs 3 --batch-size 9 --lr 0.01 --warmup-epochs 0.5"
 RANDOM = "--dropout 0.1 --drop-path 0.2 --crop-padding 1 --flip"
-FILES = {"command.txt", "history.json", "history.csv", "model.safetensors", "best.safetensors", "resume.pt"}
+FILES = {"command.txt", "steps.csv", "history.csv", "model.safetensors", "best.safetensors", "resume.pt"}
 
 
 def save_npz(path, count=30, channels=3, size=8, num_classes=3, **changes):
@@ -72,8 +73,8 @@ def same(first, second):
 
 
 def epochs(folder):
-    rows = json.loads((folder / "history.json").read_text())["epochs"]
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+    return [{name: value for name, value in row.items() if name != "seconds"}
+            for row in read_rows(folder / "history.csv")]
 
 
 def contents(folder):
@@ -98,15 +99,14 @@ def test_train(there, capsys):
     out = capsys.readouterr().out
     model, about = load_checkpoint("run/model.safetensors")
     assert {path.name for path in (there / "run").iterdir()} == FILES
-    assert model.config == dict(image_size=[8, 8], patch_size=4, in_channels=3, num_classes=3, num_blocks=2,
-                                hidden_dim=8, tokens_mlp_dim=4, channels_mlp_dim=16, dropout=0.1, drop_path=0.2,
-                                gelu="none")
+    assert model.config == MixerConfig(image_size=(8, 8), patch_size=4, in_channels=3, num_classes=3, num_blocks=2,
+                                       hidden_dim=8, tokens_mlp_dim=4, channels_mlp_dim=16, dropout=0.1, drop_path=0.2)
     assert about.recipe == vars(Recipe(epochs=3, batch_size=9, lr=0.01, warmup_epochs=0.5, crop_padding=1, flip=True))
     assert about.dataset.classes == ["cat", "dog", "eel"] and about.epochs_done == 3
     assert len(epochs(there / "run")) == 3
     test = evaluate(model, load_dataset("own.npz"))
     assert f"test: accuracy {test['accuracy']:.2%}, loss {test['loss']:.4f}" in out
-    assert f"{sum(p.numel() for p in model.parameters()):,} parameters, 30 training images on" in out
+    assert f"{sum(p.numel() for p in model.parameters()):,} parameters, 30 training images on cpu\n" in out
 
 
 def test_every_option_arrives(there, monkeypatch):
@@ -126,7 +126,7 @@ def test_every_option_arrives(there, monkeypatch):
     assert run(" ".join(["train --dataset own.npz --out run", *flags])) == 0
     assert run("train --dataset own.npz --out other") == 0
     ((mixer, data, given), kwargs), ((_, _, default), _) = calls
-    assert mixer.config == dict(image_size=[8, 8], in_channels=3, num_classes=3, gelu="none") | model
+    assert vars(mixer.config) == dict(image_size=(8, 8), in_channels=3, num_classes=3, gelu="none") | model
     assert vars(given) == recipe and default == Recipe() and len(data.train_images) == 30
     assert str(kwargs["out"]) == "run" and not kwargs["resume"]
 
@@ -139,9 +139,9 @@ def test_model_depends_on_images_and_seed(there, monkeypatch):
     for out, arguments in enumerate(("digits.npz", "own.npz", "own.npz", "own.npz --seed 1", "wide.npz")):
         assert run(f"train --out {out} --dataset {arguments}") == 0
     digits, first, again, other, wide = calls
-    assert (digits.config["patch_size"], digits.config["num_blocks"], digits.config["hidden_dim"]) == (7, 4, 64)
-    assert (first.config["patch_size"], first.config["num_blocks"], first.config["hidden_dim"]) == (4, 8, 128)
-    assert wide.config["image_size"] == [8, 16]
+    assert (digits.config.patch_size, digits.config.num_blocks, digits.config.hidden_dim) == (7, 4, 64)
+    assert (first.config.patch_size, first.config.num_blocks, first.config.hidden_dim) == (4, 8, 128)
+    assert wide.config.image_size == (8, 16)
     first, again, other = (model.patch_embedding.linear.weight for model in (first, again, other))
     assert torch.equal(first, again) and not torch.equal(first, other)
 
@@ -183,9 +183,45 @@ def test_train_says_how_long_and_warns_of_memory(there, capsys, monkeypatch):
     assert same("run/model.safetensors", "other/model.safetensors")
 
 
-def test_free_memory():
-    free = command_line.free_memory(torch.device("cpu"))
-    assert 1e8 < free <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def test_free_memory(monkeypatch):
+    """What is available, not all that there is, and not only what is free of caches."""
+    facts = psutil.virtual_memory()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: facts)
+    assert devices.free_memory(torch.device("cpu")) == facts.available < facts.total
+
+
+def test_devices_by_name(home, there, capsys, monkeypatch):
+    checkpoint = f"{home}/run/model.safetensors"
+    Image.fromarray(np.load("own.npz")["test_images"][0]).save("a.png")
+    for command in (TRAIN, f"evaluate {checkpoint}", f"predict a.png --checkpoint {checkpoint}"):
+        refused(capsys, f"{command} --device tpu", "device is 'tpu': expected auto, cpu, cuda, cuda:1 .* or mps")
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.cuda, "is_available", lambda: False)
+            refused(capsys, f"{command} --device cuda:1", "device is 'cuda:1', but this machine has 0 of the kind cuda")
+        assert command != TRAIN or not (there / "run").exists()
+        assert run(f"{command} --device cpu") == 0
+        out, err = capsys.readouterr()
+        assert ("training images on cpu\n" in out) if command == TRAIN else (err == "on cpu\n")
+
+
+def test_best_device_and_devices_that_are_there(monkeypatch):
+    def there(cuda, mps):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+        return str(training.best_device()), str(training.pick_device("auto"))
+
+    assert there(2, True) == ("cuda", "cuda") and str(training.pick_device("cuda:1")) == "cuda:1"
+    with pytest.raises(ValueError, match="device is 'cuda:2', but this machine has 2 of the kind cuda"):
+        training.pick_device("cuda:2")
+    assert there(0, True) == ("mps", "mps") and str(training.pick_device("mps")) == "mps"
+    assert there(0, False) == ("cpu", "cpu") and str(training.pick_device("cpu")) == "cpu"
+    for name in ("mps", "cuda"):
+        with pytest.raises(ValueError, match=f"device is '{name}', but this machine has 0 of the kind {name}"):
+            training.pick_device(name)
+    for name in ("", "gpu", "cuda:x", "meta", "cpu:a"):
+        with pytest.raises(ValueError, match=f"device is '{name}': expected auto, cpu"):
+            training.pick_device(name)
 
 
 def test_kept_command_gives_the_same_weights(there):
@@ -209,7 +245,7 @@ def test_train_on_image_folders(there):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    ("--patch-size 3", "patch_size 3x3 does not divide image_size 8x8"),
+    ("--patch-size 3", "patches of 3x3 pixels do not tile an image of 8x8"),
     ("--patch-size 0", "patch_size is 0"),
     ("--hidden-dim -1", "hidden_dim is -1: expected a whole number of at least 1"),
     ("--dropout 1", "dropout is 1.0: expected a rate"),
@@ -257,10 +293,23 @@ def test_bad_input_for_train(there, capsys, arguments, message):
 
 
 def test_diverged_run(there, capsys):
-    refused(capsys, f"{TRAIN} --lr 1e30 --clip-norm 1e30", "error: the loss became .* Start again with a lower lr")
-    _, about = load_checkpoint("run/model.safetensors")
-    assert about.epochs_done == len(epochs(there / "run")) == 0
-    assert {path.name for path in (there / "run").iterdir()} == FILES
+    refused(capsys, f"{TRAIN} --lr 1e30 --clip-norm 1e30",
+            "error: the loss became .* Start again with a lower lr.*run holds no model yet, so the same --out will do")
+    assert {path.name for path in (there / "run").iterdir()} == {"command.txt", "steps.csv", "history.csv", "resume.pt"}
+    assert run(TRAIN) == 0 and {path.name for path in (there / "run").iterdir()} == FILES
+
+
+def test_run_that_diverged_later_keeps_its_last_epoch(there, capsys, monkeypatch):
+    def diverge(*args):
+        diverge.left -= 1
+        if not diverge.left:
+            raise FloatingPointError("the loss became nan")
+        return train_step(*args)
+
+    diverge.left = 5
+    monkeypatch.setattr(loop, "train_step", diverge)
+    refused(capsys, TRAIN, "the loss became nan. run holds the last epoch before that; choose another --out")
+    assert load_checkpoint("run/model.safetensors")[1].epochs_done == len(epochs(there / "run")) == 1
 
 
 def test_disk_full(there, capsys, monkeypatch):
@@ -268,7 +317,7 @@ def test_disk_full(there, capsys, monkeypatch):
 
     def replace(source, target):
         calls.append(target)
-        if len(calls) > 9:
+        if len(calls) > 6:
             raise OSError(28, "No space left on device")
         real(source, target)
 
@@ -293,17 +342,20 @@ class Interrupt:
         return train_step(*args)
 
 
-train_step = training.train_step
+train_step = loop.train_step
 
 
 @pytest.mark.parametrize("n", [1, 5, 9])
 def test_interrupted_run_is_resumed(home, there, capsys, monkeypatch, n):
     with monkeypatch.context() as patch:
-        patch.setattr(training, "train_step", Interrupt(n))
+        patch.setattr(loop, "train_step", Interrupt(n))
         assert run(TRAIN) == 130
-    assert "run holds the last whole epoch; add --resume" in capsys.readouterr().err
-    assert {path.name for path in (there / "run").iterdir()} == FILES and len(epochs(there / "run")) == (n - 1) // 3
-    refused(capsys, TRAIN, "run already holds a run: add --resume to go on with it, or choose another --out")
+    done = (n - 1) // 3
+    assert f"run holds {done} whole epochs; add --resume to go on from there" in capsys.readouterr().err
+    assert len(epochs(there / "run")) == done
+    if done:
+        assert {path.name for path in (there / "run").iterdir()} == FILES
+        refused(capsys, TRAIN, "run already holds a run: add --resume to go on with it, or choose another --out")
     assert run(TRAIN + " --resume") == 0
     assert same("run/model.safetensors", home / "run/model.safetensors")
     assert epochs(there / "run") == epochs(home / "run")
@@ -362,7 +414,7 @@ KILLED_AND_RESUMED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from mixer_lib.__main__ import main
+from mixer_lib.cli import main
 
 torch.set_num_threads(1)
 torch.optim.AdamW([torch.zeros(1, requires_grad=True)])     # imports the most of what a run does, once for all
@@ -420,8 +472,9 @@ def test_killed_at_any_write_and_resumed(there):
     moments = int(done.stdout)
     whole = there / str(moments)
     first, second = (row["val_accuracy"] for row in epochs(whole))
-    # The command, then five files at the start and after each epoch, and the best model where it is the best.
-    assert moments == 3 * (1 + 5 * 3 + 2 + (second > first))
+    # The command and the state at the start, three files after each epoch, and the best model where it is the best.
+    # (Tables are appended to.)
+    assert moments == 3 * (2 + 3 * 2 + 1 + (second > first))
     for moment in range(moments):
         folder = there / str(moment)
         assert {path.name for path in folder.iterdir()} == FILES | {"snapshots.safetensors"}       # no .part is left
@@ -441,7 +494,7 @@ def test_killed_from_outside_and_resumed(there):
         process = subprocess.Popen([sys.executable, "-m", "mixer_lib", *arguments], env=environment,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 100
-        while not ((there / "run" / "history.json").exists() and len(epochs(there / "run")) >= least):
+        while not ((there / "run" / "history.csv").exists() and len(epochs(there / "run")) >= least):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
         process.kill()
@@ -472,7 +525,7 @@ def test_evaluate_on_the_bundled_sample(there, capsys):
     assert run("evaluate run/model.safetensors") == 0
     assert re.search(r"mnist test, 2,000 images: accuracy \d+.\d\d%, loss \d\.\d{4}\n", capsys.readouterr().out)
     refused(capsys, "evaluate run/model.safetensors --dataset cifar10",
-            "the model reads 1 channels of 28x28 pixels, cifar10 has 3 of 32x32")
+            "the model reads images of 1 x 28 x 28 .*, cifar10 has 3 x 32 x 32")
 
 
 @pytest.mark.parametrize("name", ["own.npz", "./own.npz", "photos", "a/photos"])
@@ -499,9 +552,9 @@ def test_bad_input_for_evaluate(home, there, capsys):
     refused(capsys, "evaluate none.safetensors", "there is no checkpoint at none.safetensors")
     refused(capsys, f"evaluate {checkpoint.parent}", "there is no checkpoint at")
     refused(capsys, f"evaluate {checkpoint} --dataset mnits", "^error: unknown data set 'mnits': did you mean 'mnist'")
-    refused(capsys, f"evaluate {checkpoint} --dataset mnist", "the model reads 3 channels of 8x8 .* 1 of 28x28")
+    refused(capsys, f"evaluate {checkpoint} --dataset mnist", "the model reads images of 3 x 8 x 8 .* 1 x 28 x 28")
     save_npz("four.npz", num_classes=4, size=8)
-    refused(capsys, f"evaluate {checkpoint} --dataset four.npz", "tells 3 classes apart, four has 4")
+    refused(capsys, f"evaluate {checkpoint} --dataset four.npz", "has 3 classes, four has 4")
 
 
 # ---- predict ---------------------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from mixer_lib.data import (
     load_image,
     mix,
     normalize,
-    rand_augment,
     random_crop,
     random_flip,
     split,
@@ -411,29 +410,6 @@ def test_random_flip():
     same = (result == images).flatten(1).all(1)
     mirrored = (result == images.flip(-1)).flatten(1).all(1)
     assert (same ^ mirrored).all() and 430 < mirrored.sum() < 570
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_rand_augment(channels):
-    images = random_images(1, channels, 16, 16).repeat(40, 1, 1, 1)
-    state = torch.get_rng_state()
-    result, again, other = (rand_augment(images, 9, seeded(seed), group=4) for seed in (0, 0, 1))
-    assert result.shape == images.shape and result.dtype == torch.uint8
-    assert torch.equal(result, again) and not torch.equal(result, other)
-    groups = result.view(10, 4, -1)
-    assert (groups == groups[:, :1]).all()                          # the same operations in a group ...
-    assert len({tuple(group[0].tolist()) for group in groups}) > 5      # ... and others in the next
-    faint, strong = (rand_augment(images, magnitude, seeded(), group=1).float() for magnitude in (1, 30))
-    assert (faint - images).abs().mean() < (strong - images).abs().mean()
-    assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_bad_input_for_rand_augment():
-    for magnitude in (0, 31, -1):
-        with pytest.raises(ValueError, match=f"magnitude={magnitude}: expected 1 to 30"):
-            rand_augment(random_images(2, 3, 8, 8), magnitude)
-    with pytest.raises(ValueError, match="images of 1 or 3 channels, not 4: set randaugment to 0"):
-        rand_augment(random_images(2, 4, 8, 8), 9)
 
 
 def mixed(seed, **options):

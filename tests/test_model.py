@@ -7,8 +7,9 @@ import timm.models.mlp_mixer
 import torch
 
 from mixer_lib import MlpMixer, count_macs, count_parameters, create_model, patchify, unpatchify
-from mixer_lib.configs import MODELS, cost_by_part, get_config, layer_table
-from mixer_lib.model import DropPath, MixerBlock, PatchEmbedding, TokenMixing
+from mixer_lib.configs import MODELS, get_config
+from mixer_lib.costs import cost_by_part, layer_table
+from mixer_lib.model import ChannelMixing, DropPath, MixerBlock, PatchEmbedding, TokenMixing
 
 SMALL = dict(image_size=(8, 12), patch_size=(2, 4), in_channels=3, num_classes=5, num_blocks=3, hidden_dim=6,
              tokens_mlp_dim=7, channels_mlp_dim=10)
@@ -144,7 +145,7 @@ def test_drop_path_keeps_or_drops_whole_images_and_the_mean():
 def test_drop_path_grows_linearly():
     rates = [block.drop_path.rate for block in small_model(drop_path=0.1).blocks]
     assert rates == pytest.approx([0, 0.05, 0.1])
-    assert MixerBlock(4, 6, 7, 10).drop_path.rate == 0
+    assert MixerBlock(6, TokenMixing(4, 7), ChannelMixing(6, 10)).drop_path.rate == 0
 
 
 @pytest.mark.parametrize("option, value", [
@@ -208,4 +209,4 @@ def test_unknown_names_suggest_the_nearest():
         create_model("resnet")
     with pytest.raises(ValueError, match=r"no option 'hiden_dim': did you mean 'hidden_dim'\?"):
         create_model("mnist", hiden_dim=3)
-    assert create_model("mnist", num_blocks=1, dropout=0.1).config["num_blocks"] == 1
+    assert create_model("mnist", num_blocks=1, dropout=0.1).config.num_blocks == 1

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-import permutations as script
-from mixer_lib import create_model
-from mixer_lib.configs import count_parameters, get_config
+import measure_permutations as script
+from mixer_lib.configs import get_config
+from mixer_lib.costs import count_parameters
 from mixer_lib.data import load_dataset
 from mixer_lib.model import patchify
-from mixer_lib.permutations import CONDITIONS, MIXER, SmallCNN, draw_order, scramble, train
-from mixer_lib.training import Recipe, fit, predict
+from mixer_lib.permutations import CONDITIONS, MIXER, SmallCNN, draw_order, scramble
+from mixer_lib.training import Recipe, evaluate, fit
 
 PLAIN, PATCHES, ALL = CONDITIONS
 
@@ -78,21 +78,19 @@ def test_cnn_by_hand():
     assert torch.allclose(cnn(images), F.linear(maps.mean(dim=(2, 3)), weight, bias), atol=1e-5)
 
 
-def test_train_is_fit_without_a_hold_out():
-    data, recipe = dataset(), Recipe(epochs=2, batch_size=16, val_fraction=0, precision="float32", seed=5)
-    models = []
-    for loop in (train, fit):
-        torch.manual_seed(0)
-        models.append(create_model("cifar10", **MIXER))
-        loop(models[-1], data, recipe)
-    assert all(torch.equal(p, q) for p, q in zip(*(model.parameters() for model in models), strict=True))
+def test_orders_of_images_that_are_not_square():
+    for condition in CONDITIONS:
+        order = draw_order(condition, (8, 12), (4, 2), seed=0)
+        assert order.sort().values.tolist() == list(range(96))
+    patches = patchify(draw_order(PATCHES, (8, 12), (4, 2), 0).view(1, 1, 8, 12), (4, 2))[0]
+    assert all(len({(place // 12 // 4, place % 12 // 2) for place in row}) == 1 for row in patches.tolist())
 
 
-def test_train_trains_in_training_mode():
+def test_cnn_is_trained_by_fit():
     cnn, modes = SmallCNN().eval(), set()
     cnn.register_forward_pre_hook(lambda model, _: modes.add(model.training))
-    train(cnn, dataset(), Recipe(epochs=1, batch_size=60))
-    assert modes == {True} and not cnn.training
+    fit(cnn, dataset(), Recipe(epochs=1, batch_size=60, val_fraction=0))
+    assert modes == {True} and not cnn.training and 0 <= evaluate(cnn, dataset())["accuracy"] <= 1
 
 
 # ---- the table and its script ----------------------------------------------------------------------------------------
@@ -137,14 +135,14 @@ def test_script_goes_on_where_it_was(tmp_path, monkeypatch):
 
 
 def test_script_trains_and_measures_on_scrambled_images(monkeypatch):
-    data, recipe, calls = dataset(), dict(epochs=1, batch_size=20, lr=1e-3), []
-    for name, real in (("train", train), ("predict", predict)):
+    data, recipe, calls = dataset(), dict(epochs=1, batch_size=20, lr=1e-3, val_fraction=0), []
+    for name, real in (("fit", fit), ("evaluate", evaluate)):
         monkeypatch.setattr(script, name, lambda *given, real=real: (calls.append(given), real(*given))[1])
     first = script.run("CNN", ALL, 3, data, recipe)
-    (model, trained_on, asked), (measured, images, _) = calls
+    (model, trained_on, asked), (measured, measured_on) = calls
     order = draw_order(ALL, 32, 4, seed=3)
     assert isinstance(model, SmallCNN) and model is measured and asked == Recipe(**recipe, seed=3)
     assert torch.equal(trained_on.train_images, scramble(data.train_images, order))
-    assert torch.equal(images, scramble(data.test_images, order))
+    assert torch.equal(measured_on.test_images, scramble(data.test_images, order))
     assert first["accuracy"] == script.run("CNN", ALL, 3, data, recipe)["accuracy"] <= 1
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), calls[2][0].parameters(), strict=True))

@@ -13,8 +13,8 @@ from mixer_lib.analysis import (
     frequency,
     logits_without,
     order,
+    participation,
     partners,
-    places,
     spectrum,
     summarize,
     tables_by_depth,
@@ -152,7 +152,7 @@ def test_weight_browser_enlarges_a_unit_and_its_opposite(place, texts):
     assert zero == pytest.approx((222 + 1.5 * cell, y + 1.5 * cell), abs=1)
     assert {f"unit {unit}", f"closest opposite: unit {partner}", f"norm {W1[unit].norm():.2f}",
             f"frequency {frequency(W1[unit], GRID):.2f} cycles per patch",
-            f"spread over {places(W1[unit]):.1f} of 6 places",
+            f"spread over {participation(W1[unit]):.1f} of 6 places",
             f"correlation with its opposite {partners(W1)[1][unit]:.2f}"} < set(texts)
 
 
@@ -233,7 +233,7 @@ def test_weight_browser_widget_shows_what_its_controls_say(model):
     controls, picture, problem = widgets.weight_browser(model, seed=5).children
     assert (controls.children[0].max, controls.children[-1].max) == (2, 9)
     torch.manual_seed(5)
-    models = {"trained": model, "untrained": MlpMixer(**model.config)}
+    models = {"trained": model, "untrained": MlpMixer(**vars(model.config))}
     shown = {"W1": {s: [b.token_mixing.fc1.weight.detach() for b in m.blocks] for s, m in models.items()},
              "W2": {s: [b.token_mixing.fc2.weight.detach().T for b in m.blocks] for s, m in models.items()}}
     sizes = set()

@@ -24,7 +24,7 @@ from mixer_lib import create_model, plots, widgets
 from mixer_lib.configs import MODELS, cost_by_part, count_macs
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
 from mixer_lib.data import augment, batches, load_dataset
-from mixer_lib.drawing import as_mnist
+from mixer_lib.digits import as_mnist
 from mixer_lib.model import ChannelMixing
 from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, predict, train_step
 

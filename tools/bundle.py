@@ -1,23 +1,22 @@
 """Train a model on the full data and bundle it with the package: `make model NAME=mnist`.
 
-Writes into mixer_lib/weights: NAME.safetensors, in half precision; NAME.md, its card; NAME-history.csv, the epochs of
+Writes into mixer_lib/models: NAME.safetensors, in half precision; NAME.md, its card; NAME-history.csv, the epochs of
 its training; and for a recipe with --snapshots NAME-snapshots.safetensors, the token-mixing weights along the way. A
 run that was cut off goes on where it was when the command is given again.
 """
 
 import argparse
 import datetime
-import json
 import platform
 from pathlib import Path
 
 import torch
 
-from mixer_lib import count_parameters
-from mixer_lib.__main__ import main as run
-from mixer_lib.checkpoints import WEIGHTS, load_checkpoint, save_checkpoint, save_table, write_atomically
+from mixer_lib.checkpoints import WEIGHTS, load_checkpoint, read_rows, save_checkpoint, save_table, write_atomically
+from mixer_lib.cli import main as run
 from mixer_lib.data import load_dataset
-from mixer_lib.training import evaluate, fast_bf16
+from mixer_lib.training import best_device, evaluate, fast_bf16
+from mixer_lib.training.devices import describe
 
 # The command line of each model's training, without where its data and its output lie.
 RECIPES = {
@@ -57,8 +56,9 @@ def bundle(name, out, root):
     if run(["train", *arguments, *(["--resume"] if begun else [])]) != 0:
         raise SystemExit(f"training stopped; give the same command again to go on from {out}")
     model, about = load_checkpoint(out / "model.safetensors")
-    history = json.loads((out / "history.json").read_text())["epochs"]
-    model.half().float()                                        # what a reader of the file gets
+    history = read_rows(out / "history.csv")
+    device = best_device()                                      # the one that `train` picks, too
+    model.half().float().to(device)                             # what a reader of the file gets
     full, sample = load_dataset(about.dataset.name, full=True, root=root), load_dataset(about.dataset.name)
     test, on_sample = (evaluate(model, data)["accuracy"] for data in (full, sample))
     path = WEIGHTS / f"{name}.safetensors"
@@ -70,13 +70,16 @@ def bundle(name, out, root):
     save_table(WEIGHTS / f"{name}-history.csv", history)
     precision = about.recipe["precision"]
     if precision == "auto":
-        precision = "bf16" if fast_bf16(torch.device("cpu")) else "float32"
+        precision = "bf16" if fast_bf16(device) else "float32"
+    hardware = describe(device)
+    if device.type == "cpu":
+        hardware = f"{platform.machine()} CPU, threads: {torch.get_num_threads()}"
     card = CARD.format(
-        name=name, parameters=count_parameters(model.config), recipe=recipe, epochs=len(history),
-        model=", ".join(f"{key} {value}" for key, value in model.config.items() if value),
+        name=name, parameters=sum(p.numel() for p in model.parameters()), recipe=recipe, epochs=len(history),
+        model=", ".join(f"{key} {value}" for key, value in vars(model.config).items() if value),
         data=f"{about.dataset.name}, all {len(full.train_images):,} training images, of which "
              f"{about.recipe['val_fraction']:.0%} held out",
-        hardware=f"{platform.machine()} CPU, threads: {torch.get_num_threads()}, {precision}",
+        hardware=f"{hardware}, {precision}",
         minutes=sum(row["seconds"] for row in history) / 60, held_out=history[-1]["val_accuracy"],
         test=test, tested=len(full.test_images), sample=on_sample, sampled=len(sample.test_images),
         date=datetime.date.today(), size=path.stat().st_size / 1000)

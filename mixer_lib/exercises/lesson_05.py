@@ -87,7 +87,7 @@ def check_layers_to_reach(layers_to_reach):
 def check_gradient_by_depth(gradient_by_depth):
     """gradient_by_depth(blocks, x) -> list of the norms of the gradient of blocks(x).sum(), a number a block."""
     torch.manual_seed(0)
-    blocks = nn.Sequential(*[MixerBlock(3, 4, 5, 6) for _ in range(3)])
+    blocks = nn.Sequential(*[MixerBlock(4, TokenMixing(3, 5), ChannelMixing(4, 6)) for _ in range(3)])
     x = 3 * torch.randn(1, 3, 4)
     tables = [x.clone().requires_grad_()]
     for block in blocks:

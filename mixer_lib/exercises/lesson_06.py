@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn.functional import layer_norm
 
-from ..configs import MODELS, count_macs, count_parameters
+from ..configs import MODELS
+from ..costs import count_macs, count_parameters
 from ..model import MlpMixer
 from .checking import Wrong, ask, compare, exercise, need, whole
 

@@ -85,7 +85,7 @@ def check_follow(follow):
             check_weight(name, got[name], p, patches, inner, C_in)
         model.load_state_dict({name: got[name] for name in weights})        # and now the proof itself
         follower, x = model, torch.randn(3, C_in, grid * P, grid * P, dtype=torch.double)
-        plain = MlpMixer(**model.config).double()
+        plain = MlpMixer(**vars(model.config)).double()
         plain.load_state_dict(weights)
         same = torch.allclose(follower(shuffle(x, P, patches, inner)), plain(x), atol=1e-9)
         need(same, "every weight is right, but the logits differ.")

@@ -1,10 +1,10 @@
-"""Pictures from arrays: matplotlib figures that are read, and quickly drawn images that a widget redraws.
+"""Pictures from arrays and tensors: matplotlib figures to read, and images that a widget can redraw quickly.
 
-Colors are Okabe and Ito's, told apart by color-blind readers; pictures stand on a white card, so that they are
-readable in a light and in a dark notebook.
+Colors are Okabe and Ito's, which color-blind readers can tell apart. Pictures have a white background, so that they are
+readable in a light and in a dark notebook. Tensors may lie on any device.
 """
 
-from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_pixels, show, to_png
+from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_array, as_pixels, show, to_png
 from .charts import blends, changes, confusion, cost_split, intervals, lines, losses, prediction, training_curves
 from .layers import (
     by_depth,

@@ -1,4 +1,4 @@
-"""What all pictures share: how one is shown, and the colors."""
+"""What all pictures share: how one is shown, how numbers become arrays, and the colors."""
 
 import base64
 import html
@@ -6,6 +6,7 @@ import io
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
@@ -15,7 +16,7 @@ BLUE, ORANGE, GREEN, PINK, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#
 
 
 def show(picture, alt):
-    """Display a matplotlib figure or a picture of a `Card`, with alternative text for those who do not see it."""
+    """Display a matplotlib figure or the picture on a `Card`, with alternative text for readers who cannot see it."""
     if isinstance(picture, Figure):
         plt.close(picture)
     data = to_png(picture, sharp=SHARP)
@@ -25,7 +26,7 @@ def show(picture, alt):
 
 
 def to_png(picture, sharp=1):
-    """The bytes of a PNG file of a matplotlib figure, at `sharp` pixels a unit, or of a PIL image as it is."""
+    """The bytes of a PNG file: of a matplotlib figure, with `sharp` pixels per unit, or of a PIL image as it is."""
     file = io.BytesIO()
     if isinstance(picture, Figure):
         margins = "tight" if picture.get_layout_engine() else None      # without one it has margins of its own
@@ -35,9 +36,22 @@ def to_png(picture, sharp=1):
     return file.getvalue()
 
 
+def as_array(numbers):
+    """A tensor on any device, a list that may hold tensors, an array or a number, as a NumPy array.
+
+    NumPy has no bfloat16: half-precision tensors become float32."""
+    if isinstance(numbers, torch.Tensor):
+        numbers = numbers.detach().cpu()
+        return (numbers.float() if numbers.dtype in (torch.bfloat16, torch.float16) else numbers).numpy()
+    if isinstance(numbers, (list, tuple)):
+        return np.asarray([as_array(part) if isinstance(part, (torch.Tensor, list, tuple)) else part
+                           for part in numbers])
+    return np.asarray(numbers)
+
+
 def as_pixels(image):
-    """A tensor or array [C, H, W] or [H, W], uint8 or in 0..1, as uint8 [H, W, 3], the order drawing tools take."""
-    image = np.asarray(image)
+    """An image [C, H, W] or [H, W], uint8 or in 0..1, as an array uint8 [H, W, 3], the order drawing tools take."""
+    image = as_array(image)
     if image.ndim == 2:
         image = image[None]                                     # [1, H, W]
     if image.dtype != np.uint8:

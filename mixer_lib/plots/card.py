@@ -1,29 +1,29 @@
-"""A white card to draw on: a few milliseconds a picture, where a matplotlib figure takes a hundred."""
+"""A white card to draw on. A picture takes a few milliseconds, a matplotlib figure about a hundred."""
 
 import functools
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-SHARP = 2       # image pixels a unit: pictures stay crisp on screens with more than one pixel a CSS pixel
-font = functools.lru_cache(ImageFont.load_default)      # to load it takes longer than to write a word
+SHARP = 2       # image pixels per unit: pictures stay crisp on screens that have more than one pixel per CSS pixel
+font = functools.lru_cache(ImageFont.load_default)      # loading it takes longer than writing a word
 
 
 class Card:
-    """width, height: in units, which are CSS pixels when the picture is shown `width` wide. x runs right, y down."""
+    """width, height: in units. A unit is a CSS pixel when the picture is shown `width` wide. x runs right, y down."""
 
     def __init__(self, width, height):
         self.image = Image.new("RGB", (round(width * SHARP), round(height * SHARP)), "white")
         self.draw = ImageDraw.Draw(self.image)
 
     def pixels(self, array, x, y, width, height):
-        """Show an array uint8 [H, W, 3] with its pixels as sharp squares, stretched to width x height."""
+        """Draw an array uint8 [H, W, 3], stretched to width x height. Its pixels become sharp squares."""
         size = round(width * SHARP), round(height * SHARP)
         enlarged = Image.fromarray(np.ascontiguousarray(array)).resize(size, Image.Resampling.NEAREST)
         self.image.paste(enlarged, (round(x * SHARP), round(y * SHARP)))
 
     def box(self, x, y, width, height, fill=None, outline=None, stroke=3):
-        """A rectangle; its outline lies around it, not on it."""
+        """A rectangle. Its outline lies around it, not on it."""
         corners = self._corners(x, y, x + width, y + height, -1)
         if fill and corners[0] <= corners[2] and corners[1] <= corners[3]:      # else too thin to be seen
             self.draw.rectangle(corners, fill=fill)
@@ -36,7 +36,7 @@ class Card:
         self.draw.line(self._corners(x0, y0, x1, y1), fill=color, width=round(stroke * SHARP))
 
     def text(self, x, y, text, size=14, color="black", anchor="la"):
-        """anchor: Pillow's, where (x, y) lies in the text: l, m, r (left to right), then a, m, d (downward)."""
+        """anchor: where (x, y) lies in the text, as Pillow writes it: l, m, r (left to right), then a, m, d (down)."""
         self.draw.text((x * SHARP, y * SHARP), text, color, font(size * SHARP), anchor=anchor)
 
     @staticmethod

@@ -4,17 +4,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_pixels
+from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_array, as_pixels
 from .card import Card
 
 
 def lines(panels, ylabel, log=False):
-    """Figure of line charts side by side. panels: {x label: (x values, {name: y values})}; log: both axes, or "x"."""
+    """Figure of line charts side by side. panels: {x label: (x values, {name: y values})}. log: True for both axes, or
+    "x"."""
     figure, axes = plt.subplots(1, len(panels), figsize=(max(3.3 * len(panels), 5), 2.8), squeeze=False, sharey=True,
                                 layout="constrained")
     for axis, (xlabel, (x, curves)) in zip(axes[0], panels.items(), strict=True):
+        x = as_array(x)
         for (name, y), color, marker in zip(curves.items(), (BLUE, ORANGE, GREEN, PINK), "os^D", strict=False):
-            axis.plot(x, y, color=color, marker=marker, markersize=4, label=name)
+            axis.plot(x, as_array(y), color=color, marker=marker, markersize=4, label=name)
         if log:
             axis.set(xscale="log", yscale="linear" if log == "x" else "log")
             axis.set_xticks(x, [f"{v:g}" for v in x])
@@ -28,7 +30,9 @@ def lines(panels, ylabel, log=False):
 
 
 def cost_split(costs):
-    """Picture of where a model's costs lie. costs: {what is counted: {part: count}}, a bar each, parts as shares."""
+    """Picture of where a model's costs lie: one bar per kind of cost, cut into the shares of the parts.
+
+    costs: {what is counted: {part: count}}."""
     card, left, width = Card(740, 50 + 44 * len(costs)), 95, 480
     colors = dict(zip(next(iter(costs.values())), (GRAY, ORANGE, BLUE, PINK)))
     x = left
@@ -50,8 +54,8 @@ def cost_split(costs):
 
 
 def training_curves(history):
-    """Figure of a `History`: the loss of every step, the learning rate, and the accuracy on held-out images."""
-    # Margins of its own: it is drawn again and again while a model trains, and a layout engine doubles the time.
+    """Figure of a `History`: the loss at each step, the learning rate, and the accuracy on held-out images."""
+    # It is drawn again and again while a model trains. A layout engine would double the time, so margins are set here.
     figure = Figure(figsize=(9.2, 2.6))
     figure.subplots_adjust(left=0.06, right=0.99, bottom=0.19, top=0.88, wspace=0.25)
     loss_axis, lr_axis, accuracy_axis = figure.subplots(1, 3)
@@ -80,13 +84,15 @@ def training_curves(history):
 
 
 def losses(runs, top=3.0):
-    """Figure of the training losses of several runs, {name: the loss of each step}, each a mean of its last 10 steps.
+    """Figure of the training losses of several runs, {name: the loss at each step}. Each point is the mean of the last
+    10 steps.
 
-    top: of the chart, in nats; a run that goes higher leaves it."""
+    top: the top of the chart, in nats. A run with a higher loss leaves the chart."""
     figure = Figure(figsize=(6.4, 3), layout="constrained")
     axis = figure.subplots()
     styles = zip((BLUE, ORANGE, GREEN, PINK, GRAY), ((), (6, 2), (3, 1, 1, 1), (1, 1), (3, 2)))
     for (name, loss), (color, dashes) in zip(runs.items(), styles, strict=False):
+        loss = as_array(loss)
         smooth = [np.mean(loss[max(end - 10, 0):end]) for end in range(1, len(loss) + 1)]
         axis.plot(range(1, len(loss) + 1), smooth, color=color, dashes=dashes, label=name)
     axis.set(xlabel="step", ylabel="training loss (nats)", ylim=(0, top))
@@ -97,9 +103,9 @@ def losses(runs, top=3.0):
 
 
 def confusion(matrix, classes):
-    """Figure of a confusion matrix [K, K] of counts: a row a true class, a column a predicted one. The diagonal, the
-    hits, is left pale so that the mistakes stand out."""
-    matrix = np.asarray(matrix)
+    """Figure of a confusion matrix [K, K] of counts: one row per true class, one column per predicted class. The
+    diagonal, the hits, stays pale so that the mistakes stand out."""
+    matrix = as_array(matrix)
     mistakes = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
     figure, axis = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
     axis.imshow(mistakes, cmap="Oranges", vmax=max(2 * mistakes.max(), 1))
@@ -115,16 +121,19 @@ def confusion(matrix, classes):
 
 
 def changes(rows, unit="accuracy (%)"):
-    """Figure of what each of several recipes gives: rows is {name: the results of its runs}, shares from 0 to 1.
+    """Figure of the results of several recipes, one row per recipe. rows: {name: the results of its runs}, which are
+    shares from 0 to 1.
 
-    A dot a run, a bar at their mean; a line through the mean of the first row, which the others are compared with."""
+    Each run is a dot, and a bar marks their mean. A broken line goes through the mean of the first row, with which the
+    others are compared."""
     figure = Figure(figsize=(7.2, 0.6 + 0.29 * len(rows)), layout="constrained")
     axis = figure.subplots()
-    means = [100 * np.mean(values) for values in rows.values()]
+    results = [100 * as_array(values) for values in rows.values()]
+    means = [values.mean() for values in results]
     axis.axvline(means[0], color=GRAY, linewidth=1, dashes=(4, 3))
-    for y, (values, mean) in enumerate(zip(rows.values(), means)):
+    for y, (values, mean) in enumerate(zip(results, means)):
         axis.plot([mean, mean], [y - 0.32, y + 0.32], color=BLUE, linewidth=3, solid_capstyle="butt")
-        axis.plot([100 * value for value in values], [y] * len(values), "o", color=ORANGE, markersize=4)
+        axis.plot(values, [y] * len(values), "o", color=ORANGE, markersize=4)
     axis.set_yticks(range(len(rows)), rows)
     axis.set(xlabel=unit, ylim=(len(rows) - 0.5, -0.5))
     axis.grid(axis="x", color="#DDDDDD")
@@ -134,10 +143,10 @@ def changes(rows, unit="accuracy (%)"):
 
 
 def blends(images, shares, classes, columns=8):
-    """Picture of images [N, C, H, W], each above its classes: shares [N, K] of each, the largest first."""
+    """Picture of images [N, C, H, W] with one or two classes below each: of its shares [N, K] the largest first."""
     size, rows = 110, -(-len(images) // columns)
     card = Card(columns * size, rows * (size + 34))
-    for i, (image, share) in enumerate(zip(images, np.asarray(shares))):
+    for i, (image, share) in enumerate(zip(images, as_array(shares))):
         x, y = i % columns * size, i // columns * (size + 34)
         card.pixels(as_pixels(image), x + 5, y + 5, size - 10, size - 10)
         for line, k in enumerate(np.argsort(-share, kind="stable")[:2]):
@@ -148,10 +157,11 @@ def blends(images, shares, classes, columns=8):
 
 
 def prediction(image, probabilities, classes, truth=None):
-    """Picture of one image [C, H, W] and a bar for each class's probability [K]: the true class green, a wrong
-    favorite orange; where no truth is known, the favorite blue."""
+    """Picture of one image [C, H, W] and one bar per class for its probability [K]. The true class is green and a wrong
+    favorite orange. Without a truth, the favorite is blue."""
     card, left, width = Card(600, 50 + 20 * len(classes)), 340, 200
-    best = int(np.argmax(np.asarray(probabilities)))
+    probabilities = as_array(probabilities)
+    best = int(np.argmax(probabilities))
     known, favorite = ("", BLUE) if truth is None else (f", is {classes[truth]}", ORANGE)
     card.text(10, 10, f"read as {classes[best]}{known}", size=16)
     card.pixels(as_pixels(image), 10, 40, 190, 190)
@@ -165,22 +175,22 @@ def prediction(image, probabilities, classes, truth=None):
     return card.image
 
 
-# By how many standard errors a 95% interval of the mean of n runs reaches to either side: Student's t.
+# How many standard errors the 95% interval of the mean of n runs reaches to either side: Student's t.
 T95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26}
 
 
 def intervals(panels, ylabel, guessing):
-    """Figure of how several models do under several conditions. panels: {title: {model: {condition: the results of its
-    runs}}}, shares from 0 to 1, at most 10 runs.
+    """Figure of how well several models do under several conditions. panels: {title: {model: {condition: the results of
+    its runs}}}, shares from 0 to 1, at most 10 runs.
 
-    A dot a run; of several a bar at their mean, and around it the 95% interval of that mean. guessing: the share that
-    needs no model, a broken line."""
+    Each run is a dot. Several runs have a bar at their mean, and around it the 95% interval of that mean. guessing: the
+    share that needs no model, drawn as a broken line."""
     figure = Figure(figsize=(max(3.6 * len(panels), 5), 3.2), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axis, (title, models) in zip(axes, panels.items()):
         for side, (model, color, marker) in enumerate(zip(models, (BLUE, ORANGE, GREEN), "os^", strict=False)):
             for place, results in enumerate(models[model].values()):
-                n, values = len(results), 100 * np.asarray(results)
+                n, values = len(results), 100 * as_array(results)
                 x, mean = place + 0.3 * (side - (len(models) - 1) / 2), values.mean()
                 axis.plot(np.full(n, x), values, marker, color=color, markersize=6, markeredgecolor="white", zorder=3,
                           label=None if place else model)

@@ -6,22 +6,23 @@ import torch
 from matplotlib.colors import LinearSegmentedColormap
 from PIL import Image
 
+from ..analysis.influence import beside
 from ..model import patchify
-from .base import BLUE, GRAY, GREEN, ORANGE, as_pixels
+from .base import BLUE, GRAY, GREEN, ORANGE, as_array, as_pixels
 from .card import Card
 
-# Signed numbers: blue below zero, white, orange above. Strengths: white is exactly 0, the least of the others is blue.
+# Signed numbers: blue below zero, white at zero, orange above. Strengths: white is exactly 0, the least other is blue.
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#004C78", "#0072B2", "#8CC4E6", "white", "#F5B98A", "#D55E00",
                                                       "#8F3F00"], N=257)      # odd: the middle one is white
 STRENGTH = LinearSegmentedColormap.from_list("strength", ["#C6DFF0", "#4FA3D1", "#0072B2", "#00263D"])
 
 
 def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
-    """Figure of tables side by side as colored cells. tables: {title: [rows, columns]}; one color scale for all.
+    """Figure of tables side by side as colored cells. tables: {title: [rows, columns]}. All have one color scale.
 
-    A small table has its numbers written in. signed: blue below 0, white at 0, orange above; else all numbers are
-    strengths, 0 and up, and white is exactly 0."""
-    arrays = {title: np.asarray(table, dtype=float) for title, table in tables.items()}
+    The cells of a small table show their numbers. signed: blue below 0, white at 0, orange above. Otherwise all numbers
+    are strengths, 0 and up, and white is exactly 0."""
+    arrays = {title: as_array(table).astype(float) for title, table in tables.items()}
     top = max(np.abs(array).max() for array in arrays.values()) or 1.0
     ratios = [max(array.shape[1], 3) for array in arrays.values()]
     widest = width / len(arrays)
@@ -58,10 +59,10 @@ def embedding_explorer(image, detectors, patch, channel):
     """Picture of how one number of a token is made: a patch's pixels times a detector's weights, added up.
 
     image: gray, [H, W] in 0..1. detectors: {name: weights [P, P]}. patch, channel: the row s (orange) and the column c
-    (blue) of the table of tokens, [S, C], to mark; there each column has a color scale of its own."""
-    image, weights = np.asarray(image), np.stack([np.asarray(weight) for weight in detectors.values()])     # [C, P, P]
+    (blue) to mark in the table of tokens, [S, C]. Each column of this table has its own color scale."""
+    image, weights = as_array(image), np.stack([as_array(weight) for weight in detectors.values()])         # [C, P, P]
     (C, P, _), (height, width) = weights.shape, image.shape
-    table = patchify(torch.as_tensor(image)[None, None], P)[0].numpy()              # [S, D]
+    table = as_array(patchify(torch.from_numpy(image)[None, None], P)[0])           # [S, D]
     tokens = table @ weights.reshape(C, -1).T                                       # [S, C]
     pixels, top = table[patch].reshape(P, P), np.abs(weights[channel]).max()
     products = pixels * weights[channel]
@@ -97,12 +98,12 @@ def embedding_explorer(image, detectors, patch, channel):
 
 
 def functions(panels, xlabel, ylabel):
-    """Figure of smooth curves side by side, each panel with axes of its own. panels: {title: (x values, {name: y
-    values})}; a panel of one curve goes without its name."""
+    """Figure of smooth curves side by side, each panel with its own axes. panels: {title: (x values, {name: y
+    values})}. A panel with one curve does not show its name."""
     figure, axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels), 3), squeeze=False, layout="constrained")
     for axis, (title, (x, curves)) in zip(axes[0], panels.items(), strict=True):
         for (name, y), color, dashes in zip(curves.items(), (BLUE, ORANGE, GREEN), ("-", "--", ":"), strict=False):
-            axis.plot(x, y, color=color, linestyle=dashes, linewidth=1.8, label=name)
+            axis.plot(as_array(x), as_array(y), color=color, linestyle=dashes, linewidth=1.8, label=name)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel(xlabel)
         axis.grid(color="#DDDDDD")
@@ -114,15 +115,17 @@ def functions(panels, xlabel, ylabel):
 
 
 def token_explorer(token, norm, mlp):
-    """Picture of one token [C] on its way through channel mixing, a bar a number: orange above 0, blue below.
+    """Picture of one token [C] on its way through channel mixing. Each number is a bar, orange above 0, blue below.
 
     norm, mlp: modules, mlp with fc1, gelu and fc2. Gray frames are the hidden units before the GELU, and the token
-    before the answer is added. The first and the last panel have one scale, those between them another."""
+    before the answer is added. The first and the last panel share one scale, those between them another."""
     with torch.no_grad():
+        token = beside(mlp, token)
         normed = norm(token)                                                        # [C]
         before = mlp.fc1(normed)                                                    # [D_C]
         hidden = mlp.gelu(before)
         answer = mlp.fc2(hidden)                                                    # [C]
+    token, normed, before, hidden, answer = (as_array(values) for values in (token, normed, before, hidden, answer))
     card, left = Card(900, 312), 16
 
     def bar(x, value, top, **style):
@@ -152,9 +155,9 @@ def token_unit_explorer(image, channels, units, channel, unit):
     """Picture of a hidden unit of token mixing at work on one channel: its weights, place by place, and the sum.
 
     image: [C_in, H, W], square. channels: {name: [S]}, columns of the table. units: {name: [S]}, rows of fc1's
-    weights. channel, unit: the names of those to show. The bar at the bottom has one scale for all of them."""
-    numbers, weights = np.asarray(channels[channel], dtype=float), np.asarray(units[unit], dtype=float)
-    most = np.abs(np.stack([*channels.values()]) @ np.stack([*units.values()]).T).max() or 1.0
+    weights. channel, unit: the names of those to show. The bar at the bottom has the same scale for all of them."""
+    numbers, weights = as_array(channels[channel]).astype(float), as_array(units[unit]).astype(float)
+    most = np.abs(as_array([*channels.values()]) @ as_array([*units.values()]).T).max() or 1.0
     card, side, step, per_row = Card(920, 308), 184, 238, round(len(numbers) ** 0.5)
 
     def panel(place, title, pixels, values=()):
@@ -184,21 +187,22 @@ def token_unit_explorer(image, channels, units, channel, unit):
 
 
 def kernel_explorer(image, weight, bias, tokens, unit):
-    """Picture of a hidden unit of token mixing as a row of a matrix and as a kernel, and what both answer.
+    """Picture of a hidden unit of token mixing as a row of a matrix and as a kernel, with the answers of both.
 
     image: [C_in, H, W], square. weight: fc1's, [D_S, S]. bias: [D_S]. tokens: the table that it reads, [S, C].
     unit: the row of `weight` to show. The kernel is as large as the grid, so it has a single position."""
+    weight, bias, tokens = (torch.from_numpy(as_array(numbers)) for numbers in (weight, bias, tokens))
     (D_S, S), C, side = weight.shape, tokens.shape[1], round(weight.shape[1] ** 0.5)
     row = weight[unit]                                                              # [S]
     kernel = row.reshape(1, 1, side, side)
     by_row = row @ tokens + bias[unit]                                              # [S] @ [S, C] -> [C]
     maps = tokens.T.reshape(C, 1, side, side)                                       # the channels, folded
     by_kernel = torch.nn.functional.conv2d(maps, kernel, bias[unit:unit + 1]).flatten()         # [C, 1, 1, 1] -> [C]
-    colors = signed_pixels(np.asarray(kernel[0, 0]), 1.5 * float(row.abs().max()) or 1.0)
+    colors = signed_pixels(as_array(kernel[0, 0]), 1.5 * float(row.abs().max()) or 1.0)
     card = Card(920, 428)
 
     card.text(10, 10, f"W1, [D_S, S] = [{D_S}, {S}]")
-    card.pixels(signed_pixels(np.asarray(weight), 1.5 * float(weight.abs().max())), 10, 34, 160, 262)
+    card.pixels(signed_pixels(as_array(weight), 1.5 * float(weight.abs().max())), 10, 34, 160, 262)
     card.box(10, 34 + 262 / D_S * unit, 160, 262 / D_S, outline=ORANGE)
     card.text(200, 10, f"row {unit} of the matrix: a weight for each place s")
     card.pixels(colors.reshape(1, S, 3), 200, 34, 710, 26)
@@ -223,7 +227,7 @@ def kernel_explorer(image, weight, bias, tokens, unit):
     card.text(10, 316, f"what the unit answers to each of the {C} channels, before the GELU")
     for y, name, answers in ((340, "matrix row x column, added up", by_row), (372, "convolution", by_kernel)):
         card.text(230, y + 11, name, anchor="rm", size=13)
-        card.pixels(signed_pixels(np.asarray(answers)[None], top), 240, y, 670, 22)
+        card.pixels(signed_pixels(as_array(answers)[None], top), 240, y, 670, 22)
         card.box(240, y, 670, 22, outline="#BBBBBB", stroke=1)
     card.text(240, 404, f"largest difference {float((by_row - by_kernel).abs().max()):.0e}, "
                         f"largest answer {float(by_row.abs().max()):.2f}")
@@ -233,9 +237,9 @@ def kernel_explorer(image, weight, bias, tokens, unit):
 def influence_explorer(image, strengths, patch_size, patch, depth):
     """Picture of which tokens move when one patch does: the patch, the tokens at one depth, and all depths in small.
 
-    image: [C_in, H, W]. strengths: [depths, S, S], entry [d, j, i] how strongly token j at depth d moves with patch i.
-    White is exactly 0; every depth has a scale of its own, its darkest token the one that moves most."""
-    moved = np.asarray(strengths, dtype=float)[:, :, patch]                         # [depths, S]
+    image: [C_in, H, W]. strengths: [depths, S, S]; entry [d, j, i] says how strongly token j at depth d moves with
+    patch i. White is exactly 0. Each depth has its own scale: the darkest token is the one that moves most."""
+    moved = as_array(strengths)[:, :, patch].astype(float)                          # [depths, S]
     columns = image.shape[-1] // patch_size
     rows = moved.shape[1] // columns
     card, side, here = Card(920, 330), 256, divmod(patch, columns)
@@ -285,11 +289,11 @@ def influence_explorer(image, strengths, patch_size, patch, depth):
 
 
 def by_depth(curves, ylabel, xlabel="depth (blocks)", log=False):
-    """Figure of what is measured at every depth, from 0 on. curves: {name: [runs, depths]}, a line a run; log: the y
-    axis is logarithmic."""
+    """Figure of a number that is measured at every depth, from 0 on. curves: {name: [runs, depths]}, one curve per run.
+    log: whether the y axis is logarithmic."""
     figure, axis = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
     for (name, runs), color, marker in zip(curves.items(), (BLUE, ORANGE, GREEN, GRAY), "os^D", strict=False):
-        drawn = [axis.plot(run, color=color, marker=marker, markersize=3, linewidth=1)[0] for run in runs]
+        drawn = [axis.plot(as_array(run), color=color, marker=marker, markersize=3, linewidth=1)[0] for run in runs]
         drawn[0].set_label(name)
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     axis.xaxis.get_major_locator().set_params(integer=True)

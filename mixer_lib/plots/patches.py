@@ -1,16 +1,16 @@
-"""Images, and the patches that they are cut into."""
+"""Images, and the patches into which they are cut."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
 from ..model import patchify
-from .base import BLUE, ORANGE, as_pixels
+from .base import BLUE, ORANGE, as_array, as_pixels
 from .card import Card
 
 
 def image_row(images, titles=None, columns=10, width=9.0):
-    """Figure of images [N, C, H, W] side by side, `columns` a row, each under its title."""
+    """Figure of images [N, C, H, W], `columns` to a row, each with its title above it."""
     rows = -(-len(images) // columns)
     size = width / columns
     figure, axes = plt.subplots(rows, columns, figsize=(width, rows * size * (1.25 if titles else 1.02)),
@@ -25,7 +25,7 @@ def image_row(images, titles=None, columns=10, width=9.0):
 
 
 def patch_grid(image, patch_size):
-    """Figure of an image [C, H, W] with the lines along which it is cut, its patches numbered."""
+    """Figure of an image [C, H, W] with its patches numbered and the lines along which it is cut."""
     height, width = image.shape[-2:]
     figure, axis = plt.subplots(figsize=(3.4, 3.4), layout="constrained")
     axis.imshow(as_pixels(image), interpolation="nearest", extent=(0, width, height, 0))
@@ -51,7 +51,7 @@ def patch_explorer(image, patch_size, patch, number):
     channel, y, x = np.unravel_index(number, (channels, P, P))
     top, left = patch // per_row * P, patch % per_row * P
     pixels = as_pixels(image)
-    table = patchify(torch.as_tensor(image)[None], P)[0].numpy()                # [S, D]
+    table = as_array(patchify(torch.from_numpy(as_array(image))[None], P)[0])   # [S, D]
     card, side, table_width = Card(920, 330), 256, 340
 
     def grid(x0, step, cells):
@@ -90,11 +90,11 @@ def patch_explorer(image, patch_size, patch, number):
 def scramble_explorer(image, order, patch_size, row, column):
     """Picture of an image [C, H, W] with its pixels in another order, and what a patch and a 3 x 3 window see of it.
 
-    order: [H * W]; place s of the scrambled image gets the pixel from place order[s]. row, column: of the pixel in the
-    scrambled image around which the window lies (blue), and in whose patch (orange). On the image as it was, the
-    pixels that the two see: orange frames for the patch's, blue squares for the window's."""
+    order: [H * W]; place s of the scrambled image gets the pixel from place order[s]. row, column: a pixel of the
+    scrambled image. Its patch is framed in orange, the window around it in blue. In the original image, orange frames
+    mark the pixels that the patch sees, and blue squares those that the window sees."""
     height, width = image.shape[-2:]
-    P, order = patch_size, np.asarray(order)
+    P, order = patch_size, as_array(order)
     pixels = as_pixels(image)
     scrambled = pixels.reshape(-1, 3)[order].reshape(height, width, 3)
     top, left = row // P * P, column // P * P

@@ -1,4 +1,4 @@
-"""Token-mixing weights as pictures on the grid of patches, drawn fast: with one byte a pixel in place of three."""
+"""Token-mixing weights as pictures on the grid of patches. One byte per pixel, where others have three, is fast."""
 
 import numpy as np
 import torch
@@ -6,14 +6,14 @@ from matplotlib.colors import to_rgb
 from PIL import Image, ImageDraw
 
 from .. import analysis
-from .base import BLUE, GRAY, GREEN, ORANGE, as_pixels
+from .base import BLUE, GRAY, GREEN, ORANGE, as_array, as_pixels
 from .card import SHARP, Card
 from .layers import SIGNED
 
 WIDTH, MOSAIC, GAP = 920, (900, 220), 3         # of a card, of the room for a mosaic, between its kernels; in units
 STEPS = 100                                     # shades of blue, and of orange
-# The colors that one byte can name: white to black over GRAY, in this order so that black and gray letters have smooth
-# edges; two by name; then those of signed numbers.
+# The colors that one byte can name. First white to black over GRAY, in this order so that black and gray letters have
+# smooth edges; then BLUE and ORANGE; then those of signed numbers.
 PALETTE = np.concatenate([
     np.interp(np.arange(32), [0, 16, 31], [1, to_rgb(GRAY)[0], 0])[:, None].repeat(3, axis=1),
     [to_rgb(BLUE), to_rgb(ORANGE)], SIGNED(np.linspace(0, 1, 2 * STEPS + 1))[:, :3]])
@@ -23,7 +23,7 @@ PANELS = {"frequency": ("frequency (cycles per patch)", 0, 0.5), "pair correlati
 
 
 class PaletteCard(Card):
-    """A card with a byte a pixel, the place of its color in PALETTE. Letters are black or GRAY."""
+    """A card with one byte per pixel, the index of its color in PALETTE. Letters are black or GRAY."""
 
     def __init__(self, width, height):
         self.image = Image.new("P", (round(width * SHARP), round(height * SHARP)))
@@ -32,22 +32,22 @@ class PaletteCard(Card):
         self.draw.fontmode = "L"                                        # letters with smooth edges
 
     def pixels(self, array, x, y, width, height):
-        """As `Card.pixels`, for an array [H, W] of places in the palette."""
+        """As `Card.pixels`, for an array [H, W] of indices into the palette."""
         picture = Image.frombytes("P", array.shape[::-1], array.astype(np.uint8).tobytes())
         size = round(width * SHARP), round(height * SHARP)
         self.image.paste(picture.resize(size, Image.Resampling.NEAREST), (round(x * SHARP), round(y * SHARP)))
 
 
 def color_top(kernels):
-    """Where a color scale for kernels ends: 99.5% of the numbers lie within, so that a few do not pale all others."""
-    return float(np.quantile(np.abs(np.asarray(torch.as_tensor(kernels).detach())), 0.995)) or 1.0
+    """Where a color scale for kernels ends: 99.5% of the numbers lie within, so that a few do not pale the others."""
+    return float(np.quantile(np.abs(as_array(kernels)), 0.995)) or 1.0
 
 
 def mosaic(kernels, grid, order=None, top=None, title=""):
     """Picture of kernels [n, S], each on the grid of patches: blue below 0, white at 0, orange above.
 
-    grid: (H', W'). order: the indices of the kernels in the order to show them, [n]. top: the end of the color scale,
-    darkest blue and orange; else `color_top`."""
+    grid: (H', W'). order: the indices of the kernels in the order to show them, [n]. top: the number with the darkest
+    orange; None stands for `color_top`."""
     kernels, order, top = _filled(kernels, order, top)
     _, y, _, height, *_ = mosaic_area(len(kernels), grid)
     card = PaletteCard(WIDTH, y + height + 10)
@@ -57,13 +57,13 @@ def mosaic(kernels, grid, order=None, top=None, title=""):
 
 def mosaic_area(count, grid):
     """Where a mosaic of `count` kernels lies on its card, in units, and how many there are each way: (x, y, width,
-    height, rows, columns). Columns are even in number, so that pairs stay together."""
+    height, rows, columns). The number of columns is even, so that pairs stay together."""
     def pixels(columns):
-        """The side of a weight, in whole pixels, that so many columns leave room for; from 3 on one can see it."""
+        """The side of a weight, in whole pixels, for which so many columns leave room. From 3 on it can be seen."""
         cell = MOSAIC[1] * SHARP // -(-count // columns), MOSAIC[0] * SHARP // columns
         return max(3, min((side - GAP * SHARP) // weights for side, weights in zip(cell, grid)))
 
-    # A last row that is not full looks unfinished: it must bring much. Of equals, the least high.
+    # A last row that is not full looks unfinished: it must make the weights much larger. Of equals, the lower mosaic.
     most = max(2, min(count + 1, MOSAIC[0] * SHARP // (3 * grid[1] + GAP * SHARP)))
     columns = max(range(2, most + 1, 2), key=lambda n: (pixels(n) * (1 if count % n == 0 else 0.7), n))
     rows = -(-count // columns)
@@ -72,17 +72,17 @@ def mosaic_area(count, grid):
 
 
 def weight_browser(kernels, grid, order=None, place=0, top=None, title=""):
-    """Picture of kernels [n, S] as `mosaic` has it, and below it one of them enlarged, with its spectrum and the kernel
+    """Picture of kernels [n, S] as in `mosaic`, and below it one of them enlarged, with its spectrum and the kernel
     that is closest to its opposite.
 
-    place: in the mosaic, from 0, of the kernel to enlarge (orange); its partner is framed in blue."""
+    place: where in the mosaic, from 0, the kernel to enlarge stands (orange frame). Its partner has a blue frame."""
     kernels, order, top = _filled(kernels, order, top)
     x, y, width, height, rows, columns = mosaic_area(len(kernels), grid)
     card = PaletteCard(WIDTH, y + height + 226)
     _draw_mosaic(card, kernels, grid, order, top, title)
     unit = int(order[place])
     partner, correlation = (found[unit] for found in analysis.partners(kernels))
-    energy = analysis.spectrum(kernels[unit], grid).numpy()                         # [H', W']
+    energy = as_array(analysis.spectrum(kernels[unit], grid))                       # [H', W']
     for at, color in ((int((order == partner).nonzero()), BLUE), (place, ORANGE)):
         card.box(x + at % columns * width / columns + GAP / 2, y + at // columns * height / rows + GAP / 2,
                  width / columns - GAP, height / rows - GAP, outline=color, stroke=GAP)
@@ -96,22 +96,23 @@ def weight_browser(kernels, grid, order=None, place=0, top=None, title=""):
         card.pixels(pixels, x, y, cell * grid[1], cell * grid[0])
         card.box(x, y, cell * grid[1], cell * grid[0], outline=color, stroke=2)
     card.box(222 + cell * (grid[1] // 2), y + cell * (grid[0] // 2), cell, cell, outline=ORANGE, stroke=1)
-    card.text(220, y + cell * grid[0] + 8, "framed: 0; a cell further: a cycle more", size=11, color=GRAY)
+    card.text(220, y + cell * grid[0] + 8, "framed: frequency 0; one cell further: one more cycle", size=11, color=GRAY)
     for line, text in enumerate((
             f"frequency {analysis.frequency(kernels[unit], grid):.2f} cycles per patch",
             f"norm {kernels[unit].norm():.2f}",
-            f"spread over {analysis.places(kernels[unit]):.1f} of {kernels.shape[1]} places",
+            f"spread over {analysis.participation(kernels[unit]):.1f} of {kernels.shape[1]} places",
             f"correlation with its opposite {correlation:.2f}")):
         card.text(650, y + 26 * line, text)
     return card.image
 
 
 def training_scrubber(steps, kernels, numbers, grid, order=None, now=0, top=None, title=""):
-    """Picture of kernels along a training: their mosaic at one moment, and numbers through all of it.
+    """Picture of kernels along a training: their mosaic at one moment, and numbers at all moments.
 
-    steps: n ascending numbers of updates. kernels: [n, D_S, S]; one color scale for all. numbers: what
+    steps: n ascending numbers of updates. kernels: [n, D_S, S]; all have one color scale. numbers: what
     `analysis.summarize` gives for the n. now: the moment to show, an index into `steps` (orange)."""
     kernels, order, top = _filled(kernels, order, top)
+    numbers = {name: {line: as_array(values) for line, values in lines.items()} for name, lines in numbers.items()}
     _, y, _, height, *_ = mosaic_area(kernels.shape[1], grid)
     card = PaletteCard(WIDTH, y + height + 206)
     _draw_mosaic(card, kernels[now], grid, order, top, f"{title} after {steps[now]:,} updates")
@@ -125,7 +126,7 @@ def training_scrubber(steps, kernels, numbers, grid, order=None, now=0, top=None
         card.text(x - 6, y + height, f"{low:g}", size=11, color=GRAY, anchor="rb")
         card.line(across[now], y, across[now], y + height, ORANGE)
         for (line, values), style in zip(numbers[name].items(), ((BLUE, 2, 4, 0), (GRAY, 1, 4, 4), (GRAY, 1, 1, 3))):
-            down = y + height * (high - np.clip(np.asarray(values, dtype=float), low, high)) / (high - low)     # [n]
+            down = y + height * (high - np.clip(values.astype(float), low, high)) / (high - low)     # [n]
             _curve(card, across, down, *style)
             if line == "trained":
                 card.box(across[now] - 4, down[now] - 4, 8, 8, fill=ORANGE)
@@ -138,12 +139,13 @@ def training_scrubber(steps, kernels, numbers, grid, order=None, now=0, top=None
 
 
 def switches(images, labels, before, after, classes, off=(), of=None):
-    """Picture of what it does to switch parts of a model off: the accuracy, and images that are now read otherwise.
+    """Picture of what happens when parts of a model are switched off: the accuracy, and images whose prediction
+    changes.
 
-    images: [N, C_in, H, W]. labels, before, after: the true class and those predicted with everything on and with
+    images: [N, C_in, H, W]. labels, before, after: the true classes, and those predicted with everything on and with
     parts off, [N]. off: the parts, as in `analysis.logits_without`. of: how many images there will be, while the rest
-    are still being read. Shown are the first 16 images that changed."""
-    labels, before, after = np.asarray(labels), np.asarray(before), np.asarray(after)
+    are still being read. The picture shows the first 16 images that changed."""
+    labels, before, after = as_array(labels), as_array(before), as_array(after)
     changed, was, now = np.flatnonzero(before != after), before == labels, after == labels
     card, left, width = Card(WIDTH, 396), 130, 400
     card.text(10, 10, _named(off))
@@ -176,15 +178,15 @@ def _named(off):
 
 
 def _filled(kernels, order, top):
-    """The arguments of a picture as tensors, with their defaults."""
-    kernels = torch.as_tensor(kernels).detach()
-    order = torch.arange(kernels.shape[-2]) if order is None else torch.as_tensor(order)
+    """The arguments of a picture as tensors on the CPU, with their defaults."""
+    kernels = torch.from_numpy(as_array(kernels))
+    order = torch.from_numpy(np.arange(kernels.shape[-2]) if order is None else as_array(order))
     return kernels, order, color_top(kernels) if top is None else top
 
 
 def _signed(values, top):
-    """Signed numbers as places in the palette: darkest blue at -top and below, white at 0, darkest orange at top."""
-    return np.round(ZERO + STEPS * np.clip(np.asarray(values) / top, -1, 1))
+    """Signed numbers as indices into the palette: darkest blue at -top and below, white at 0, darkest orange at top."""
+    return np.round(ZERO + STEPS * np.clip(as_array(values) / top, -1, 1))
 
 
 def _draw_mosaic(card, kernels, grid, order, top, title):
@@ -203,7 +205,7 @@ def _draw_mosaic(card, kernels, grid, order, top, title):
 
 
 def _curve(card, x, y, color, stroke, on, off):
-    """A curve through the points x[i], y[i], in pieces `on` units long, with `off` units between them."""
+    """A curve through the points x[i], y[i], in pieces of `on` units, with `off` units between them."""
     starts = np.arange(x[0], x[-1], on + off)
     ends = np.minimum(starts + on, x[-1])
     for piece in zip(starts, np.interp(starts, x, y), ends, np.interp(ends, x, y)):

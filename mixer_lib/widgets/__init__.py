@@ -1,4 +1,4 @@
-"""Controls around the pictures of plots. No logic of their own: each picture is a pure function of the values."""
+"""Controls around the pictures of plots. A picture depends on nothing but the values of its controls."""
 
 from .base import live_picture
 from .explorers import (

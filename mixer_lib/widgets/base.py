@@ -1,4 +1,4 @@
-"""What the widgets share: a picture that is drawn again when a control moves."""
+"""What all widgets share: a picture that is drawn again when a control moves."""
 
 import asyncio
 import html
@@ -12,10 +12,10 @@ from .. import plots
 def live_picture(draw, controls, width):
     """A widget that shows draw(**values) and draws it again when a control moves.
 
-    draw: returns a PIL image or a matplotlib figure; or yields several, when the last takes long: the first is shown at
-    once, each of the others when it is there, unless a control has moved meanwhile. controls: {argument of draw: widget
-    with a value}. width: of the picture, in pixels. An exception in draw is shown in place of being lost in the
-    callback."""
+    draw: returns a PIL image or a matplotlib figure. Where the last picture takes long, it may yield several: the first
+    is shown at once, and each of the others when it is ready, unless a control has moved in the meantime. controls:
+    {argument of draw: widget with a value}. width: of the picture, in pixels. An exception in draw is shown below the
+    picture; otherwise it would be lost in the callback."""
     picture = ipywidgets.Image(format="png", layout={"width": f"{width}px", "max_width": "100%"})
     problem = ipywidgets.HTML()
     answer = task = None            # asyncio keeps no task alive itself
@@ -33,7 +33,7 @@ def live_picture(draw, controls, width):
                 task = loop.create_task(show_rest(drawings))
 
     def show_next(drawings):
-        """Whether there was one more."""
+        """Show the next picture. Returns whether there was one."""
         try:
             picture.value = plots.to_png(next(drawings))
             problem.value = ""
@@ -46,7 +46,7 @@ def live_picture(draw, controls, width):
 
     async def show_rest(drawings):
         while True:
-            await asyncio.sleep(0)  # a move of a control comes first
+            await asyncio.sleep(0)  # lets the move of a control come first
             if drawings is not answer or not show_next(drawings):
                 return
 
@@ -57,7 +57,7 @@ def live_picture(draw, controls, width):
 
 
 def in_order(draw, values):
-    """Every picture of an answer, one after the other."""
+    """The pictures that draw(**values) gives, one after the other."""
     drawn = draw(**values)
     if inspect.isgenerator(drawn):
         yield from drawn

@@ -1,14 +1,14 @@
-"""Explorers of the parts of a Mixer: choose, and see what a part makes of what it reads."""
+"""Explorers of the parts of a Mixer: choose an input, and see what the part makes of it."""
 
 import ipywidgets
 
 from .. import plots
-from ..configs import cost_by_part
+from ..costs import cost_by_part
 from .base import live_picture
 
 
 def patch_explorer(image):
-    """Choose a patch size, a patch (a row of the table) and a number in that row; see where all three lie.
+    """Choose a patch size, a patch (a row of the table) and a number in that row, and see where all three lie.
 
     image: uint8 [C, H, W], square."""
     channels, side = image.shape[:2]
@@ -36,7 +36,7 @@ def patch_explorer(image):
 
 
 def embedding_explorer(image, detectors):
-    """Choose a patch and a channel; see how the channel's detector makes one number of the patch's token.
+    """Choose a patch and a channel, and see how the channel's detector makes one number of the patch's token.
 
     image: gray, [H, W] in 0..1. detectors: {name: weights [P, P]}."""
     P = len(next(iter(detectors.values())))
@@ -50,7 +50,7 @@ def embedding_explorer(image, detectors):
 
 
 def token_unit_explorer(image, channels, units):
-    """Choose a channel of the table and a hidden unit of token mixing; see what the unit makes of the channel.
+    """Choose a channel of the table and a hidden unit of token mixing, and see what the unit makes of the channel.
 
     image: [C_in, H, W], square. channels: {name: [S]}. units: {name: weights [S]}."""
     style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
@@ -62,7 +62,7 @@ def token_unit_explorer(image, channels, units):
 
 
 def token_explorer(tokens, norm, mlp):
-    """Choose a token, multiply it, add to all its channels; see what each step of channel mixing makes of it.
+    """Choose a token, multiply it, add to all its channels, and see what each step of channel mixing makes of it.
 
     tokens: [S, C]. norm, mlp: modules, mlp with fc1, gelu and fc2."""
     style, layout = {"description_width": "160px"}, {"width": "520px", "max_width": "100%"}
@@ -76,7 +76,7 @@ def token_explorer(tokens, norm, mlp):
 
 
 def kernel_explorer(image, blocks):
-    """Choose a block and a hidden unit of its token mixing; see its weights as a matrix row and as a kernel.
+    """Choose a block and a hidden unit of its token mixing, and see the unit's weights as a matrix row and as a kernel.
 
     image: [C_in, H, W], square. blocks: for each block fc1's weight [D_S, S], its bias [D_S], and the table [S, C]
     that it reads."""
@@ -88,9 +88,10 @@ def kernel_explorer(image, blocks):
 
 
 def influence_explorer(image, strengths, patch_size):
-    """Choose a patch and a depth; see which tokens move there when that patch does.
+    """Choose a patch and a depth, and see which tokens move there when that patch does.
 
-    image: [C_in, H, W]. strengths: [depths, S, S]; entry [d, j, i]: how token j at depth d moves with patch i."""
+    image: [C_in, H, W]. strengths: [depths, S, S]; entry [d, j, i] says how token j at depth d moves with patch i."""
+    strengths = plots.as_array(strengths)
     style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
     S = strengths.shape[1]
     patch = ipywidgets.IntSlider(value=S // 3, max=S - 1, description="patch", style=style, layout=layout)
@@ -101,9 +102,9 @@ def influence_explorer(image, strengths, patch_size):
 
 
 def cost_explorer(image_size=224):
-    """Choose a Mixer's sizes; see where its parameters and its multiply-accumulates lie.
+    """Choose a Mixer's sizes, and see where its parameters and its multiply-accumulates lie.
 
-    image_size: side of the images in pixels, 3 channels, 1000 classes."""
+    image_size: the side of the images in pixels. They have 3 channels, and there are 1000 classes."""
     style, layout = {"description_width": "140px"}, {"width": "520px", "max_width": "100%"}
 
     def slider(options, value, description):
@@ -122,7 +123,8 @@ def cost_explorer(image_size=224):
 
 
 def scramble_explorer(image, orders, patch_size):
-    """Choose how an image is scrambled, and a pixel of the result; see what its patch and a 3 x 3 window around it see.
+    """Choose how an image is scrambled and a pixel of the result, and see what its patch and the 3 x 3 window around it
+    see.
 
     image: [C, H, W], square. orders: {name: [H * W]}, permutations of its places, as `draw_order` gives them."""
     style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}

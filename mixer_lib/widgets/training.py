@@ -1,4 +1,4 @@
-"""Watch a model being trained, page through what it predicts, draw for it."""
+"""Watch a model while it trains, page through its predictions, and draw a digit for it to read."""
 
 import itertools
 import time
@@ -9,21 +9,24 @@ import ipywidgets
 import numpy as np
 import torch
 import traitlets
+from comm import get_comm_manager
+from comm.base_comm import BaseComm
 from IPython.display import display
 from PIL import Image
 from torch.nn.functional import one_hot
 
 from .. import plots
 from ..data import augment, mix
-from ..drawing import as_mnist
+from ..digits import as_mnist
 from ..training import predict
 from .base import live_picture
 
 
 def augmentation_explorer(images, labels, classes):
-    """Choose augmentations and draw again and again; see what the network is given, and the labels that go with it.
+    """Choose augmentations, draw as often as you like, and see the images that the network is given with their labels.
 
     images: uint8 [N, C, H, W], N from 2. labels: int64 [N]."""
+    images, labels = images.cpu(), labels.cpu()
     style, layout = {"description_width": "160px"}, {"width": "520px", "max_width": "100%"}
 
     def slider(**options):
@@ -46,7 +49,7 @@ def augmentation_explorer(images, labels, classes):
 
 
 def prediction_browser(images, labels, probabilities, classes):
-    """Page through images [N, C, H, W] with a trained model's probabilities [N, K] for each."""
+    """Page through images [N, C, H, W] and see a trained model's probabilities, [N, K], for each."""
     index = ipywidgets.IntSlider(max=len(images) - 1, description="image", layout={"width": "520px"})
     return live_picture(lambda i: plots.prediction(images[i], probabilities[i], classes, int(labels[i])),
                         {"i": index}, width=600)
@@ -54,7 +57,7 @@ def prediction_browser(images, labels, probabilities, classes):
 
 class DigitPad(anywidget.AnyWidget):
     """A square canvas to draw on, white on black, with a button that clears it. value: its picture, SIDE x SIDE bytes,
-    row by row; what is drawn arrives here about 20 times a second, and what is written here stands on the canvas."""
+    row by row. While one draws it arrives about 20 times per second; what is written to it appears on the canvas."""
 
     SIDE = 112
     _esm = Path(__file__).parent / "digit_pad.js"
@@ -62,16 +65,17 @@ class DigitPad(anywidget.AnyWidget):
 
 
 def digit_pad(model, dataset):
-    """Draw a digit, and watch the model read it: what it is given, and the probability of each class.
+    """Draw a digit and watch the model read it: the image that it is given, and the probability of each class.
 
     model: reads gray images of 28 x 28 pixels. dataset: with its mean, std and classes. A button puts one of its test
-    images after the other on the pad, for those who cannot draw."""
+    images after the other on the pad, for learners who cannot draw."""
     pad, side = DigitPad(), DigitPad.SIDE
     example = ipywidgets.Button(description="put a test digit on it", layout={"width": "282px", "margin": "4px 0"})
     examples = itertools.cycle(dataset.test_images[i * 643 % len(dataset.test_images)] for i in range(100))
 
     def put(button):
-        pad.value = Image.fromarray(next(examples)[0].numpy()).resize((side, side), Image.Resampling.BICUBIC).tobytes()
+        digit = Image.fromarray(plots.as_array(next(examples)[0]))
+        pad.value = digit.resize((side, side), Image.Resampling.BICUBIC).tobytes()
 
     def draw(pixels):
         image = as_mnist(np.frombuffer(pixels, np.uint8).reshape(side, side))                   # [1, 28, 28]
@@ -99,9 +103,12 @@ class LiveTraining:
         self.button = ipywidgets.Button(description="stop training", icon="stop")
         self.button.on_click(self.stop)
         display(ipywidgets.VBox([self.picture, self.button]))
-        # ipykernel 7.4 hands a click to the shell that last wrote to the button: this one, which will be busy. Made to
-        # forget it, it hands the click to the shell that JupyterLab has named.
-        vars(self.button.comm).pop("_reply_subshell_id", None)
+        # From 7.4 on, ipykernel hands a click to the shell that last wrote to the button: this one, which will be busy.
+        # A comm that only listens never writes: registered in the place of the button's own, it gets the click in the
+        # shell that JupyterLab names, as with older versions, and passes it on.
+        listener = BaseComm(comm_id=self.button.comm.comm_id, primary=False)
+        listener.on_msg(self.button.comm.handle_msg)
+        get_comm_manager().register_comm(listener)
 
     def stop(self, button=None):
         """Let the run end after the step it is in."""

@@ -1,4 +1,4 @@
-"""Look into the token mixing of any model, bundled or your own: its weights, their training, what it does, what for."""
+"""Look into the token mixing of any model, bundled or your own: its weights, their training, and what they do."""
 
 import functools
 import time
@@ -18,13 +18,15 @@ from .base import live_picture
 from .explorers import influence_explorer
 
 STYLE, NARROW, ROW = {"description_width": "90px"}, {"width": "290px"}, {"flex_flow": "row wrap"}
-SOON = 0.01         # seconds of computing before a picture shows what is known by then; three times as long to the next
+SOON = 0.01         # seconds of computing until a picture shows what is known so far; three times as long to the next
 
 
 class ClickPicture(anywidget.AnyWidget):
-    """A picture, `value` a PNG file shown `width` units wide, whose cells can be picked by a click or with the arrow
-    keys. areas: where they lie, each (x, y, width, height) in units with rows x columns cells, of which the first
-    `count` can be picked; at: the number of the one that is, in raster order."""
+    """A picture whose cells can be picked with a click or with the arrow keys.
+
+    value: a PNG file, shown `width` units wide. areas: where the cells lie, each (x, y, width, height) in units with
+    rows x columns cells, of which the first `count` can be picked. at: the number of the cell that is picked, in raster
+    order."""
 
     _esm = Path(__file__).parent / "click_picture.js"
     value = traitlets.CBytes().tag(sync=True)
@@ -38,34 +40,34 @@ class ClickPicture(anywidget.AnyWidget):
 
 
 def clickable(picture, slider, areas, rows, columns):
-    """A `ClickPicture` in place of `picture`, an Image of `live_picture`; a click on a cell sets the slider."""
+    """A `ClickPicture` in place of `picture`, an Image of `live_picture`. A click on a cell sets the slider."""
     click = ClickPicture(width=WIDTH, label=slider.description, areas=areas, rows=rows, columns=columns,
                          count=slider.max + 1)
     traitlets.dlink((picture, "value"), (click, "value"))
     traitlets.link((slider, "value"), (click, "at"))
-    picture.close()         # it is no longer sent to the page, where `click` stands for it
+    picture.close()         # the page no longer gets it: `click` takes its place
     return click
 
 
 def choice(description, options, width="290px", label="90px", **more):
-    """One of several options. A slider, since JupyterLab keeps the arrow keys from a drop-down list."""
+    """A slider to choose one of several options. JupyterLab takes the arrow keys away from a drop-down list."""
     return ipywidgets.SelectionSlider(options=options, description=description, layout={"width": width},
                                       style={"description_width": label}, **more)
 
 
 def weight_browser(model, seed=0):
-    """Choose a block, W1 or W2, trained or untrained, an order and a unit; see all the units' weights on the grid of
-    patches, and the one that you picked (slider, click, or arrow keys) enlarged, with its spectrum and its opposite.
+    """Choose a block, W1 or W2, trained or untrained, an order and a unit. See the weights of all units on the grid of
+    patches, and the unit that you picked (slider, click, or arrow keys) enlarged, with its spectrum and its opposite.
 
-    model: an MlpMixer. Untrained is one of the same sizes, drawn with `seed`. Of W2 the columns are shown."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        models = {"trained": model, "untrained": MlpMixer(**model.config)}
+    model: an MlpMixer. The untrained model has the same sizes and is drawn with `seed`. Of W2 the columns are shown."""
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.default_generator.manual_seed(seed)       # torch.manual_seed would also change the generators of GPUs
+        models = {"trained": model, "untrained": MlpMixer(**vars(model.config))}
     grid, kernels = grid_of(model), {}
     for state, shown in models.items():
         for k, block in enumerate(shown.blocks):
-            kernels[k, "W1", state] = block.token_mixing.fc1.weight.detach()
-            kernels[k, "W2", state] = block.token_mixing.fc2.weight.detach().T
+            kernels[k, "W1", state] = _on_cpu(block.token_mixing.fc1.weight)
+            kernels[k, "W2", state] = _on_cpu(block.token_mixing.fc2.weight).T
     tops = {key: color_top(rows) for key, rows in kernels.items()}
     ordered = functools.cache(lambda by, *key: order(kernels[key], grid, by))
     units = len(kernels[0, "W1", "trained"])
@@ -91,11 +93,11 @@ def weight_browser(model, seed=0):
 
 
 def training_scrubber(steps, snapshots, grid):
-    """Move, or play, through a training from its first step; see a block's W1 form, and three numbers with it.
+    """Move through a training, or play it, and see a block's W1 take form, with three numbers beside it.
 
-    steps, snapshots: as `load_snapshots` gives them. grid: `grid_of(model)`. The units are sorted by the last step's
-    weights, so that each keeps its place."""
-    W1, W2 = ([snapshots[f"blocks.{k}.token_mixing.{layer}.weight"] for k in range(len(snapshots) // 2)]
+    steps, snapshots: as `load_snapshots` gives them. grid: `grid_of(model)`. The units are sorted by the weights of the
+    last step, so that each keeps its place."""
+    W1, W2 = ([_on_cpu(snapshots[f"blocks.{k}.token_mixing.{layer}.weight"]) for k in range(len(snapshots) // 2)]
               for layer in ("fc1", "fc2"))                              # [n, D_S, S] and [n, S, D_S] of each block
     numbers = [summarize(*weights, grid) for weights in zip(W1, W2)]
     tops = [color_top(weights) for weights in W1]
@@ -117,7 +119,7 @@ def training_scrubber(steps, snapshots, grid):
 
 
 def patch_influence(image, strengths, patch_size):
-    """`influence_explorer` with patches to click on, in the image or among the tokens; or move with the arrow keys.
+    """`influence_explorer` with patches to pick in the image or among the tokens, with a click or the arrow keys.
 
     image: [C_in, H, W]. strengths: [depths, S, S], as `analysis.influence_by_depth` gives them."""
     patch, depth, picture, problem = influence_explorer(image, strengths, patch_size).children
@@ -127,24 +129,26 @@ def patch_influence(image, strengths, patch_size):
 
 
 def switches(model, dataset, count=100):
-    """Switch parts of a model off, any of them together; see the accuracy, and the images that it now reads otherwise.
+    """Switch off parts of a model, one or several at a time, and see the accuracy and the images whose prediction
+    changes.
 
     model: an MlpMixer in evaluation mode, which stays as it is. dataset: `count` of its test images are read, evenly
-    spaced. What each block's token mixing and channel mixing is worth is computed at once, which takes some seconds, so
-    that these switches answer immediately. A unit, or several parts, is computed when it is asked for: the picture
-    begins with the first few images and follows the reading."""
-    chosen = torch.arange(count) * len(dataset.test_images) // count
-    images, labels, blocks = dataset.test_images[chosen], dataset.test_labels[chosen], range(len(model.blocks))
+    spaced. The effect of each token mixing and each channel mixing is computed at the beginning, which takes some
+    seconds, so that these switches answer immediately. For a hidden unit, or several parts, the model reads the images
+    when you ask: the picture begins with the first few images and follows the reading."""
+    chosen = torch.arange(count, device="cpu") * len(dataset.test_images) // count
+    images, labels = (_on_cpu(part[chosen.to(part.device)]) for part in (dataset.test_images, dataset.test_labels))
     tables = tables_by_depth(model, normalize(images, dataset.mean, dataset.std))
-    turns = (torch.arange(count) % 10).argsort(stable=True)     # every tenth image first: the labels may be sorted
-    predicted = {}
+    turns = (torch.arange(count, device="cpu") % 10).argsort(stable=True)   # every tenth first: labels may be sorted
+    predicted, blocks = {}, range(len(model.blocks))
 
     def read(off):
-        """Fill predicted[off]; in between, the numbers of the images read so far."""
+        """Fill predicted[off]. In between, yield the numbers of the images read so far, and their predictions."""
         now, done, shown, pause = torch.empty_like(labels), 0, time.perf_counter(), SOON
         while done < count:
             some = turns[done:done + 5]
-            now[some] = logits_without(model, [table[some] for table in tables], off).argmax(dim=1)
+            read_now = [table[some.to(table.device)] for table in tables]
+            now[some] = logits_without(model, read_now, off).argmax(dim=1).cpu()
             done += len(some)
             if done < count and time.perf_counter() - shown > pause:
                 so_far = turns[:done].sort().values
@@ -177,3 +181,8 @@ def switches(model, dataset, count=100):
                             *(parts[k, part] for k in blocks)], layout=ROW)
             for part in ("token mixing", "channel mixing")]
     return ipywidgets.VBox([*rows, ipywidgets.Box([block, unit], layout=ROW), picture, problem])
+
+
+def _on_cpu(tensor):
+    """A tensor of a model or a data set, on any device, as the pictures read it: on the CPU."""
+    return torch.from_numpy(plots.as_array(tensor))

@@ -32,8 +32,8 @@
 import sys
 
 try:
-    from mixer_lib.machine import check_machine
-    check_machine()
+    from mixer_lib.check_setup import check_setup
+    check_setup()
 except ImportError as missing:
     print(f"✗ {missing}.\nThis notebook runs with {sys.executable}, which lacks it.",
           "In a terminal, in the folder of the course, run: make lab",
@@ -213,7 +213,7 @@ print(f"{count:,}")
 # The last column is the network that you have just seen. It carries its sizes with it:
 
 # %%
-for name, size in model.config.items():
+for name, size in vars(model.config).items():
     if name not in ("dropout", "drop_path", "gelu"):        # these come later
         print(f"{name:17} {size}")
 
@@ -326,6 +326,6 @@ exercises.check_in_doubt(in_doubt)
 # - [The paper](https://arxiv.org/abs/2105.01601), "MLP-Mixer: An all-MLP Architecture for Vision" (Tolstikhin et al.
 #   2021), the abstract and Figure 1. By the end of lesson 6 you will have written all of it.
 # - The [glossary](glossary.md), to know that it is there.
-# - [How this network was trained](../mixer_lib/weights/mnist.md), its card.
+# - [How this network was trained](../mixer_lib/models/mnist.md), its card.
 #
 # Next: [1 · Patches](01_patches.ipynb).

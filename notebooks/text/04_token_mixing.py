@@ -312,7 +312,8 @@ plots.show(
 # many. B/16 is a model of the paper with 12 token MLPs; lesson 6 counts the rest of it.
 
 # %%
-from mixer_lib.configs import MODELS, count_parameters
+from mixer_lib import count_parameters
+from mixer_lib.configs import MODELS
 
 
 def token_mlp(S, D_S):

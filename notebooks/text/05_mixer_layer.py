@@ -212,11 +212,13 @@ print("channels first, row 2:", [round(number, 2) for number in swapped[2].tolis
 #
 # ## The library's version
 #
-# `MixerBlock` in [`mixer_lib/model.py`](../mixer_lib/model.py) is your block; its norms are called `token_norm` and
-# `channel_norm`. Copy the weights over, and both must give the same table, to the last bit:
+# `MixerBlock` in [`mixer_lib/model.py`](../mixer_lib/model.py) is your block. It is given its two parts, so that other
+# parts can take their place, and it makes the norms, which are called `token_norm` and `channel_norm`. Copy the weights
+# over, and both must give the same table, to the last bit:
 
 # %%
-mine, library = MyMixerBlock(16, 64, 32, 256), MixerBlock(16, 64, 32, 256)
+mine = MyMixerBlock(16, 64, 32, 256)                    # S, C, D_S, D_C
+library = MixerBlock(64, TokenMixing(16, 32), ChannelMixing(64, 256))
 for p, q in zip(mine.parameters(), library.parameters(), strict=True):
     p.data.copy_(q.data)                    # both list them as the forward pass goes
 x = horse_tokens[None]                          # [B, S, C] = [1, 16, 64]

@@ -189,7 +189,7 @@ assert all(torch.equal(p, q)
 print("every loss and every weight is the same")
 
 # %% [markdown]
-# Open [`mixer_lib/training.py`](../mixer_lib/training.py) and find your lines in `fit`, `training_batches` and
+# Open [`mixer_lib/training/loop.py`](../mixer_lib/training/loop.py) and find your lines in `fit`, `training_batches` and
 # `train_step`. What you have only called so far, `make_optimizer` and `learning_rate`, is a few lines each.
 #
 # ## Which learning rate?
@@ -257,11 +257,14 @@ plots.show(
 # which interrupts the kernel, works everywhere.) Where the CPU has matrix units for it, `precision="auto"`, the
 # default, runs in bfloat16, numbers of 16 bits: coarser and faster. (If this crawls because other programs keep your
 # cores busy, `torch.set_num_threads(1)` helps.)
+#
+# `.to(best_device())` moves the model to a GPU where there is one, and leaves it on the CPU where there is none. The
+# library's functions take the images there by themselves.
 
 # %%
 recipe = Recipe(epochs=10, lr=6e-3, crop_padding=2)     # else the defaults
 torch.manual_seed(0)
-model = create_model("mnist")
+model = create_model("mnist").to(training.best_device())
 
 # %% tags=["nbval-ignore-output"]
 from mixer_lib import widgets
@@ -379,8 +382,9 @@ assert read_twice(dropped, "eval")
 # two modes must not differ at all:
 
 # %%
+on_device = x.to(next(model.parameters()).device)       # where the model is
 with torch.no_grad():
-    assert torch.equal(model.train()(x), model.eval()(x))
+    assert torch.equal(model.train()(on_device), model.eval()(on_device))
 print("without dropout: the same logits, to the last bit")
 
 # %% [markdown]
@@ -549,7 +553,7 @@ print(f"as they are {test_accuracy(mnist.test_images):.1%}; half as large, "
 # It cannot bring back the pixels that halving has lost, and yet:
 
 # %% tags=["nbval-ignore-output"]
-from mixer_lib.drawing import as_mnist
+from mixer_lib.digits import as_mnist
 
 mended = torch.stack([as_mnist(image[0]) for image in in_a_corner])     # [N, 1, 28, 28]
 print(f"from the corner, through as_mnist: {test_accuracy(mended):.1%}")
@@ -611,6 +615,7 @@ from mixer_lib.checkpoints import load_checkpoint, save_checkpoint
 
 save_checkpoint("runs/mnist.safetensors", model, mnist)
 again, about = load_checkpoint("runs/mnist.safetensors")
+again.to(next(model.parameters()).device)               # a file is loaded to the CPU
 assert torch.equal(training.predict(again, mnist.test_images[:100], about.dataset),
                    training.predict(model, mnist.test_images[:100], mnist))
 print("loaded:", about.dataset.name, "with classes", *about.dataset.classes)
@@ -758,7 +763,7 @@ exercises.check_confusion_matrix(confusion_matrix)
 # ## To read
 #
 # - [The paper](https://arxiv.org/abs/2105.01601), section 3 and Table 4: how the large models were trained.
-# - [`mixer_lib/training.py`](../mixer_lib/training.py): `fit` whole.
+# - [`mixer_lib/training/loop.py`](../mixer_lib/training/loop.py): `fit` whole.
 # - The [glossary](glossary.md).
 #
 # Next: [8 · Train on CIFAR-10](08_train_cifar.ipynb), where learning by heart is the enemy.

@@ -70,7 +70,7 @@ small = dict(num_blocks=3, hidden_dim=96, channels_mlp_dim=192)
 plain = Recipe(epochs=16, batch_size=64, lr=3e-3, weight_decay=0.0,
                label_smoothing=0.0, val_fraction=0.1, seed=0)
 torch.manual_seed(0)
-model = create_model("cifar10", **small)
+model = create_model("cifar10", **small).to(training.best_device())    # a GPU, if any
 print(f"{sum(p.numel() for p in model.parameters()):,} weights, "
       f"{round(0.9 * len(cifar.train_images)):,} images to fit them to")
 
@@ -294,22 +294,23 @@ assert torch.equal(DropPath(0.2).eval()(branch), branch)       # not when it is 
 # and again with *one* thing changed (in three rows, several), each with three seeds: another start, another order, other
 # images held out. Each model was asked about the same 10,000 photographs that it had not seen, taken from the full
 # training images outside the sample; the test images played no part. The script
-# [`tools/changes.py`](../tools/changes.py) did it, and wrote [a small file](results/cifar10_changes.json).
+# [`tools/measure_changes.py`](../tools/measure_changes.py) did it, and wrote [a small file](results/cifar10_changes.json).
 #
 # **Predict, then run.** Which of these single changes is worth most?
 
 # %%
 table = json.loads(Path("results/cifar10_changes.json").read_text())
-rows = {row["change"]: row for row in table["rows"]}
-singles = [name for name, row in rows.items()
-           if len(row["options"]) == 1 and "images" not in row["options"]]
+changes = table["changes"]              # {name: what it changes in the plain recipe}
+singles = [name for name, options in changes.items()
+           if len(options) == 1 and "images" not in options]
 print(*singles, sep="\n")
 
 # %%
 my_prediction = None        # for example "weight decay 0.1"
 
 # %%
-others = {name: [run["others"] for run in row["runs"]] for name, row in rows.items()}
+others = {name: [run["others"] for run in table["rows"] if run["change"] == name]
+          for name in changes}
 mean = {name: sum(values) / len(values) for name, values in others.items()}
 reveal(my_prediction, max(singles, key=mean.get))
 
@@ -343,7 +344,7 @@ plots.show(
 # %%
 from statistics import variance
 
-for name in list(rows)[1:]:
+for name in list(changes)[1:]:
     before, after = others["plain"], others[name]
     error = (variance(before) / len(before) + variance(after) / len(after)) ** 0.5
     gain = mean[name] - mean["plain"]
@@ -359,12 +360,12 @@ again = None                # the name of a row, for example "flips"; any but th
 
 # %%
 if again:
-    options = dict(rows[again]["options"])
+    options = dict(changes[again])
     torch.manual_seed(0)
     candidate = create_model("cifar10", **small, **options.pop("model", {}))
-    rerun = fit(candidate, cifar, Recipe(**{**table["recipe"], **options}))
+    rerun = fit(candidate.to(training.best_device()), cifar, Recipe(**{**table["recipe"], **options}))
     print(f"now {rerun.epochs[-1]['val_accuracy']:.1%}, in the table:",
-          *(f"{run['held_out']:.1%}" for run in rows[again]["runs"]))
+          *(f"{run['held_out']:.1%}" for run in table["rows"] if run["change"] == again))
 
 # %% [markdown]
 # ## All together
@@ -377,7 +378,7 @@ if again:
 recipe = Recipe(epochs=24, batch_size=64, lr=3e-3, weight_decay=0.1,
                 label_smoothing=0.1, crop_padding=4, flip=True, seed=0)
 torch.manual_seed(0)
-model = create_model("cifar10", **small)
+model = create_model("cifar10", **small).to(training.best_device())
 
 # %% tags=["nbval-ignore-output"]
 history = fit(model, cifar, recipe, callbacks=[widgets.LiveTraining()])
@@ -503,7 +504,7 @@ plots.show(
 #
 # So the model that comes with the course was trained on all 50,000 (1,000 of them held out), with crops, flips and
 # CutMix, by Muon, and it is deeper: eight blocks of 128 channels. What it reached is on its
-# [card](../mixer_lib/weights/cifar10.md).
+# [card](../mixer_lib/models/cifar10.md).
 
 # %% tags=["nbval-ignore-output"]
 bundled, about = load_pretrained("cifar10")
@@ -553,14 +554,12 @@ print(", ".join(f"{name} {share:.0%}" for name, share in by_class.items()))
 #
 # Its progress bar says how long it will take; it keeps what it has after each epoch, and goes on when it is stopped and
 # started again. The minutes above were measured on one core of a server processor that is fast at bfloat16; expect far
-# more where it is not. A GPU is used where there is one; that has not been timed. To try a recipe of your own:
+# more where it is not. A GPU is used where there is one (`--device` says otherwise). To try a recipe of your own:
 #
 # ```
 # python -m mixer_lib train --dataset cifar10 --full --epochs 10 --optimizer muon --lr 3e-3 \
 #     --crop-padding 4 --flip --cutmix 0.5 --out runs/mine
 # ```
-#
-# Muon needs PyTorch 2.9, and wants a processor that is fast at bfloat16.
 #
 # ## Exercises
 #
@@ -700,7 +699,7 @@ exercises.check_gain(gain)
 #   [RandAugment](https://arxiv.org/abs/1909.13719), [stochastic depth](https://arxiv.org/abs/1603.09382): the papers.
 # - [The Mixer paper](https://arxiv.org/abs/2105.01601), section 3.3 and Figure 2: how Mixers depend on the number of
 #   images. On the smallest set they overfit more than convolutional networks do, possibly because they assume less.
-# - [`tools/changes.py`](../tools/changes.py): how the table was measured.
+# - [`tools/measure_changes.py`](../tools/measure_changes.py): how the table was measured.
 # - The [glossary](glossary.md).
 #
 # Next: [9 · Token-mixing weights](09_token_mixing_weights.ipynb) opens what training wrote, and asks what of it is real.

@@ -50,7 +50,7 @@ from mixer_lib.exercises import reveal
 # In lesson 4 you wrote two hidden units of token mixing by hand, *top minus bottom* and *left minus right*, and laid
 # their weights out on the grid of patches. A trained network has hundreds that nobody wrote. To look at them one
 # wants a fine grid, so the course brings a second CIFAR-10 model, with patches of only 2 × 2 pixels: a grid of 16 ×
-# 16, and 256 hidden units in each of its 4 blocks ([its card](../mixer_lib/weights/cifar10-fine.md)). Here are the
+# 16, and 256 hidden units in each of its 4 blocks ([its card](../mixer_lib/models/cifar10-fine.md)). Here are the
 # units of block 1, the second, each a little picture, before the training and after it:
 
 # %%
@@ -179,7 +179,7 @@ for name, kernel in kernels.items():
 # %% [markdown]
 # On a grid a wave runs down as well as across. A wave of $a$ cycles per place down and $b$ across has
 # $\sqrt{a^2 + b^2}$ in the direction in which it runs. The rest stays as it is, and a place is now a patch:
-# `frequency` in [`mixer_lib/analysis.py`](../mixer_lib/analysis.py) does this for all rows of $W_1$ at once. The mean
+# `frequency` in [`mixer_lib/analysis`](../mixer_lib/analysis) does this for all rows of $W_1$ at once. The mean
 # of a kernel is left out, since a wave of 0 cycles is no pattern.
 
 # %%
@@ -717,7 +717,7 @@ widgets.weight_browser(other)
 # trained $W_1$ of the fine model's token mixing, scales the step of every single weight by itself. Muon, which
 # trained the rest of that model and all of this one, makes the step of a whole matrix move all directions alike; to
 # it, single units are nothing special. And the same token map can be written with many different rows, as a point on
-# paper with many pairs of axes. A suspicion is no finding, so [`tools/optimizers.py`](../tools/optimizers.py) trained
+# paper with many pairs of axes. A suspicion is no finding, so [`tools/measure_optimizers.py`](../tools/measure_optimizers.py) trained
 # a smaller network by AdamW, by Muon, and by Muon but for $W_1$, all else equal, three times each. Here are the
 # numbers less their controls, a mean over the blocks for each run. Of opposites, less than 0 is beyond the control;
 # of the convolution share, more than 0:
@@ -928,8 +928,8 @@ exercises.check_nearest_convolution(nearest_convolution)
 # ## To read
 #
 # - [The paper](https://arxiv.org/abs/2105.01601), Figures 5 to 7: these pictures for a large model.
-# - [`mixer_lib/analysis.py`](../mixer_lib/analysis.py): all numbers of this lesson, one function each.
-# - [`tools/optimizers.py`](../tools/optimizers.py): how the optimizers were compared.
+# - [`mixer_lib/analysis`](../mixer_lib/analysis): all numbers of this lesson, one function each.
+# - [`tools/measure_optimizers.py`](../tools/measure_optimizers.py): how the optimizers were compared.
 # - [Feature visualization](https://distill.pub/2017/feature-visualization/) by Olah, Mordvintsev and Schubert: what
 #   else one can do to see what a unit asks, in convolutional networks.
 # - The [glossary](glossary.md).

@@ -278,6 +278,8 @@ class SmallCNN(nn.Sequential):
                          nn.AdaptiveAvgPool2d(1),               # [B, 150, 1, 1]
                          nn.Flatten(),                          # [B, 150]
                          nn.Linear(widths[-1], num_classes))    # [B, K]
+        self.image_shape = (in_channels, 32, 32)                # what `fit` asks for
+        self.num_classes = num_classes
 
 # %% [markdown]
 # Its last width, 150, is chosen so that it has as many parameters as the Mixer that it will be compared with, one
@@ -342,65 +344,24 @@ plots.show(
 #
 # ## The experiment
 #
-# `fit` asks a model for its patch size before it begins, and a CNN has none. So take the loop of lesson 7, once more,
-# with the library's parts in it. It is the same for both models: the same images in the same order, the same number
-# of steps, the same learning rate. (The rate is near the best of each on held-out plain images. No test image took
-# part.)
+# The `fit` of lesson 7 trains both networks: the same images in the same order, the same number of steps, the same
+# learning rate. (The rate is near the best of each on held-out plain images. No test image took part.) The recipe is
+# short, five epochs of the 5,000 images, so neither network will be good. It is the difference that counts. Nothing
+# is held out. All else is `Recipe`'s default, and so there is no augmentation. The seed draws the permutation, the
+# start, and the order of the images. `best_device()` is a GPU if there is one.
 
 # %%
-from mixer_lib import training
-from mixer_lib.training import Recipe
+from mixer_lib.training import Recipe, best_device, evaluate, fit
 
-
-def train(model, dataset, recipe):
-    optimizer, step = training.make_optimizer(model, recipe), 0
-    steps_per_epoch = -(-len(dataset.train_images) // recipe.batch_size)
-    total = recipe.epochs * steps_per_epoch
-    warmup = round(recipe.warmup_epochs * steps_per_epoch)
-    model.train()
-    for epoch in range(recipe.epochs):
-        random = training.epoch_generator(recipe.seed, epoch)
-        for x, y in training.training_batches(
-                dataset.train_images, dataset.train_labels, dataset, recipe, random):
-            lr = training.learning_rate(step, total, warmup, recipe.lr)
-            training.train_step(model, x, y, optimizer, lr, recipe)
-            step += 1
-    model.eval()
-
-# %% [markdown]
-# The library has this loop and this CNN, too, for the script that made the table below. Train both CNNs on 128
-# images; all weights must be the same:
-
-# %%
-from mixer_lib import permutations
-
-few = replace(cifar, train_images=cifar.train_images[::39][:128],
-              train_labels=cifar.train_labels[::39][:128])
-trained = []
-for module, loop in ((SmallCNN, train), (permutations.SmallCNN, permutations.train)):
-    torch.manual_seed(0)
-    trained.append(module())
-    loop(trained[-1], few, Recipe(epochs=2, batch_size=64, precision="float32"))
-mine, library = (list(model.parameters()) for model in trained)
-assert all(torch.equal(p, q) for p, q in zip(mine, library, strict=True))
-assert permutations.MIXER == MIXER
-
-# %% [markdown]
-# The recipe is short, five epochs of the 5,000 images, so neither network will be good. It is the difference that
-# counts. All else is `Recipe`'s default, and so there is no augmentation. The seed draws the permutation, the start,
-# and the order of the images.
-
-# %%
 seed = 3
-options = dict(epochs=5, batch_size=64, lr=6e-3)
+options = dict(epochs=5, batch_size=64, lr=6e-3, val_fraction=0)
 
 
 def accuracy_of(name, dataset):
     torch.manual_seed(seed)
     model = create_model("cifar10", **MIXER) if name == "Mixer" else SmallCNN()
-    train(model, dataset, Recipe(**options, seed=seed))
-    logits = training.predict(model, dataset.test_images, dataset)     # [B, K]
-    return training.measure(logits, dataset.test_labels)["accuracy"]
+    fit(model.to(best_device()), dataset, Recipe(**options, seed=seed))
+    return evaluate(model, dataset)["accuracy"]
 
 
 # %% [markdown]
@@ -445,7 +406,7 @@ reveal(my_prediction, tuple(max(runs, key=lambda name: runs[name][condition])
 # ## Several seeds
 #
 # One run each is not much. With 1,000 test images an accuracy near 40% has a standard error of 1.5 points, and a new
-# seed would give new numbers. So the committed script [`tools/permutations.py`](../tools/permutations.py) did what
+# seed would give new numbers. So the committed script [`tools/measure_permutations.py`](../tools/measure_permutations.py) did what
 # you did, with other seeds, once on the sample and once on all 50,000 images (there for six epochs), and wrote
 # [a small file](results/permutations.json).
 #
@@ -750,7 +711,7 @@ exercises.check_conv_follows(conv_follows)
 #
 # - [The paper](https://arxiv.org/abs/2105.01601), section 3.4 and Figure 4.
 # - [`mixer_lib/permutations.py`](../mixer_lib/permutations.py), and
-#   [`tools/permutations.py`](../tools/permutations.py), which you can run yourself.
+#   [`tools/measure_permutations.py`](../tools/measure_permutations.py), which you can run yourself.
 # - The [glossary](glossary.md).
 #
 # This is the last lesson so far. You have built a Mixer, trained it, and asked what it takes for granted about space.

@@ -131,7 +131,7 @@ WRONG = {
         ("no head", "num_classes is 0", ("num_classes=10", "num_classes=0")),
         ("gray", r"shape \[1, 32, 32\]", ("in_channels=3", "in_channels=1")),
         ("digits", r"shape \[3, 28, 28\]", ("image_size=32", "image_size=28")),
-        ("does not tile", "refuses.*does not divide", ("patch_size=4", "patch_size=3")),
+        ("does not tile", "refuses.*do not tile", ("patch_size=4", "patch_size=3")),
         ("argument missing", "refuses.*num_classes", ("num_classes=10, ", "")),
         ("unknown argument", "refuses.*depth", ("num_blocks", "depth")),
         ("float", r"refuses.*hidden_dim is 96\.0", ("hidden_dim=96", "hidden_dim=96.0")),

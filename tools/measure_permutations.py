@@ -1,9 +1,9 @@
-"""Measure what scrambled images cost a Mixer and a CNN, for lesson 11: `python tools/permutations.py`.
+"""Measure what scrambled images cost a Mixer and a CNN, for lesson 11: `python tools/measure_permutations.py`.
 
 Trains both on CIFAR-10 under each condition of mixer_lib/permutations.py, over several seeds, and writes
-notebooks/results/permutations.json: a row a run, with the accuracy on the test images. The seed draws the permutation,
-the start and the order of the images. On the bundled sample, or with --full --root DIR on all images, DIR being the
-folder of the full data. A run that is cut off goes on where it was when the command is given again.
+notebooks/results/permutations.json: one row per run, with the accuracy on the test images. The seed draws the
+permutation, the start and the order of the images. On the bundled sample, or with --full --root DIR on all images, DIR
+being the folder of the full data. A run that is cut off goes on where it was when the command is given again.
 """
 
 import argparse
@@ -15,15 +15,16 @@ import torch
 
 from mixer_lib import create_model
 from mixer_lib.data import load_dataset
-from mixer_lib.permutations import CONDITIONS, MIXER, SmallCNN, draw_order, scramble, train
-from mixer_lib.training import Recipe, measure, predict
-from tables import fill
+from mixer_lib.permutations import CONDITIONS, MIXER, SmallCNN, draw_order, scramble
+from mixer_lib.training import Recipe, best_device, evaluate, fit
+from result_table import fill
 
 RESULTS = Path(__file__).parents[1] / "notebooks/results/permutations.json"
 SEEDS = 3
 MODELS = {"Mixer": lambda: create_model("cifar10", **MIXER), "CNN": SmallCNN}
 # One learning rate for both: of those tried, on held-out images of the sample, near the best of each.
-RECIPES = {"sample": dict(epochs=5, batch_size=64, lr=6e-3), "full": dict(epochs=6, batch_size=128, lr=6e-3)}
+RECIPES = {"sample": dict(epochs=5, batch_size=64, lr=6e-3, val_fraction=0),
+           "full": dict(epochs=6, batch_size=128, lr=6e-3, val_fraction=0)}
 
 
 def run(model, condition, seed, dataset, recipe):
@@ -32,11 +33,9 @@ def run(model, condition, seed, dataset, recipe):
     scrambled = replace(dataset, train_images=scramble(dataset.train_images, order),
                         test_images=scramble(dataset.test_images, order))
     torch.manual_seed(seed)
-    model = MODELS[model]()
-    train(model, scrambled, Recipe(**recipe, seed=seed))
-    logits = predict(model, scrambled.test_images, scrambled)
-    return {"accuracy": round(measure(logits, scrambled.test_labels)["accuracy"], 4),
-            "seconds": round(time.process_time() - start)}
+    model = MODELS[model]().to(best_device())
+    fit(model, scrambled, Recipe(**recipe, seed=seed))
+    return {"accuracy": round(evaluate(model, scrambled)["accuracy"], 4), "seconds": round(time.process_time() - start)}
 
 
 def main(arguments=None):

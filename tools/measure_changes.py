@@ -1,4 +1,4 @@
-"""Measure what one change of the recipe is worth, for lesson 8: `python tools/changes.py --root DIR`.
+"""Measure what one change of the recipe is worth, for lesson 8: `python tools/measure_changes.py --root DIR`.
 
 Trains the lesson's model on the bundled sample of CIFAR-10, with each change alone and with all that helped, over
 several seeds, and writes notebooks/results/cifar10_changes.json. Each model is measured on the same 10,000 images,
@@ -7,22 +7,21 @@ off goes on where it was when the command is given again. DIR: the folder of the
 """
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from mixer_lib import create_model
-from mixer_lib.checkpoints import write_atomically
 from mixer_lib.data import load_dataset, split
-from mixer_lib.training import Recipe, fit, measure, predict
+from mixer_lib.training import Recipe, best_device, fit, measure, predict
+from result_table import fill
 
 RESULTS = Path(__file__).parents[1] / "notebooks/results/cifar10_changes.json"
 SEEDS = 3
 MODEL = dict(num_blocks=3, hidden_dim=96, channels_mlp_dim=192)     # of create_model("cifar10", ...)
 PLAIN = dict(epochs=16, batch_size=64, lr=3e-3, weight_decay=0.0, label_smoothing=0.0)
-# Each row: what is changed in the plain recipe, and in the model.
+# What is changed in the plain recipe, and in the model.
 CHANGES = {
     "plain": {},
     "constant learning rate": dict(schedule="constant"),
@@ -43,7 +42,8 @@ CHANGES = {
 
 
 def run(change, seed, sample, full, others):
-    """Train once and measure: a row's entry for one seed. others: images and labels that no run trains on."""
+    """Train once and measure: {"others", "train", "held_out", "seconds"}. others: (images, labels) that no run trains
+    on."""
     options = dict(change)
     model_options, data = options.pop("model", {}), sample
     recipe = Recipe(**{**PLAIN, "seed": seed, **{k: v for k, v in options.items() if k != "images"}})
@@ -51,7 +51,7 @@ def run(change, seed, sample, full, others):
         data = full
         recipe = replace(recipe, epochs=recipe.epochs // 8, warmup_epochs=recipe.warmup_epochs / 8)
     torch.manual_seed(seed)
-    model = create_model("cifar10", **MODEL, **model_options)
+    model = create_model("cifar10", **MODEL, **model_options).to(best_device())
     history = fit(model, data, recipe)
     train, _ = split(data.train_labels, recipe.val_fraction, torch.Generator().manual_seed(seed))     # as fit does
     train = train[::len(train) // 4000]
@@ -59,7 +59,7 @@ def run(change, seed, sample, full, others):
     def accuracy(images, labels):
         return round(measure(predict(model, images, sample), labels)["accuracy"], 4)
 
-    return {"seed": seed, "others": accuracy(*others),
+    return {"others": accuracy(*others),
             "train": accuracy(data.train_images[train], data.train_labels[train]),
             "held_out": round(history.epochs[-1]["val_accuracy"], 4),
             "seconds": round(sum(row["seconds"] for row in history.epochs))}
@@ -82,20 +82,10 @@ def main():
     options = parser.parse_args()
     sample, full = load_dataset("cifar10"), load_dataset("cifar10", full=True, root=options.root)
     others, full = others_than(sample, full)
-    rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
-    done = {(row["change"], run["seed"]) for row in rows for run in row["runs"]}
-    for seed in range(SEEDS):       # seed by seed, so that an unfinished table has all rows
-        for name, change in CHANGES.items():
-            if (name, seed) in done:
-                continue
-            row = next((row for row in rows if row["change"] == name), None)
-            if row is None:
-                row = {"change": name, "options": change, "runs": []}
-                rows.append(row)
-            rows.sort(key=lambda row: list(CHANGES).index(row["change"]))
-            row["runs"].append(run(change, seed, sample, full, others))
-            write_atomically(RESULTS, json.dumps({"model": MODEL, "recipe": PLAIN, "rows": rows}, indent=1).encode())
-            print(name, row["runs"][-1], flush=True)
+    # Seed by seed, so that an unfinished table has all changes.
+    keys = [{"change": change, "seed": seed} for seed in range(SEEDS) for change in CHANGES]
+    fill(RESULTS, {"model": MODEL, "recipe": PLAIN, "changes": CHANGES}, keys,
+         lambda change, seed: run(CHANGES[change], seed, sample, full, others))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Measure what optimizers leave in the token-mixing weights, for lesson 9: `python tools/optimizers.py --root DIR`.
+"""Measure what optimizers leave in the token-mixing weights, for lesson 9:
+
+    python tools/measure_optimizers.py --root FOLDER_OF_THE_FULL_DATA
 
 Trains a small Mixer on all of CIFAR-10 with AdamW, with Muon, and with Muon for all but W1, all else equal, over
-several seeds, and writes notebooks/results/optimizers.json: a row a run, with the accuracy on held-out images and each
-block's numbers from `analysis.summarize`. DIR is the folder of the full data. A run that is cut off goes on where it
-was.
+several seeds, and writes notebooks/results/optimizers.json: one row per run, with the accuracy on held-out images and
+each block's numbers from `analysis.summarize`. A run that is cut off goes on where it was.
 """
 
 import argparse
@@ -14,8 +15,8 @@ import torch
 from mixer_lib import create_model
 from mixer_lib.analysis import grid_of, summarize
 from mixer_lib.data import load_dataset
-from mixer_lib.training import Recipe, fit
-from tables import fill
+from mixer_lib.training import Recipe, best_device, fit
+from result_table import fill
 
 RESULTS = Path(__file__).parents[1] / "notebooks/results/optimizers.json"
 SEEDS, OPTIMIZERS = 3, ("adamw", "muon", "muon-but-w1")
@@ -26,7 +27,7 @@ RECIPE = dict(epochs=6, lr=3e-3, weight_decay=0.2, crop_padding=4, flip=True, va
 def run(optimizer, seed, dataset):
     """Train once and measure: {"held_out", "blocks"}, the numbers of each block."""
     torch.manual_seed(seed)
-    model = create_model("cifar10", **MODEL)
+    model = create_model("cifar10", **MODEL).to(best_device())
     history = fit(model, dataset, Recipe(**RECIPE, optimizer=optimizer, seed=seed))
     layers = (block.token_mixing for block in model.blocks)
     numbers = [summarize(layer.fc1.weight.detach(), layer.fc2.weight.detach(), grid_of(model)) for layer in layers]

@@ -1,32 +1,34 @@
-"""Is everything there that the lessons need? A check that says plainly what is missing and what to do."""
+"""Is everything there that the lessons need? The check says what is missing and what to do."""
 
 import importlib.metadata
 import os
 import platform
 import sys
 
+import psutil
 import torch
 from packaging.requirements import Requirement
 
 from .checkpoints import load_pretrained, pretrained_names
 from .data import load_dataset
-from .training import fast_bf16
+from .training.devices import best_device, describe, fast_bf16
 
 NOTEBOOK = ["ipykernel>=6"]                    # what a notebook needs beside the package's own requirements
 MEMORY = 2e9                                    # bytes; the most that a lesson takes
 
 
-def check_machine():
+def check_setup():
     """Print a line for each thing that the lessons need, "✓" there or "✗" missing and what to do. Returns how many
     are missing."""
     checks = [_python(), *_packages(), _memory(), _images(), _models()]
     for problem, what in checks:
         print(f"✗ {what}: {problem}" if problem else f"✓ {what}")
-    precision = "bf16, about twice as fast as float32" if fast_bf16(torch.device("cpu")) else "float32"
-    device = f"a GPU, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "the CPU, which is enough"
-    print(f"· Training runs on {device}. On the CPU it uses threads: {torch.get_num_threads()}, numbers: {precision}.")
+    device, cpu = best_device(), torch.device("cpu")
+    where = "the CPU, which is enough" if device == cpu else f"{describe(device)}, and the CPU would be enough"
+    precision = "bf16, about twice as fast as float32" if fast_bf16(cpu) else "float32"
+    print(f"· Lessons train on {where}. On the CPU: {torch.get_num_threads()} threads, {precision}.")
     missing = sum(bool(problem) for problem, _ in checks)
-    print(f"{missing} of {len(checks)} things are missing: mend the lines marked ✗, restart the kernel, run this again."
+    print(f"{missing} of {len(checks)} things are missing: fix the lines marked ✗, restart the kernel, run this again."
           if missing else "Everything is there. Go on.")
     return missing
 
@@ -50,9 +52,7 @@ def _packages():
 
 
 def _memory():
-    if not hasattr(os, "sysconf"):              # Windows does not say
-        return "", "memory unknown; 2 GB are enough"
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = psutil.virtual_memory().total
     few = "a lesson takes up to 2 GB; close other programs and other notebooks' kernels"
     return few * (memory < MEMORY), f"{os.cpu_count()} cores, {memory / 1e9:.0f} GB of memory"
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-import optimizers as script
+import measure_optimizers as script
 from mixer_lib.data import load_dataset
 
 pytestmark = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="needs torch 2.9")
@@ -42,5 +42,5 @@ def test_script_trains_with_each_optimizer_and_goes_on_where_it_was(tmp_path, mo
     rows = json.loads(script.RESULTS.read_text())["rows"]
     assert rows[:3] == first and [row["held_out"] for row in rows[3:]] == [1, 1, 1]
     monkeypatch.setattr(script, "RECIPE", script.RECIPE | {"lr": 1.0})
-    with pytest.raises(SystemExit, match="another recipe or model: delete it to measure anew"):
+    with pytest.raises(SystemExit, match="another recipe or model: delete it to measure again"):
         script.main([])

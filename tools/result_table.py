@@ -15,7 +15,7 @@ def fill(path, facts, keys, run):
         known = json.loads(path.read_text())
         table["rows"] = known["rows"]
         if known != table:
-            raise SystemExit(f"{path} was measured with another recipe or model: delete it to measure anew")
+            raise SystemExit(f"{path} was measured with another recipe or model: delete it to measure again")
     for key in keys:
         if not any(key.items() <= row.items() for row in table["rows"]):
             table["rows"].append(key | run(**key))

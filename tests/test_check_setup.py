@@ -1,18 +1,21 @@
 """The check of the machine names what is missing, and finds nothing missing where the tests run."""
 
 import importlib.metadata
-import os
+from types import SimpleNamespace
 
+import psutil
 import pytest
+import torch
 
-from mixer_lib import checkpoints, machine
-from mixer_lib.machine import check_machine
+from mixer_lib import check_setup as setup
+from mixer_lib import checkpoints
+from mixer_lib.check_setup import check_setup
 
 
 @pytest.fixture
 def said(capsys):
     def run():
-        missing = check_machine()
+        missing = check_setup()
         lines = capsys.readouterr().out.splitlines()
         marked = [line for line in lines if line.startswith("✗")]
         assert len(marked) == missing
@@ -43,22 +46,38 @@ def test_missing_package(said, monkeypatch):
 
 
 def test_little_memory(said, monkeypatch):
-    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 250_000}[name])
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=1.024e9))
     line, = said()[1]
     assert "1 GB of memory: a lesson takes up to 2 GB" in line
 
 
-def test_memory_unknown(said, monkeypatch):
-    monkeypatch.delattr(os, "sysconf")
-    lines, marked = said()
-    assert not marked and any("memory unknown" in line for line in lines)
+def test_where_lessons_train(said, monkeypatch):
+    def there(device, bf16):
+        monkeypatch.setattr(setup, "best_device", lambda: torch.device(device))
+        monkeypatch.setattr(setup, "fast_bf16", lambda device: bf16)
+        return said()[0][-2]
+
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA Test")
+    threads = f"On the CPU: {torch.get_num_threads()} threads, "
+    assert there("cpu", False) == f"· Lessons train on the CPU, which is enough. {threads}float32."
+    assert there("mps", True) == (f"· Lessons train on mps, and the CPU would be enough. {threads}bf16, about twice as "
+                                  f"fast as float32.")
+    assert "· Lessons train on cuda (NVIDIA Test), and the CPU would be enough." in there("cuda", False)
+
+
+def test_missing_notebook_package(said, monkeypatch):
+    """What a notebook needs beside the package's own requirements is looked for, too."""
+    real = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "1.0" if name == "ipykernel" else real(name))
+    line, = said()[1]
+    assert line.startswith("✗ ipykernel 1.0: the course needs >=6")
 
 
 def test_missing_images(said, monkeypatch):
     def fail(name):
         raise FileNotFoundError(f"no {name}.png")
 
-    monkeypatch.setattr(machine, "load_dataset", fail)
+    monkeypatch.setattr(setup, "load_dataset", fail)
     line, = said()[1]
     assert "the images that come with the course: no mnist.png. Clone" in line
 
@@ -76,6 +95,6 @@ def test_missing_or_damaged_models(said, monkeypatch, tmp_path):
 
 
 def test_old_python(said, monkeypatch):
-    monkeypatch.setattr(machine.sys, "version_info", (3, 9))
+    monkeypatch.setattr(setup.sys, "version_info", (3, 9))
     line, = said()[1]
     assert "the course needs 3.10 or newer" in line

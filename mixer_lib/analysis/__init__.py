@@ -1,0 +1,12 @@
+"""What trained weights and gradients tell: pure functions of models and tensors.
+
+A result lies on the device of what it is computed from; what a model or a layer computes lies on the model's, wherever
+the images or tokens came from.
+"""
+
+from .ablation import logits_without, switched_off
+from .controls import random_like, relabeled, shuffled
+from .influence import influence, influence_by_depth, tables_by_depth
+from .kernels import ORDERS, frequency, grid_of, order, participation, partners, spectrum
+from .maps import chance_share, convolution_share, token_map
+from .summary import summarize

@@ -1,0 +1,20 @@
+"""Train a classifier and measure it.
+
+`fit` trains by a `Recipe` and returns a `History`; `evaluate` and `predict` read a trained model.
+"""
+
+from .devices import best_device, fast_bf16, pick_device
+from .evaluation import check_fit, evaluate, measure, predict
+from .history import History, best_epoch
+from .loop import (
+    check_recipe,
+    epoch_generator,
+    fit,
+    memory_needed,
+    snapshot_moments,
+    train_step,
+    training_batches,
+)
+from .optimizers import make_optimizer
+from .recipe import Recipe, learning_rate
+from .run import Run

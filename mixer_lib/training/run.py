@@ -1,0 +1,109 @@
+"""The folder of a run: what training leaves there, and what it takes to go on."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from ..checkpoints import (
+    append_rows,
+    check_savable,
+    keep_rows,
+    load_snapshots,
+    load_state,
+    save_checkpoint,
+    save_snapshots,
+    save_state,
+)
+from .history import History, best_epoch
+
+
+class Run:
+    """The folder `path` of a training run.
+
+        model.safetensors       the model after the last whole epoch
+        best.safetensors        the model after the epoch of the highest held-out accuracy, with a hold-out
+        snapshots.safetensors   where recipe.snapshots asks for it, for `load_snapshots`
+        steps.csv, history.csv  the two tables of `History`; each epoch appends its rows
+        resume.pt               what it takes to go on from the last whole epoch
+
+    Of each epoch the tables are written first, then resume.pt, then the models. So after a kill at any moment the
+    tables are as far as resume.pt or further, and `restore` cuts them back to it and writes the models."""
+
+    def __init__(self, path, model, dataset, optimizer, recipe):
+        check_savable(model)
+        self.path, self.model, self.dataset, self.optimizer, self.recipe = Path(path), model, dataset, optimizer, recipe
+        # What must stay the same when a run is resumed; of the data, what tells one set from another.
+        means = ", ".join(f"{mean:.4f}" for mean in dataset.mean)
+        self.settings = asdict(recipe) | vars(model.config) | {
+            "dataset": f"{len(dataset.train_images)} images of mean {means}"}
+
+    def start(self):
+        """Begin the files of a new run. Raises ValueError if the folder holds a run with a whole epoch."""
+        if holds_an_epoch(self.path):
+            raise ValueError(f"{self.path} already holds a run: resume it, or choose another folder")
+        for name in ("steps.csv", "history.csv"):
+            (self.path / name).unlink(missing_ok=True)      # of a run that ended before its first epoch did
+            append_rows(self.path / name, [])
+        self.save_state(History())
+
+    def save(self, history, snapshots, new_steps):
+        """Keep an epoch that just ended, with the last `new_steps` rows of history.steps."""
+        append_rows(self.path / "steps.csv", history.steps[-new_steps:])
+        append_rows(self.path / "history.csv", history.epochs[-1:])
+        if snapshots:
+            save_snapshots(self.path / "snapshots.safetensors", snapshots)
+        self.save_state(history)
+        self.save_models(history)
+
+    def save_state(self, history):
+        """Write resume.pt."""
+        save_state(self.path / "resume.pt", {
+            "settings": self.settings, "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "epochs": len(history.epochs), "steps": len(history.steps)})
+
+    def save_models(self, history):
+        """Write the model as it is, and as the best one if the last epoch was the best."""
+        best = self.recipe.val_fraction and best_epoch(history) == len(history.epochs)
+        for name in ["model"] + ["best"] * bool(best):
+            save_checkpoint(self.path / f"{name}.safetensors", self.model, self.dataset, recipe=asdict(self.recipe),
+                            epochs_done=len(history.epochs))
+
+    def restore(self):
+        """Bring the model and the optimizer to where the run is; returns its (history, snapshots).
+
+        Raises FileNotFoundError if there is nothing to resume, ValueError if the run was started otherwise or its
+        files are damaged."""
+        state = load_state(self.path / "resume.pt")
+        try:
+            changed = [name for name, value in self.settings.items() if state["settings"][name] != value]
+            if not changed:
+                self.model.load_state_dict(state["model"])
+                self.optimizer.load_state_dict(state["optimizer"])
+                steps, epochs = state["steps"], state["epochs"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{self.path / 'resume.pt'} is damaged or not the state of a run "
+                             f"({type(error).__name__}): start again in another folder") from error
+        if changed:
+            raise ValueError(f"{changed[0]} is {self.settings[changed[0]]!r}, but the run in {self.path} was started "
+                             f"with {state['settings'][changed[0]]!r}: resume with the same options, or start a new "
+                             f"run in another folder")
+        history = History(keep_rows(self.path / "steps.csv", steps), keep_rows(self.path / "history.csv", epochs))
+        if not epochs:                  # no model yet that has learned anything
+            return history, {}
+        snapshots = {}
+        if self.recipe.snapshots:
+            moments, weights = load_snapshots(self.path / "snapshots.safetensors")
+            snapshots = {moment: {name: stacked[i].to(torch.float16) for name, stacked in weights.items()}
+                         for i, moment in enumerate(moments) if moment <= steps}
+        self.save_models(history)
+        return history, snapshots
+
+
+def holds_an_epoch(path):
+    """Whether a folder holds a run with at least one whole epoch. Raises ValueError if its resume.pt is damaged."""
+    path = Path(path)
+    if (path / "model.safetensors").exists():
+        return True
+    state = load_state(path / "resume.pt") if (path / "resume.pt").exists() else {"epochs": 0}
+    return not isinstance(state, dict) or state.get("epochs") != 0

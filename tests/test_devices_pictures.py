@@ -1,0 +1,314 @@
+"""Analysis, pictures and widgets with a model and tensors on two devices: they give what they give on the CPU alone."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from devices import fake_gpu, moved, real_gpu
+from mixer_lib import analysis, plots, widgets
+from mixer_lib.data import Dataset
+from mixer_lib.model import ChannelMixing, MlpMixer
+from mixer_lib.training import History
+
+GRID = 2, 3
+random = torch.Generator().manual_seed(0)
+
+
+def normal(*shape):
+    return torch.randn(*shape, generator=random)
+
+
+def pixels(*shape):
+    return torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
+
+
+@functools.cache
+def model(digits=False):
+    """A model on a grid of 2 x 3, or one that reads digits, with weights so large that each part counts."""
+    sizes = dict(image_size=28, patch_size=7, in_channels=1, num_classes=10) if digits else dict(
+        image_size=(8, 12), patch_size=4, in_channels=3, num_classes=3)
+    made = MlpMixer(**sizes, num_blocks=2, hidden_dim=8, tokens_mlp_dim=10, channels_mlp_dim=9).eval()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.copy_(normal(*parameter.shape))
+    return made
+
+
+def dataset(digits=False):
+    images = pixels(20, 1, 28, 28) if digits else pixels(20, 3, 8, 12)
+    classes = list("0123456789") if digits else ["ant", "bee", "cat"]
+    labels, C = torch.arange(20) % len(classes), images.shape[1]
+    return Dataset("toy", images, labels, images, labels, classes, (0.5,) * C, (0.25,) * C)
+
+
+COLOR, GRAY = pixels(3, 8, 8), torch.rand(8, 8, generator=random)
+W1, W2, ALONG = normal(10, 6), normal(6, 10), normal(3, 10, 6)
+IMAGES, TOKENS, STRENGTHS = normal(4, 3, 8, 12), normal(6, 8), normal(3, 4, 4).abs()
+LABELS, BEFORE, AFTER = (torch.randint(0, 3, (20,), generator=random) for _ in range(3))
+SHARES, ORDER = normal(4, 3).softmax(dim=1), torch.randperm(64, generator=random)
+DETECTORS = {"a": normal(4, 4), "b": normal(4, 4)}
+COLUMNS, UNITS = ({name: normal(4) for name in names} for names in ("ab", "uv"))
+MLP, NORM, TOKEN = ChannelMixing(3, 4).requires_grad_(False), torch.nn.LayerNorm(3), normal(5, 3)
+READS = [(normal(3, 16), normal(3), normal(16, 5)) for _ in range(2)]
+X = torch.linspace(1, 2, 5)
+SNAPSHOTS = {f"blocks.{k}.token_mixing.fc{layer}.weight": normal(3, *shape)
+             for k in range(2) for layer, shape in ((1, (10, 6)), (2, (6, 10)))}
+DATASET, DIGITS = dataset(), dataset(digits=True)
+OFF = [(0, "token mixing"), (1, 3), (1, 4)]
+
+
+def played(box, *values):
+    """What a widget shows at first, and after each round of values for its controls: its pictures."""
+    *controls, picture, problem = flat(box)
+    shown = [picture.value]
+    for value in values:
+        for control, setting in zip(controls, value):
+            control.value = setting
+        assert not problem.value, problem.value
+        shown.append(picture.value)
+    assert not problem.value, problem.value
+    return shown
+
+
+def flat(box):
+    """The controls of a widget, its picture and the place for errors, out of their boxes."""
+    return [part for child in box.children for part in (flat(child) if hasattr(child, "children") else [child])]
+
+
+def drawn_for(m, x):
+    """The digit pad with a test digit on it."""
+    _, example, picture, problem = flat(widgets.digit_pad(m(model(digits=True)), x(DIGITS)))
+    before = picture.value
+    example.click()
+    assert not problem.value and picture.value != before
+    return picture.value
+
+
+def browsed(m, x):
+    places = [{"block": 1, "matrix": W, "state": state, "by": by, "same": same, "place": 3}.values()
+              for W, state, by, same in (("W1", "trained", "pairing", False), ("W2", "untrained", "norm", True))]
+    return played(widgets.weight_browser(m(model())), *places)
+
+
+# What each function gives, where m puts the model on one device and x the rest on another.
+ANALYSIS = {
+    "influence": lambda m, x: analysis.influence(m(model()).blocks[0], x(TOKENS), between="channels"),
+    "influence_by_depth": lambda m, x: analysis.influence_by_depth(m(model()).blocks, x(TOKENS), directions=2),
+    "tables_by_depth": lambda m, x: analysis.tables_by_depth(m(model()), x(IMAGES)),
+    "logits_without": lambda m, x: analysis.logits_without(m(model()), x(
+        analysis.tables_by_depth(model(), IMAGES)), OFF),
+    "switched_off": lambda m, x: switched_off(m(model()), m(IMAGES)),
+    "grid_of": lambda m, x: analysis.grid_of(m(model())),
+    "spectrum": lambda m, x: analysis.spectrum(x(ALONG), GRID),
+    "frequency": lambda m, x: analysis.frequency(x(ALONG), GRID),
+    "participation": lambda m, x: analysis.participation(x(ALONG)),
+    "partners": lambda m, x: analysis.partners(x(ALONG)),
+    "order": lambda m, x: [analysis.order(x(W1), GRID, by) for by in analysis.ORDERS],
+    "token_map": lambda m, x: analysis.token_map(x(W1), x(W2)),
+    "convolution_share": lambda m, x: analysis.convolution_share(x(W2) @ x(ALONG), GRID),
+    "chance_share": lambda m, x: analysis.chance_share(GRID),
+    "shuffled": lambda m, x: analysis.shuffled(x(ALONG), 1),
+    "relabeled": lambda m, x: analysis.relabeled(x(ALONG), 1),
+    "random_like": lambda m, x: analysis.random_like(x(W1), 1),
+    "summarize": lambda m, x: analysis.summarize(x(ALONG), x(ALONG).mT, GRID),
+}
+OF_THE_MODEL = {"influence", "influence_by_depth", "tables_by_depth", "logits_without", "switched_off"}
+PLOTS = {
+    "as_array": lambda m, x: [plots.as_array(numbers) for numbers in (
+        x(W1), x(W1).bfloat16(), [x(X), x(X)], [x(X)[0], 2.0], x(W1 + 0).requires_grad_())],
+    "as_pixels": lambda m, x: [plots.as_pixels(image) for image in (x(COLOR), x(GRAY))],
+    "image_row": lambda m, x: plots.image_row(x(torch.stack([COLOR, COLOR])), columns=2),
+    "patch_grid": lambda m, x: plots.patch_grid(x(COLOR), 4),
+    "patch_explorer": lambda m, x: plots.patch_explorer(x(COLOR), 4, 3, 30),
+    "scramble_explorer": lambda m, x: plots.scramble_explorer(x(COLOR), m(ORDER), 4, 0, 7),
+    "lines": lambda m, x: plots.lines({"x": (x(X), {"a": m(X), "b": [1, 2, 3, 4, 5]})}, "y", log=True),
+    "cost_split": lambda m, x: plots.cost_split({"parameters": {"a": 1, "b": 2}}),
+    "training_curves": lambda m, x: plots.training_curves(History([{"step": 0, "loss": 2.3, "lr": 0.1}])),
+    "losses": lambda m, x: plots.losses({"a": x(X), "b": [*m(X)]}),
+    "confusion": lambda m, x: plots.confusion(x(torch.eye(3, dtype=torch.long)), ["a", "b", "c"]),
+    "changes": lambda m, x: plots.changes({"plain": x(X) / 2, "flips": [*m(X) / 2]}),
+    "blends": lambda m, x: plots.blends(x(pixels_of(SHARES)), m(SHARES), ["a", "b", "c"]),
+    "prediction": lambda m, x: plots.prediction(x(COLOR), m(SHARES)[0], ["a", "b", "c"], x(LABELS)[0]),
+    "intervals": lambda m, x: plots.intervals({"t": {"M": {"p": x(X) / 2, "q": [*m(X) / 2]}}}, "y", 0.1),
+    "tables": lambda m, x: plots.tables({"a": x(W1), "b": m(W1)[:2, :3]}),
+    "embedding_explorer": lambda m, x: plots.embedding_explorer(x(GRAY), m(DETECTORS), 2, 1),
+    "functions": lambda m, x: plots.functions({"a": (x(X), {"b": m(X), "c": x(X) ** 2})}, "x", "y"),
+    "token_explorer": lambda m, x: plots.token_explorer(x(TOKEN)[0], m(NORM), m(MLP)),
+    "token_unit_explorer": lambda m, x: plots.token_unit_explorer(x(COLOR), x(COLUMNS), m(UNITS), "a", "v"),
+    "kernel_explorer": lambda m, x: plots.kernel_explorer(x(COLOR), *m(READS[0][:2]), x(READS[0][2]), 1),
+    "influence_explorer": lambda m, x: plots.influence_explorer(x(COLOR), m(STRENGTHS), 4, 1, 2),
+    "by_depth": lambda m, x: plots.by_depth({"a": x(ALONG)[0], "b": [m(X), [1, 2, 3]]}, "y"),
+    "mosaic": lambda m, x: plots.mosaic(m(W1), GRID, x(torch.arange(10).flip(0))),
+    "weight_browser": lambda m, x: plots.weight_browser(m(W1), GRID, x(torch.arange(10).flip(0)), 3),
+    "training_scrubber": lambda m, x: plots.training_scrubber(
+        [0, 5, 9], m(ALONG), analysis.summarize(x(ALONG), x(ALONG).mT, GRID), GRID, now=1),
+    "switches": lambda m, x: plots.switches(x(pixels_of(LABELS)), x(LABELS), m(BEFORE), m(AFTER), "abc", OFF),
+}
+WIDGETS = {
+    "patch_explorer": lambda m, x: played(widgets.patch_explorer(x(COLOR)), [2, 3, 4]),
+    "embedding_explorer": lambda m, x: played(widgets.embedding_explorer(x(GRAY), m(DETECTORS)), [2, 1]),
+    "token_unit_explorer": lambda m, x: played(
+        widgets.token_unit_explorer(x(COLOR), x(COLUMNS), m(UNITS)), ["b", "v"]),
+    "token_explorer": lambda m, x: played(widgets.token_explorer(x(TOKEN), m(NORM), m(MLP)), [2, 0.5, 1]),
+    "kernel_explorer": lambda m, x: played(widgets.kernel_explorer(x(COLOR), m(READS)), [1, 2]),
+    "influence_explorer": lambda m, x: played(widgets.influence_explorer(x(COLOR), m(STRENGTHS), 4), [2, 2]),
+    "patch_influence": lambda m, x: played(widgets.patch_influence(x(COLOR), m(STRENGTHS), 4), [2, 2]),
+    "cost_explorer": lambda m, x: played(widgets.cost_explorer(), [32, 2, 64]),
+    "scramble_explorer": lambda m, x: played(
+        widgets.scramble_explorer(x(COLOR), m({"plain": torch.arange(64), "all": ORDER}), 4), ["all", 0, 7]),
+    "augmentation_explorer": lambda m, x: played(
+        widgets.augmentation_explorer(x(pixels(4, 3, 8, 8) * 0 + COLOR), m(LABELS)[:4], ["a", "b", "c"]),
+        [1, 2, True, 9, "CutMix"], [2, 2, True, 9, "MixUp"]),
+    "prediction_browser": lambda m, x: played(
+        widgets.prediction_browser(x(pixels_of(SHARES)), x(LABELS), m(SHARES), ["a", "b", "c"]), [2]),
+    "digit_pad": drawn_for,
+    "weight_browser": browsed,
+    "training_scrubber": lambda m, x: played(widgets.training_scrubber([0, 5, 9], m(SNAPSHOTS), GRID), [1, "norm", 2]),
+    "switches": lambda m, x: played(widgets.switches(m(model()), x(DATASET), count=10),
+                                    [None, False], [None, True, True, None, True, False, 1, 4]),
+}
+NO_TENSORS = {"show", "to_png", "live_picture", "LiveTraining", "DigitPad", "ClickPicture"}
+CASES = [pytest.param(case, name, id=f"{room}.{name}") for room, cases in (
+    ("analysis", ANALYSIS), ("plots", PLOTS), ("widgets", WIDGETS)) for name, case in cases.items()]
+
+
+def pixels_of(numbers):
+    """An image for each of some numbers."""
+    return torch.stack([COLOR.roll(i, dims=2) for i in range(len(numbers))])
+
+
+def switched_off(model, images):
+    with analysis.switched_off(model, OFF), torch.no_grad():
+        return model(images)
+
+
+def plain(result):
+    """A result as what can be compared."""
+    if isinstance(result, (Figure, Image.Image)):
+        return plots.to_png(result)
+    if isinstance(result, torch.Tensor):
+        return result.tolist()
+    if isinstance(result, np.ndarray):
+        return str(result.dtype), result.tolist()
+    if isinstance(result, dict):
+        return {key: plain(value) for key, value in result.items()}
+    return [plain(part) for part in result] if isinstance(result, (list, tuple)) else result
+
+
+def devices_of(result):
+    if isinstance(result, torch.Tensor):
+        return {result.device.type}
+    parts = result.values() if isinstance(result, dict) else result if isinstance(result, (list, tuple)) else ()
+    return set().union(*map(devices_of, parts))
+
+
+def everywhere(case, name, gpu, same):
+    """Run a case with the model on the GPU, the rest on it, and both, which must be the `same` as all on the CPU; and
+    see where the results lie."""
+    expected = plain(case(lambda thing: thing, lambda thing: thing))
+    of_model = case in ANALYSIS.values() and name in OF_THE_MODEL
+    for model_at, rest_at in ((gpu, "cpu"), ("cpu", gpu), (gpu, gpu)):
+        result = case(lambda thing, at=model_at: moved(thing, at), lambda thing, at=rest_at: moved(thing, at))
+        home = torch.device(model_at if of_model else rest_at).type
+        assert devices_of(result) <= {home}
+        assert same(plain(result), expected)
+
+
+@pytest.mark.parametrize("case, name", CASES)
+def test_the_device_makes_no_difference(case, name):
+    with fake_gpu() as gpu:
+        everywhere(case, name, gpu, lambda result, expected: result == expected)
+
+
+@pytest.mark.parametrize("case, name", CASES)
+def test_the_default_device_makes_no_difference(case, name):
+    """As after torch.set_default_device("cuda")."""
+    expected = plain(case(lambda thing: thing, lambda thing: thing))
+    with fake_gpu() as gpu, gpu:
+        assert plain(case(lambda thing: thing, lambda thing: thing)) == expected
+
+
+@pytest.mark.parametrize("case, name", CASES)
+def test_a_real_gpu_can_do_it(case, name):
+    """Its last digits may differ, and with them the order of kernels that are nearly alike: no comparison."""
+    if not real_gpu():
+        pytest.skip("no GPU here")
+    everywhere(case, name, real_gpu(), lambda result, expected: True)
+
+
+@pytest.mark.parametrize("room, cases", [(analysis, ANALYSIS), (plots, PLOTS), (widgets, WIDGETS)])
+def test_no_function_is_left_out(room, cases):
+    public = {name for name, value in vars(room).items() if callable(value) and not name.startswith("_")}
+    assert public - NO_TENSORS == set(cases)
+
+
+def test_the_untrained_model_of_the_weight_browser_takes_no_random_numbers_from_a_gpu(monkeypatch):
+    """torch.manual_seed seeds every device."""
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: 1 / 0)
+    widgets.weight_browser(model())
+
+
+# The pretended GPU itself
+
+def test_the_fake_gpu_refuses_to_mix_devices():
+    with fake_gpu() as gpu:
+        here, there, first, first_there = torch.ones(3), torch.ones(3, device=gpu), torch.tensor([0]), \
+            torch.tensor([0], device=gpu)
+        for mixed in (lambda: here + there, lambda: there + here, lambda: here[first_there], lambda: there[first],
+                      lambda: torch.cat([here, there]), lambda: here + there.sum(), lambda: here.add_(there),
+                      lambda: there.gather(0, first), lambda: there.index_add(0, first, there[:1]),
+                      lambda: torch.where(here > 0, there, 0.0)):
+            with pytest.raises(AssertionError, match="mixes cpu and fake:0"):
+                mixed()
+        assert (there + here.sum()).tolist() == [4, 4, 4]           # a number from the CPU is no mixture
+        there[[0, 2]] = 5
+        assert there[first_there].tolist() == [5] and there[:2].tolist() == [5, 1]
+
+
+def test_the_fake_gpu_copies():
+    with fake_gpu() as gpu:
+        here, there = torch.arange(3.0), torch.zeros(3, device=gpu)
+        there.copy_(here)
+        assert there.tolist() == [0, 1, 2] and there.device.type == "fake" and there.cpu().device.type == "cpu"
+        here.copy_(there + 1)
+        assert here.tolist() == [1, 2, 3] and here.device.type == "cpu"
+        assert here.to(gpu).half().device.type == "fake" and f"{there.mean():.1f}" == "1.0"
+        lies = moved({"a": [here, 1], "b": (DATASET, model())}, gpu)
+        assert devices_of(lies["a"]) == {"fake"} and lies["a"][1] == 1
+        assert lies["b"][0].test_labels.device.type == next(lies["b"][1].parameters()).device.type == "fake"
+
+
+def test_the_fake_gpu_refuses_what_gpus_refuse():
+    with fake_gpu() as gpu:
+        there = torch.ones(3, device=gpu)
+        for refused in (there.numpy, lambda: np.asarray(there), there.double, lambda: torch.zeros(2, device=gpu,
+                        dtype=torch.float64), lambda: torch.randperm(3, generator=torch.Generator(), device=gpu)):
+            with pytest.raises((AssertionError, RuntimeError)):
+                refused()
+        with gpu, pytest.raises(AssertionError, match="draws numbers"):
+            torch.rand(3, generator=torch.Generator())
+    with pytest.raises(NotImplementedError):                        # there is none outside
+        torch.ones(3, device=gpu)
+
+
+def test_the_fake_gpu_trains_like_the_cpu():
+    def step(device):
+        torch.manual_seed(0)
+        with device:
+            trained = MlpMixer(8, 4, 1, 3, 2, 8, 5, 6, dropout=0.1)
+            images, labels = torch.randn(4, 1, 8, 8), torch.arange(4) % 3
+        optimizer = torch.optim.AdamW(trained.parameters(), fused=True)
+        with torch.autocast(device.type, torch.bfloat16):
+            loss = torch.nn.functional.cross_entropy(trained(images), labels)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
+        optimizer.step()
+        return [parameter.tolist() for parameter in trained.parameters()], {p.device.type for p in trained.parameters()}
+
+    with fake_gpu() as gpu:
+        there, here = step(gpu), step(torch.device("cpu"))
+    assert there[0] == here[0] and there[1] == {"fake"}
