@@ -170,10 +170,19 @@ def load_snapshots(path):
 
 
 def save_state(path, state):
-    """Write the state of an unfinished run: a dict of tensors and plain values."""
+    """Write the state of an unfinished run: a dict of tensors, on any device, and plain values."""
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(_on_cpu(state), buffer)
     write_atomically(path, buffer.getbuffer())
+
+
+def _on_cpu(state):
+    """The same with its tensors on the CPU, so that a machine without that device can read it."""
+    if isinstance(state, dict):
+        return {name: _on_cpu(value) for name, value in state.items()}
+    if isinstance(state, (list, tuple)):
+        return type(state)(_on_cpu(value) for value in state)
+    return state.cpu() if isinstance(state, torch.Tensor) else state
 
 
 def load_state(path):

@@ -51,7 +51,7 @@ def create_model(name, **overrides):
 
 def did_you_mean(name, known):
     """The end of an error message about an unknown name: the nearest known one, or the list of all."""
-    nearest = get_close_matches(str(name), list(known), n=1)
-    if not nearest:     # "b/16" is as near to "S/16" as to "B/16", letter by letter
-        nearest = [k for k in known if k.lower() == str(name).lower()]
+    known = list(known)
+    nearest = [one for one in known if one.lower() == str(name).lower()]       # else "b/16" is as near to "S/16"
+    nearest = nearest or get_close_matches(str(name), known, n=1)
     return f": did you mean {nearest[0]!r}?" if nearest else f": choose from {', '.join(known)}"

@@ -88,7 +88,7 @@ def unpatchify(patches, patch_size, image_size):
     B, S, D = patches.shape
     P_h, P_w = pair("patch_size", patch_size)
     H, W = pair("image_size", image_size)
-    if S * P_h * P_w != H * W or H % P_h or D % (P_h * P_w):
+    if S * P_h * P_w != H * W or H % P_h or W % P_w or D % (P_h * P_w):
         raise ValueError(f"a table of {S} patches with {D} numbers each does not fill an image of {H}x{W} "
                          f"with patches of {P_h}x{P_w}")
     x = patches.reshape(B, H // P_h, W // P_w, D // (P_h * P_w), P_h, P_w)

@@ -15,7 +15,8 @@ optimizers and all random numbers give what they give on the CPU. What a GPU ref
 - `.numpy()` and `np.asarray`.
 - float64, which Apple's MPS does not have.
 
-Not refused: operations that a real device lacks. The device's type is "fake", so code for "cuda" alone does not run.
+Not refused: operations that a real device lacks. Autocast is accepted and changes nothing. The device's type is "fake",
+so code for "cuda" alone does not run.
 
 PyTorch's own FakeTensorMode pretends "cuda", but it has no numbers, so that nothing can be read from a tensor, it lets
 indices pass, and its backward pass needs a GPU.
@@ -40,13 +41,12 @@ aten = torch.ops.aten
 
 @contextlib.contextmanager
 def fake_gpu():
-    """While the context lasts there is a device "fake", which is given. Skips the test where PyTorch is too old, or
-    where the machine has a GPU: one process can have only one kind."""
-    if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"):
+    """While the context lasts, there is a device "fake", which is given. Skips the test where PyTorch is too old, or
+    where the machine has a GPU: a process can have only one kind."""
+    if not POSSIBLE:
         pytest.skip("this version of PyTorch cannot pretend a device")
     if real_gpu():
         pytest.skip("here is a real GPU")
-    _register()
     Backend.available = True
     try:
         with Everywhere():
@@ -162,21 +162,28 @@ class Backend:
     get_amp_supported_dtype = staticmethod(lambda: [torch.bfloat16, torch.float16])
 
 
-@functools.cache
 def _register():
-    """Tell PyTorch about the device, once a process. Returns what must stay alive."""
+    """Tell PyTorch about the device. Returns what must stay alive."""
     class Hook(backend_registration._DummyPrivateUse1Hook):
         def is_available(self):
             return Backend.available
 
     backend_registration._setup_privateuseone_for_python_backend(NAME, backend_module=Backend, hook=Hook())
-    library = torch.library.Library("aten", "IMPL")         # of an index that is a list, PyTorch asks the device itself
+    rest, library = torch.library.Library("_", "IMPL"), torch.library.Library("aten", "IMPL")
+    rest.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")
+    # To index with a list, PyTorch asks the device itself for a tensor.
     for operation in aten.empty_strided.default, aten._copy_from.default:
         library.impl(operation, functools.partial(_asked, operation), "PrivateUse1")
-    return library
+    return rest, library
 
 
 def _asked(operation, *args, **kwargs):
+    """An operation that reaches the device on a way around `Everywhere`."""
     if operation is aten._copy_from.default:
         return run(aten.copy_.default, (args[1], args[0]), {})
     return run(operation, args, kwargs)
+
+
+POSSIBLE = hasattr(backend_registration, "_setup_privateuseone_for_python_backend")
+# Now, because the first backward pass of a process counts the devices there are.
+KEPT = _register() if POSSIBLE and not real_gpu() else None

@@ -92,6 +92,16 @@ def test_file_is_safetensors_with_the_configuration_inside(checkpoint):
     assert [path.name for path in checkpoint.parent.iterdir()] == ["model.safetensors"]
 
 
+def test_weights_that_are_views_are_saved(tmp_path):
+    """safetensors takes only tensors that lie in memory as they are read."""
+    model = random_mixer(hidden_dim=4)
+    layer = model.blocks[0].channel_mixing.fc1
+    layer.weight = torch.nn.Parameter(torch.randn(4, 8).T)
+    assert not layer.weight.is_contiguous()
+    save_checkpoint(tmp_path / "m.safetensors", model, dataset())
+    assert torch.equal(load_checkpoint(tmp_path / "m.safetensors")[0].blocks[0].channel_mixing.fc1.weight, layer.weight)
+
+
 def test_half_precision_file_gives_a_float32_model(tmp_path):
     model = random_mixer().half()
     save_checkpoint(tmp_path / "half.safetensors", model, dataset())

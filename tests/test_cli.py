@@ -131,6 +131,16 @@ def test_every_option_arrives(there, monkeypatch):
     assert str(kwargs["out"]) == "run" and not kwargs["resume"]
 
 
+def test_where_the_data_lie_arrives(there, monkeypatch):
+    """--dataset, --full and --root, of train and of evaluate."""
+    asked, data = [], load_dataset("own.npz")
+    monkeypatch.setattr(command_line, "load_dataset", lambda *args: asked.append(args) or data)
+    assert run(f"train --dataset cifar10 --full --root somewhere --out run {MODEL} --epochs 1") == 0
+    assert run("evaluate run/model.safetensors --full --root elsewhere") == 0
+    assert run("evaluate run/model.safetensors --dataset mnist") == 0
+    assert asked == [("cifar10", True, "somewhere"), ("cifar10", True, "elsewhere"), ("mnist", False, None)]
+
+
 def test_model_depends_on_images_and_seed(there, monkeypatch):
     calls = []
     monkeypatch.setattr(command_line, "fit", lambda *args, **kwargs: calls.append(args[0]) or training.History())

@@ -25,6 +25,8 @@ from mixer_lib.conv import (
     in_linear_shape,
     to_conv,
 )
+from mixer_lib.data import load_dataset
+from mixer_lib.training import evaluate
 
 SMALL = dict(image_size=(8, 12), patch_size=(2, 4), in_channels=3, num_classes=5, num_blocks=3, hidden_dim=6,
              tokens_mlp_dim=7, channels_mlp_dim=10)
@@ -208,10 +210,14 @@ def test_other_images_are_refused(shape):
         to_conv(mixer())(torch.zeros(shape, dtype=torch.double))
 
 
-def test_a_trained_model_reads_the_same():
-    model = load_pretrained("mnist")[0].double()
+@every_form
+def test_a_trained_model_reads_the_same(form):
+    model, data = load_pretrained("mnist")[0], load_dataset("mnist")
+    data = replace(data, test_images=data.test_images[:50], test_labels=data.test_labels[:50])
+    conv = to_conv(model, form)
+    assert evaluate(conv, data) == pytest.approx(evaluate(model, data), abs=1e-5)
     x = images(model, 16)
-    torch.testing.assert_close(to_conv(model)(x), model(x), rtol=0, atol=1e-10)
+    torch.testing.assert_close(conv.double()(x), model.double()(x), rtol=0, atol=1e-10)
 
 
 @every_form

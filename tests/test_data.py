@@ -354,6 +354,11 @@ def test_load_image(tmp_path):
     image.save(tmp_path / "photo.png", exif=rotated)
     assert load_image(tmp_path / "photo.png", (4, 2), 1)[0, 0].tolist() == [250, 0]  # bright left, dark right
 
+    stripes = Image.fromarray(np.tile(np.array([0, 200], np.uint8), (4, 8)))      # columns 0, 200, 0, 200, ...
+    stripes.save(tmp_path / "stripes.png")
+    smooth = load_image(tmp_path / "stripes.png", (4, 4), 1)        # bilinear: every new pixel averages its neighbors
+    assert 60 < smooth.min() and smooth.max() < 140
+
     save_png(tmp_path / "gray.png")
     assert torch.equal(load_image(str(tmp_path / "gray.png"), (4, 5), 1)[0], random_images(4, 5))
     with pytest.raises(ValueError, match="in_channels=2"):
@@ -410,6 +415,16 @@ def test_random_flip():
     same = (result == images).flatten(1).all(1)
     mirrored = (result == images.flip(-1)).flatten(1).all(1)
     assert (same ^ mirrored).all() and 430 < mirrored.sum() < 570
+
+
+def test_torch_random_numbers_stay(monkeypatch):
+    """MixUp and CutMix draw through torch's own CPU generator. A GPU's generators are not seeded with it, as
+    `torch.manual_seed` would do, and its own state comes back."""
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: pytest.fail("this seeds the GPUs too"))
+    state = torch.get_rng_state()
+    for options in ({"mixup": 1.0}, {"cutmix": 1.0}, {"mixup": 1.0, "cutmix": 1.0}):
+        mixed(0, **options)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def mixed(seed, **options):

@@ -6,7 +6,7 @@ import pytest
 import timm.models.mlp_mixer
 import torch
 
-from mixer_lib import MlpMixer, count_macs, count_parameters, create_model, patchify, unpatchify
+from mixer_lib import MixerConfig, MlpMixer, count_macs, count_parameters, create_model, patchify, unpatchify
 from mixer_lib.configs import MODELS, get_config
 from mixer_lib.costs import cost_by_part, layer_table
 from mixer_lib.model import ChannelMixing, DropPath, MixerBlock, PatchEmbedding, TokenMixing
@@ -49,10 +49,14 @@ def test_patchify_refuses(patch_size, words):
         patchify(torch.zeros(1, 3, 8, 12), patch_size)
 
 
-@pytest.mark.parametrize("shape, size", [((1, 6, 12), (8, 8)), ((1, 16, 5), (8, 8)), ((1, 16, 12), (4, 16, 1))])
-def test_unpatchify_refuses(shape, size):
-    with pytest.raises(ValueError, match=r"does not fill|image_size is"):
-        unpatchify(torch.zeros(shape), 2, size)
+@pytest.mark.parametrize("shape, patch, size, words", [
+    ((1, 6, 12), 2, (8, 8), "6 patches with 12 numbers each does not fill an image of 8x8 with patches of 2x2"),
+    ((1, 16, 5), 2, (8, 8), "does not fill"), ((1, 16, 12), 2, (4, 16, 1), "image_size is"),
+    ((1, 4, 4), 2, (1, 16), "does not fill"),           # the area fits, the height does not
+    ((1, 4, 4), 2, (16, 1), "does not fill"), ((1, 4, 9), 3, (4, 9), "does not fill")])
+def test_unpatchify_refuses(shape, patch, size, words):
+    with pytest.raises(ValueError, match=words):
+        unpatchify(torch.zeros(shape), patch, size)
 
 
 def test_patch_embedding_is_a_strided_convolution():
@@ -125,13 +129,31 @@ def test_token_mixing_mixes_tokens_and_not_channels():
             assert across.abs().min() > 0 if out_channel == in_channel else not across.any()
 
 
-def test_dropout_and_drop_path_act_in_training_only():
-    model = small_model(dropout=0.5, drop_path=0.5)
+@pytest.mark.parametrize("options", [{"dropout": 0.5}, {"drop_path": 0.5}])
+def test_dropout_and_drop_path_act_in_training_only(options):
+    model = small_model(**options)
     images = torch.randn(4, 3, 8, 12, dtype=torch.double)
     assert not torch.equal(model(images), model(images))
     model.eval()
     assert torch.equal(model(images), model(images))
     torch.testing.assert_close(model(images), small_model().eval()(images))
+
+
+@pytest.mark.parametrize("kind", [TokenMixing, ChannelMixing])
+def test_dropout_follows_both_layers_of_an_mlp(kind):
+    """With weights that pass everything on, what is zero in the answer was dropped by the second layer alone, and what
+    is not 1 by the first."""
+    torch.manual_seed(0)
+    mlp = kind(40, 40, dropout=0.25)
+    mlp.gelu = torch.nn.Identity()
+    for layer in (mlp.fc1, mlp.fc2):
+        torch.nn.init.eye_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    answers = mlp(torch.ones(50, 40, 40))
+    assert answers.unique().tolist() == pytest.approx([0, 1 / 0.75 ** 2])
+    assert (answers == 0).float().mean().item() == pytest.approx(1 - 0.75 ** 2, abs=0.01)
+    assert [block.token_mixing.dropout.p for block in small_model(dropout=0.1).blocks] == [0.1] * 3
+    assert [block.channel_mixing.dropout.p for block in small_model(dropout=0.1).blocks] == [0.1] * 3
 
 
 def test_drop_path_keeps_or_drops_whole_images_and_the_mean():
@@ -178,6 +200,60 @@ def test_counts_are_the_built_models(name):
         assert sum(total.values()) == {"parameters": count_parameters, "MACs": count_macs}[what](MODELS[name])
 
 
+def test_layer_table_by_hand():
+    """S = 12 tokens of D = 24 numbers, C = 6, D_S = 7, D_C = 10, three blocks, K = 5."""
+    mixings = [("token mixing", (12, 6), 2 * 6 + 12 * 7 + 7 + 7 * 12 + 12, 2 * 6 * 12 * 7),
+               ("channel mixing", (12, 6), 2 * 6 + 6 * 10 + 10 + 10 * 6 + 6, 2 * 12 * 6 * 10)]
+    assert layer_table(SMALL) == [
+        ("patches", (12, 24), 0, 0), ("patch embedding", (12, 6), 25 * 6, 24 * 12 * 6),
+        *((f"block {k} {name}", *costs) for k in range(3) for name, *costs in mixings),
+        ("layer norm", (12, 6), 12, 0), ("mean over patches", (6,), 0, 0), ("head", (5,), 7 * 5, 6 * 5)]
+    wide = layer_table(SMALL | {"hidden_dim": 8, "num_classes": 0})
+    assert wide[2][1] == wide[3][1] == (12, 8) and wide[-1] == ("mean over patches", (8,), 0, 0)      # [S, C]
+    assert layer_table(MixerConfig(**SMALL)) == layer_table(SMALL)
+
+
+def test_costs_by_part():
+    costs = cost_by_part(SMALL)
+    assert costs["parameters"] == {"patch embedding": 150, "token mixing": 3 * 199, "channel mixing": 3 * 148,
+                                   "head": 12 + 35}             # the last norm counts with the head
+    assert costs["MACs"] == {"patch embedding": 1728, "token mixing": 3 * 1008, "channel mixing": 3 * 1440, "head": 30}
+
+
+def test_configuration():
+    config = MixerConfig(**SMALL | {"image_size": [8, 12], "patch_size": [2, 4]})
+    assert config == MixerConfig(**SMALL) and hash(config) == hash(MixerConfig(**SMALL))
+    assert config.image_shape == (3, 8, 12) and config.grid == (4, 3)
+    assert small_model().config == config and small_model().image_shape == (3, 8, 12) and small_model().num_classes == 5
+    with pytest.raises(AttributeError):
+        config.hidden_dim = 3
+
+    class Mine(MlpMixer):
+        pass
+
+    assert Mine(**SMALL).config == config       # a subclass does not lose its arguments
+
+
+def test_course_models():
+    sizes = {name: (config.patch_size, config.num_blocks, config.hidden_dim, config.tokens_mlp_dim,
+                    config.channels_mlp_dim) for name in ("mnist", "cifar10", "cifar10-fine")
+             for config in [get_config(name)]}
+    assert sizes == {"mnist": (7, 4, 64, 32, 256), "cifar10": (4, 8, 128, 64, 512),
+                     "cifar10-fine": (2, 4, 96, 256, 384)}
+
+
+def test_blocks_are_given_their_parts():
+    class Twice(torch.nn.Module):
+        def forward(self, x):
+            return 2 * x
+
+    class NoNorm(torch.nn.Identity):
+        pass
+
+    block, x = MixerBlock(6, Twice(), torch.nn.Identity(), norm=NoNorm), torch.randn(2, 4, 6)
+    assert torch.equal(block(x), 6 * x) and isinstance(block.token_norm, NoNorm)
+
+
 @pytest.mark.parametrize("name", PAPER)
 def test_counts_are_the_papers(name):
     bare, whole, gmacs = PAPER[name]
@@ -207,6 +283,8 @@ def test_unknown_names_suggest_the_nearest():
         create_model("B/61")
     with pytest.raises(ValueError, match=r"choose from S/32, .*cifar10"):
         create_model("resnet")
+    with pytest.raises(ValueError, match=r"no model is named 'b/16': did you mean 'B/16'\?"):
+        create_model("b/16")
     with pytest.raises(ValueError, match=r"no option 'hiden_dim': did you mean 'hidden_dim'\?"):
         create_model("mnist", hiden_dim=3)
     assert create_model("mnist", num_blocks=1, dropout=0.1).config.num_blocks == 1

@@ -342,15 +342,16 @@ def test_minutes_are_the_same_everywhere():
 def test_lessons_lead_to_each_other():
     """Each lesson links to the one before and the one after, by its title."""
     paths = sorted((lessons.NOTEBOOKS / "text").glob("*.py"))
-    titles = [re.search(r"^# # (.*?)(?::.*|, and a stack of them)?$", path.read_text(encoding="utf-8"), re.M)[1] for path in paths]
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    titles = [re.search(r"^# # (.*?)(?::.*|, and a stack of them)?$", text, re.M)[1] for text in texts]
     links = [f"[{title}]({path.stem}.ipynb)" for title, path in zip(titles, paths)]
-    for i, path in enumerate(paths):
-        head = path.read_text(encoding="utf-8")[:2500]
+    for i, (path, text) in enumerate(zip(paths, texts)):
+        head = text[:2500]
         if i > 0:
             assert f"Previous: {links[i - 1]}" in head, f"{path.name}: Previous: {links[i - 1]}"
         if i + 1 < len(paths):
             assert f"Next: {links[i + 1]}" in head, f"{path.name}: Next: {links[i + 1]}"
-            assert f"Next: {links[i + 1]}" in path.read_text(encoding="utf-8")[-400:], path.name
+            assert f"Next: {links[i + 1]}" in text[-400:], path.name
 
 
 def test_make_lists_its_commands():

@@ -5,6 +5,7 @@ import csv
 import itertools
 import os
 import shutil
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -192,6 +193,14 @@ def test_held_out_images_depend_on_the_seed():
         model.register_forward_pre_hook(lambda module, args: None if module.training else seen.append(args[0]))
         fit(model, toy(), quick(epochs=1, seed=seed))
     assert torch.equal(seen[0], seen[1]) and not torch.equal(seen[0], seen[2])
+
+
+def test_recipe_of_the_lessons():
+    """Lessons and cards rely on these defaults."""
+    assert vars(Recipe()) == dict(
+        epochs=10, batch_size=128, lr=1e-3, warmup_epochs=1.0, schedule="cosine", optimizer="adamw", weight_decay=0.05,
+        label_smoothing=0.1, clip_norm=1.0, crop_padding=0, flip=False, randaugment=0, mixup=0.0, cutmix=0.0,
+        val_fraction=0.1, patience=0, precision="auto", compile=False, snapshots=0, seed=0)
 
 
 def test_callbacks_after_every_step_and_epoch():
@@ -693,6 +702,14 @@ def test_bad_snapshots(tmp_path):
         load_snapshots(path)
     with pytest.raises(FileNotFoundError, match=r"none.safetensors"):
         load_snapshots(tmp_path / "none.safetensors")
+
+
+def test_memory_counts_the_images():
+    """A copy of them is made on the model's device."""
+    data, model = toy(), small_mixer()
+    more = replace(data, train_images=data.train_images.repeat(3, 1, 1, 1), train_labels=data.train_labels.repeat(3))
+    needed = [memory_needed(model, some, quick(precision="float32")) for some in (data, more)]
+    assert needed[1] - needed[0] == 2 * data.train_images.nbytes
 
 
 def test_memory_needed():

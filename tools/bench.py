@@ -1,9 +1,11 @@
 """Measure speed, each figure as a ratio against a peer in the same run: `make bench`.
 
 Machines differ and are shared, so absolute times say little. Each pair is timed in turns, A B A B ..., and the median
-of the ratios is printed with its smallest and largest value.
+of the ratios is printed with its smallest and largest value. `make bench ARGS="training --device cuda"` measures only
+the parts named, on the device named (default: the best one). What is drawn for a widget is always measured on the CPU.
 """
 
+import argparse
 import asyncio
 import contextlib
 import os
@@ -21,21 +23,31 @@ import torchvision.transforms.v2 as transforms
 from PIL import Image
 
 from mixer_lib import create_model, plots, widgets
-from mixer_lib.configs import MODELS, cost_by_part, count_macs
+from mixer_lib.configs import MODELS
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
-from mixer_lib.data import augment, batches, load_dataset
+from mixer_lib.costs import cost_by_part, count_macs
+from mixer_lib.data import augment, batches, load_dataset, rand_augment
 from mixer_lib.digits import as_mnist
 from mixer_lib.model import ChannelMixing
-from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, predict, train_step
+from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, pick_device, predict, train_step
+from mixer_lib.training.devices import compiled, describe
 
 ROUNDS = 9
 BATCH = 128
 
 
 def seconds(function):
+    """How long a function takes, with what it left for a GPU to do."""
+    wait()
     start = time.perf_counter()
     function()
+    wait()
     return time.perf_counter() - start
+
+
+def wait():
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def compare(name, target, images, ours, peer, rounds=ROUNDS):
@@ -51,11 +63,11 @@ def compare(name, target, images, ours, peer, rounds=ROUNDS):
 class Pictures(torch.utils.data.Dataset):
     """The sample as torchvision's users keep it: PIL images, transformed one at a time."""
 
-    def __init__(self, data):
+    def __init__(self, data, *more):
         self.images = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in data.train_images]
         self.labels = data.train_labels
         self.transform = transforms.Compose([
-            transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(),
+            transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), *more,
             transforms.PILToTensor(), transforms.ToDtype(torch.float32, scale=True),
             transforms.Normalize(data.mean, data.std)])
 
@@ -66,19 +78,24 @@ class Pictures(torch.utils.data.Dataset):
         return self.transform(self.images[i]), self.labels[i]
 
 
-def loader(data):
-    return torch.utils.data.DataLoader(Pictures(data), BATCH, shuffle=True, num_workers=2, persistent_workers=True)
+def loader(data, *more):
+    return torch.utils.data.DataLoader(Pictures(data, *more), BATCH, shuffle=True, num_workers=2,
+                                       persistent_workers=True)
 
 
-def input_pipeline(data):
-    peer = loader(data)
+def input_pipeline(data, device):
+    images, labels = data.train_images.to(device), data.train_labels.to(device)
+    for name, target, options, more in (
+            ("DataLoader, 2 workers", ">= 5", {}, ()),
+            ("the same, RandAugment", ">= 1.5 on a CPU", {"randaugment": 9}, (transforms.RandAugment(magnitude=9),))):
+        peer = loader(data, *more)
 
-    def ours():
-        return batches(data.train_images, data.train_labels, BATCH, data.mean, data.std, shuffle=True,
-                       crop_padding=4, flip=True)
+        def ours(options=options):
+            return batches(images, labels, BATCH, data.mean, data.std, shuffle=True, crop_padding=4, flip=True,
+                           **options)
 
-    compare("input pipeline: DataLoader, 2 workers", ">= 5", len(data.train_images),
-            lambda: deque(ours(), maxlen=0), lambda: deque(peer, maxlen=0))
+        compare(f"input pipeline: {name}", target, len(images), lambda ours=ours: deque(ours(), maxlen=0),
+                lambda peer=peer: deque(peer, maxlen=0))
 
 
 def timm_mixer():
@@ -91,57 +108,83 @@ def lucidrains_mixer():
                                       expansion_factor=0.5, expansion_factor_token=4)     # tokens' and channels'
 
 
-def steps(model, precision):
-    """A function that trains `model` on a batch."""
-    recipe = Recipe(precision=precision)
-    optimizer = make_optimizer(model, recipe)
-    some = torch.randn(BATCH, 3, 32, 32), torch.arange(BATCH) % 10
-    return lambda x=some[0], y=some[1]: train_step(model, x, y, optimizer, 1e-3, recipe)
+def steps(model, precision, device, batch=BATCH, optimizer="adamw", compile=None, randaugment=0):
+    """A function that trains `model` on a batch. compile: a function that compiles the model."""
+    recipe = Recipe(precision=precision, optimizer=optimizer)
+    model = model.to(device)
+    made = make_optimizer(model, recipe)
+    to_train = compile(model) if compile else model
+    pixels = torch.randint(256, (batch, 3, 32, 32), dtype=torch.uint8, device=device)
+    some = pixels / 255, torch.arange(batch, device=device) % 10
+
+    def step(x=some[0], y=some[1]):
+        if randaugment:
+            x = rand_augment(pixels, randaugment) / 255
+        train_step(to_train, x.to(device), y.to(device), made, 1e-3, recipe)
+
+    return step
 
 
-def as_one_matmul(precision):
+def as_one_matmul(precision, device):
     """The multiplications of a train step as one large matrix product: what they take at the machine's full speed."""
     products = 3 * BATCH * count_macs(MODELS["cifar10"])        # forward, and backward to the input and the weights
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    a, b = torch.randn(products // 2048**2, 2048, dtype=dtype), torch.randn(2048, 2048, dtype=dtype)
+    a = torch.randn(products // 2048**2, 2048, dtype=dtype, device=device)
+    b = torch.randn(2048, 2048, dtype=dtype, device=device)
     return lambda: a @ b
 
 
-def training(data):
-    # bf16 without matrix units for it is emulated and takes minutes: there is nothing to compare then.
-    best = "bf16" if fast_bf16(torch.device("cpu")) else "float32"
+def training(data, device):
+    # bf16 on a CPU without instructions for it is emulated and takes minutes: there is nothing to compare then.
+    best, on_gpu = "bf16" if fast_bf16(device) else "float32", device.type != "cpu"
+
+    def mixer(precision=best, compile=False, **options):
+        return steps(create_model("cifar10"), precision, device, compile=as_fit_does if compile else None, **options)
+
+    def as_fit_does(model):
+        return compiled(model, device)
+
     for precision in dict.fromkeys(("float32", best)):
-        ours = steps(create_model("cifar10"), precision)
+        ours = mixer(precision)
         for name, peer in (("timm", timm_mixer), ("mlp-mixer-pytorch", lucidrains_mixer)):
-            compare(f"train step, {precision}: {name}", ">= 1.0", BATCH, ours, steps(peer(), precision))
-        compare(f"train step, {precision}: its matmuls at peak", "<= 1.0", BATCH, ours, as_one_matmul(precision))
-    compiled = steps(torch.compile(create_model("cifar10"), dynamic=False), best)
-    compare(f"compiled step, {best}: timm, float32", ">= 3.0 in bf16", BATCH, compiled, steps(timm_mixer(), "float32"))
-    compare(f"compiled step, {best}: its matmuls at peak", "<= 1.0", BATCH, compiled, as_one_matmul(best))
+            compare(f"train step, {precision}: {name}", ">= 1.0", BATCH, ours, steps(peer(), precision, device))
+        peak = as_one_matmul(precision, device)
+        compare(f"train step, {precision}: its matmuls at peak", "<= 1.0", BATCH, ours, peak)
+    compare(f"train step with Muon, {best}: with AdamW", ">= 0.77", BATCH, mixer(optimizer="muon"), mixer())
+    ours, peer = mixer(compile=True), steps(timm_mixer(), "float32", device)
+    compare(f"compiled step, {best}: timm, float32", ">= 2.0 on a CPU", BATCH, ours, peer)
+    compare(f"compiled step, {best}: its matmuls at peak", "<= 1.0", BATCH, ours, as_one_matmul(best, device))
+    for batch, target in ((BATCH, ">= 1.3"), (1024, ">= 1.1")) if on_gpu else ((BATCH, ""),):
+        peer = steps(timm_mixer(), best, device, batch, compile=torch.compile)
+        ours = mixer(compile=True, batch=batch)
+        compare(f"compiled step of {batch}, {best}: timm, compiled", target, batch, ours, peer)
+    if on_gpu:
+        compare("compiled step of 512, RandAugment: without", ">= 0.77", 512,
+                mixer(compile=True, batch=512, randaugment=9), mixer(compile=True, batch=512))
 
     recipe = Recipe(epochs=1, crop_padding=4, flip=True, val_fraction=0)
-    model, pictures = create_model("cifar10"), loader(data)
+    model, pictures = create_model("cifar10").to(device), loader(data)
 
-    def ours():
+    def epoch():
         with contextlib.redirect_stderr(open(os.devnull, "w")):    # no progress bar
             fit(model, data, recipe)
 
-    for name, build, target in (("timm", timm_mixer, ">= 2.0 in bf16"), ("mlp-mixer-pytorch", lucidrains_mixer, "")):
-        peer = steps(build(), "float32")
-        compare(f"an epoch ({best}): {name}, float32", target, len(data.train_images), ours,
+    for name, build, target in (("timm", timm_mixer, ">= 2.0 on a CPU"), ("mlp-mixer-pytorch", lucidrains_mixer, "")):
+        peer = steps(build(), "float32", device)
+        compare(f"an epoch ({best}): {name}, float32", target, len(data.train_images), epoch,
                 lambda peer=peer: [peer(x, y) for x, y in pictures], rounds=2)
 
 
-def convolutions():
+def convolutions(data, device):
     """The same model written as convolutions (lesson 10): equal in its results, not in its speed."""
-    model, images = create_model("cifar10"), torch.randn(BATCH, 3, 32, 32)
+    model, images = create_model("cifar10").to(device), torch.randn(BATCH, 3, 32, 32, device=device)
     for form in FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing:
         conv = to_conv(model, form)
         compare(f"forward, backward: {form.__name__}", "", BATCH, lambda: model(images).sum().backward(),
                 lambda conv=conv: conv(images).sum().backward(), rounds=3)
 
 
-def pictures(data):
+def pictures(data, device):
     """Milliseconds to draw what a widget shows, median and 95th percentile."""
     probabilities = [0.1] * 10
     columns = {name: torch.randn(16) for name in "abcd"}
@@ -198,26 +241,31 @@ async def answers(data):
             print(f"{label:<44}{sorted(times)[20]:>10.1f}{sorted(times)[38]:>10.1f}   {limit}", flush=True)
 
 
-def import_time():
+def import_time(data, device):
     code = "import time, torch; start = time.perf_counter(); import mixer_lib; print(time.perf_counter() - start)"
     times = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
              for _ in range(5)]
     print(f"{'import mixer_lib, once torch is imported (s)':<44}{statistics.median(times):>10.3f}            < 0.3")
 
 
+PARTS = {"input": input_pipeline, "training": training, "convolutions": convolutions, "pictures": pictures,
+         "answers": lambda data, device: asyncio.run(answers(data)), "import": import_time}
+
+
 def main():
-    print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
-          f"fast bf16: {fast_bf16(torch.device('cpu'))}")
-    data = load_dataset("cifar10")
-    print(f"\n{'ours against a peer':<44}{'ours/s':>10}{'peer/s':>10}{'ratio':>8}   range        target")
-    input_pipeline(data)
-    training(data)
-    convolutions()
-    print(f"\n{'picture of a widget':<44}{'median ms':>10}{'95% ms':>10}   target")
-    pictures(data)
-    asyncio.run(answers(data))
-    print()
-    import_time()
+    parser = argparse.ArgumentParser(description="Measure speed against peers.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one or more of {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
+    options = parser.parse_args()
+    if strange := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(strange)}: choose from {', '.join(PARTS)}")
+    device, data = pick_device(options.device), load_dataset("cifar10")
+    print(f"{describe(device)}, {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
+          f"fast bf16: {fast_bf16(device)}")
+    print(f"\n{'ours against a peer':<44}{'ours/s':>10}{'peer/s':>10}{'ratio':>8}   range        target\n"
+          f"{'picture or answer of a widget':<44}{'median ms':>10}{'95% ms':>10}   target\n")
+    for part in options.parts or PARTS:
+        PARTS[part](data, device)
 
 
 if __name__ == "__main__":

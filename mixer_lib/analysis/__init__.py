@@ -1,7 +1,6 @@
 """What trained weights and gradients tell: pure functions of models and tensors.
 
-A result lies on the device of what it is computed from; what a model or a layer computes lies on the model's, wherever
-the images or tokens came from.
+A model may lie on another device than the images, tokens or tables that it is given. Results lie where these lie.
 """
 
 from .ablation import logits_without, switched_off

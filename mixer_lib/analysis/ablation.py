@@ -4,6 +4,8 @@ import contextlib
 
 import torch
 
+from .influence import beside
+
 PARTS = {"token mixing": "token_mixing", "channel mixing": "channel_mixing"}      # as a learner and as a block names it
 
 
@@ -39,8 +41,8 @@ def logits_without(model, tables, off=()):
     parts, as for `switched_off`."""
     with switched_off(model, off):
         first = min((k for k, _ in off), default=len(model.blocks))
-        device = next(model.parameters()).device
-        return model.classify(model.blocks[first:](tables[first].to(device)))       # [B, S, C] -> [B, K]
+        x = model.blocks[first:](beside(model, tables[first]))                      # [B, S, C]
+        return model.classify(x).to(tables[first].device)                           # [B, K]
 
 
 def _check(model, k, part):

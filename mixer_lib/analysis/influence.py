@@ -14,10 +14,9 @@ def influence(layer, tokens, between="tokens"):
     between="channels" it is the same for channels: [C', C]."""
     if between not in ("tokens", "channels"):
         raise ValueError(f'between is {between!r}, expected "tokens" or "channels"')
-    tokens = beside(layer, tokens)
     with torch.no_grad():           # jacrev differentiates all the same; nothing is kept for a derivative of it
-        jacobian = torch.func.jacrev(lambda x: layer(x[None])[0], chunk_size=512)(tokens)   # [S', C', S, C]
-    return jacobian.norm(dim=(1, 3) if between == "tokens" else (0, 2))
+        jacobian = torch.func.jacrev(lambda x: layer(x[None])[0], chunk_size=512)(beside(layer, tokens))
+    return jacobian.norm(dim=(1, 3) if between == "tokens" else (0, 2)).to(tokens.device)   # of [S', C', S, C]
 
 
 @torch.no_grad()
@@ -28,7 +27,7 @@ def influence_by_depth(blocks, tokens, directions=8, seed=0):
     says how strongly token j at depth d moves with token i. Each token is moved along `directions` random directions at
     right angles to each other, and the squares are scaled up to C. With C directions the result is exact. With 8, an
     entry is off by 7% on average (bundled MNIST model)."""
-    tokens = beside(blocks, tokens)
+    home, tokens = tokens.device, beside(blocks, tokens)
     (S, C), random, strengths = tokens.shape, torch.Generator().manual_seed(seed), []
 
     def depths(x):
@@ -45,14 +44,15 @@ def influence_by_depth(blocks, tokens, directions=8, seed=0):
                 tangents[k, :, i] = torch.linalg.qr(drawn).Q.T.to(tokens.device)
             moved = push(tangents.flatten(0, 1)).unflatten(0, tangents.shape[:2])   # [some, directions, L + 1, S, C]
             strengths.append((moved.square().sum(dim=(1, 4)) * C / directions).sqrt())
-    return torch.cat(strengths).permute(1, 2, 0)                                    # [S, L + 1, S] -> [L + 1, S, S]
+    return torch.cat(strengths).permute(1, 2, 0).to(home)                           # [S, L + 1, S] -> [L + 1, S, S]
 
 
 @torch.no_grad()
 def tables_by_depth(model, images):
     """The tables [B, S, C] of normalized images [B, C_in, H, W] before each block of a model in evaluation mode, and
     after the last block: a list of L + 1."""
-    return through(model.blocks, model.patch_embedding(beside(model, images)))
+    tables = through(model.blocks, model.patch_embedding(beside(model, images)))
+    return [table.to(images.device) for table in tables]
 
 
 def through(blocks, x):

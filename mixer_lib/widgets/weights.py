@@ -11,6 +11,7 @@ import traitlets
 
 from .. import plots
 from ..analysis import ORDERS, grid_of, logits_without, order, summarize, tables_by_depth
+from ..analysis.influence import beside
 from ..data import normalize
 from ..model import MlpMixer
 from ..plots.weights import WIDTH, color_top, mosaic_area
@@ -138,7 +139,7 @@ def switches(model, dataset, count=100):
     when you ask: the picture begins with the first few images and follows the reading."""
     chosen = torch.arange(count, device="cpu") * len(dataset.test_images) // count
     images, labels = (_on_cpu(part[chosen.to(part.device)]) for part in (dataset.test_images, dataset.test_labels))
-    tables = tables_by_depth(model, normalize(images, dataset.mean, dataset.std))
+    tables = tables_by_depth(model, beside(model, normalize(images, dataset.mean, dataset.std)))
     turns = (torch.arange(count, device="cpu") % 10).argsort(stable=True)   # every tenth first: labels may be sorted
     predicted, blocks = {}, range(len(model.blocks))
 

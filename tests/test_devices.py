@@ -1,0 +1,243 @@
+"""Training, data, checkpoints and the command line with a model and images on two devices: they give what they give on
+the CPU alone. (Pictures, widgets and analysis: test_devices_pictures.py.)"""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+
+from devices import fake_gpu, moved
+from mixer_lib import MlpMixer, cli, patchify
+from mixer_lib.checkpoints import load_checkpoint, save_checkpoint, token_mixing_weights
+from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
+from mixer_lib.data import Dataset, augment, batches, mix, normalize, split
+from mixer_lib.permutations import CONDITIONS, SmallCNN, draw_order, scramble
+from mixer_lib.training import Recipe, evaluate, fit, measure, predict
+
+ALL_OF_IT = dict(crop_padding=1, flip=True, randaugment=9, mixup=0.5, cutmix=1.0)
+
+
+def dataset():
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (60, 3, 8, 8), generator=random, dtype=torch.uint8)
+    labels = torch.arange(60) % 3
+    for k in range(3):
+        images[labels == k, :, 2 * k:2 * k + 2] //= 4
+    return Dataset("toy", images, labels, images[:20], labels[:20], ["a", "b", "c"], (0.4,) * 3, (0.3,) * 3)
+
+
+def mixer():
+    torch.manual_seed(0)
+    return MlpMixer(8, 4, 3, 3, num_blocks=2, hidden_dim=8, tokens_mlp_dim=6, channels_mlp_dim=9, dropout=0.1,
+                    drop_path=0.1)
+
+
+def weights(model):
+    return {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], rtol=1e-4, atol=1e-5, msg=name)
+
+
+@pytest.fixture
+def gpu():
+    with fake_gpu() as device:
+        yield device
+
+
+def placements(gpu):
+    """Where the model and the data may lie: (device of the model, data set)."""
+    data = dataset()
+    labels_only = replace(data, train_labels=data.train_labels.to(gpu), test_labels=data.test_labels.to(gpu))
+    images_only = replace(data, train_images=data.train_images.to(gpu), test_images=data.test_images.to(gpu))
+    return [(device, some) for device in (torch.device("cpu"), gpu)
+            for some in (data, moved(data, gpu), labels_only, images_only)]
+
+
+@pytest.mark.parametrize("options", [{}, ALL_OF_IT, dict(val_fraction=0), dict(optimizer="muon", precision="bf16")],
+                         ids=["plain", "augmented", "nothing held out", "muon, bf16"])
+def test_fit_and_evaluate(gpu, options):
+    recipe = Recipe(epochs=2, batch_size=18, lr=0.01, **{"precision": "float32", **options})
+    results = []
+    for device, data in placements(gpu):
+        model = moved(mixer(), device)
+        history = fit(model, data, recipe)
+        assert {p.device for p in model.parameters()} == {device} and len(history.steps) == history.total_steps
+        results.append((weights(model), [row["loss"] for row in history.steps], evaluate(model, data)))
+    (first, losses, result), *others = results
+    for other, other_losses, other_result in others:
+        if recipe.precision == "float32":
+            assert_same(first, other)
+            assert other_losses == pytest.approx(losses, rel=1e-4) and other_result == pytest.approx(result, rel=1e-4)
+
+
+def test_predict_brings_the_logits_to_the_images(gpu):
+    expected = predict(mixer(), dataset().test_images, dataset())
+    for device, data in placements(gpu):
+        logits = predict(moved(mixer(), device), data.test_images, data, batch_size=7)
+        assert logits.device == data.test_images.device
+        torch.testing.assert_close(logits.cpu(), expected)
+        for labels in (data.test_labels, data.test_labels.cpu()):
+            assert measure(logits, labels) == pytest.approx(measure(expected, labels.cpu()))
+
+
+def test_numbers_of_a_gpu_are_read_many_steps_at_once(gpu):
+    """And not one is lost: callbacks see them grow, an interrupt keeps them, a loss that is not finite is found."""
+    recipe, seen = Recipe(epochs=2, batch_size=2, val_fraction=0, precision="float32"), []
+    model = moved(mixer(), gpu)
+    fit(model, dataset(), recipe, callbacks=[lambda history: seen.append(len(history.steps))])
+    assert seen == [25, 30, 30, 55, 60, 60]
+
+    def stop(history):
+        raise KeyboardInterrupt
+
+    assert len(fit(moved(mixer(), gpu), dataset(), recipe, callbacks=[stop]).steps) == 25
+    calls, broken = [], moved(mixer(), gpu)
+
+    def interrupt(module, args):
+        calls.append(1)
+        if len(calls) == 31:
+            raise KeyboardInterrupt
+
+    handle = broken.register_forward_pre_hook(interrupt)
+    assert len(fit(broken, dataset(), recipe).steps) == 30
+    handle.remove()
+    with torch.no_grad():
+        broken.head.bias[0] = float("nan")
+    with pytest.raises(FloatingPointError, match="the loss became nan"):
+        fit(broken, dataset(), recipe)
+
+
+def test_diverged_gpu_run_saves_nothing(gpu, tmp_path):
+    model, data = moved(mixer(), gpu), dataset()
+    recipe = Recipe(epochs=3, batch_size=18, precision="float32")
+
+    def break_it(history):
+        if len(history.epochs) == 1:
+            with torch.no_grad():
+                model.head.bias[0] = float("nan")
+
+    with pytest.raises(FloatingPointError):
+        fit(model, data, recipe, out=tmp_path, callbacks=[break_it])
+    saved, about = load_checkpoint(tmp_path / "model.safetensors")
+    assert about.epochs_done == 1 and all(tensor.isfinite().all() for tensor in saved.state_dict().values())
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_run_changes_its_device(gpu, tmp_path, optimizer):
+    recipe = Recipe(epochs=3, batch_size=18, lr=0.01, precision="float32", optimizer=optimizer, snapshots=3, **ALL_OF_IT)
+    whole = mixer()
+    fit(whole, dataset(), recipe, out=tmp_path / "whole")
+
+    def stop_after(epochs):
+        def callback(history):
+            if len(history.epochs) == epochs:
+                raise KeyboardInterrupt
+        return callback
+
+    for name, first, second in (("to the CPU", gpu, torch.device("cpu")), ("to the GPU", torch.device("cpu"), gpu)):
+        fit(moved(mixer(), first), dataset(), recipe, out=tmp_path / name, callbacks=[stop_after(1)])
+        resumed = moved(mixer(), second)
+        history = fit(resumed, dataset(), recipe, out=tmp_path / name, resume=True)
+        assert len(history.epochs) == 3 and {p.device for p in resumed.parameters()} == {second}
+        assert_same(weights(load_checkpoint(tmp_path / name / "model.safetensors")[0]), weights(resumed))
+        if optimizer == "adamw":        # Muon may use bf16 on the one device and float32 on the other
+            assert_same(weights(resumed), weights(whole))
+
+
+def test_default_device(gpu, tmp_path):
+    """`torch.set_default_device` must not change where random numbers are drawn, nor which ones."""
+    data, recipe, whole = dataset(), Recipe(epochs=1, batch_size=18, precision="float32", **ALL_OF_IT), mixer()
+    fit(whole, data, recipe)
+    model, orders = mixer(), [draw_order(condition, 8, 4, seed=1) for condition in CONDITIONS]
+    with gpu:
+        fit(model, data, recipe)
+        assert_same(weights(model), weights(whole))
+        assert all(torch.equal(draw_order(name, 8, 4, seed=1), order) for name, order in zip(CONDITIONS, orders))
+        parts = split(data.train_labels, 0.2, torch.Generator(device="cpu").manual_seed(0))
+    expected = split(data.train_labels, 0.2, torch.Generator().manual_seed(0))
+    assert all(torch.equal(part, other) for part, other in zip(parts, expected))
+
+
+def test_data(gpu):
+    data = dataset()
+    for images, labels in ((data.train_images.to(gpu), data.train_labels), (data.train_images, data.train_labels.to(gpu))):
+        expected = list(batches(data.train_images, data.train_labels, 25, data.mean, data.std, shuffle=True,
+                                crop_padding=1, flip=True, randaugment=9, generator=torch.Generator().manual_seed(0)))
+        got = list(batches(images, labels, 25, data.mean, data.std, shuffle=True, crop_padding=1, flip=True,
+                           randaugment=9, generator=torch.Generator().manual_seed(0)))
+        for (x, y), (x_cpu, y_cpu) in zip(got, expected, strict=True):
+            assert x.device == y.device == images.device
+            torch.testing.assert_close(x.cpu(), x_cpu)
+            assert torch.equal(y.cpu(), y_cpu)
+    images, labels = data.train_images.to(gpu), data.train_labels.to(gpu)
+    assert augment(images, 1, True, 9).device == normalize(images, data.mean, data.std).device == gpu
+    for kind in ({"mixup": 1.0}, {"cutmix": 1.0}):
+        ours, theirs = (mix(x / 255, y, 3, **kind, generator=torch.Generator().manual_seed(0))
+                        for x, y in ((images, labels), (data.train_images, data.train_labels)))
+        for a, b in zip(ours, theirs, strict=True):
+            assert a.device == gpu
+            torch.testing.assert_close(a.cpu(), b)
+    assert all(torch.equal(a, b) for a, b in zip(split(labels, 0.2, torch.Generator().manual_seed(0)),
+                                                 split(labels.cpu(), 0.2, torch.Generator().manual_seed(0))))
+
+
+def test_permutations(gpu):
+    data, order = dataset(), draw_order("patches and inside", 8, 4, seed=0)
+    for images in (data.train_images, data.train_images.to(gpu)):
+        for some in (order, order.to(gpu)):
+            scrambled = scramble(images, some)
+            assert scrambled.device == images.device
+            assert torch.equal(scrambled.cpu(), scramble(data.train_images, order))
+    assert patchify(data.train_images.to(gpu), 4).device == gpu
+    torch.manual_seed(0)
+    cnn, x = SmallCNN(), torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(moved(cnn, gpu)(x.to(gpu)).cpu(), cnn(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("form", [FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing])
+def test_convolutions(gpu, form):
+    model, x = mixer().eval(), torch.rand(2, 3, 8, 8)
+    conv = moved(to_conv(model, form), gpu)
+    torch.testing.assert_close(conv(x.to(gpu)).cpu(), model(x), rtol=1e-4, atol=1e-4)
+
+
+def test_checkpoints(gpu, tmp_path):
+    model = moved(mixer(), gpu)
+    save_checkpoint(tmp_path / "m.safetensors", model, dataset())
+    loaded, _ = load_checkpoint(tmp_path / "m.safetensors")
+    assert_same(weights(loaded), weights(model))
+    assert {p.device.type for p in loaded.parameters()} == {"cpu"}
+    kept = token_mixing_weights(model)
+    assert all(tensor.device.type == "cpu" and tensor.dtype == torch.float16 for tensor in kept.values())
+
+
+def test_snapshots_are_copies():
+    """Also of a model on the CPU in half precision, whose weights need no conversion."""
+    model = mixer().half()
+    kept = token_mixing_weights(model)
+    before = {name: tensor.clone() for name, tensor in kept.items()}
+    with torch.no_grad():
+        for p in model.parameters():
+            p.zero_()
+    assert all(torch.equal(kept[name], before[name]) for name in kept)
+
+
+def test_command_line(gpu, tmp_path, monkeypatch, capsys):
+    data = dataset()
+    monkeypatch.setattr(cli, "load_dataset", lambda *args: data)
+    monkeypatch.setattr(cli, "pick_device", lambda name: gpu)
+    monkeypatch.setattr(cli, "memory_needed", lambda *args: 0)     # it looks at memory, which is not pretended
+    out = tmp_path / "run"
+    sizes = "--num-blocks 2 --hidden-dim 8 --tokens-mlp-dim 6 --channels-mlp-dim 9"
+    assert cli.main(f"train --out {out} --epochs 2 --precision float32 {sizes}".split()) == 0
+    assert "60 training images on fake:0" in capsys.readouterr().out
+    assert cli.main(f"evaluate {out}/model.safetensors".split()) == 0
+    assert "on fake:0" in capsys.readouterr().err
+    Image.fromarray(data.test_images[0].permute(1, 2, 0).numpy()).save(tmp_path / "a.png")
+    assert cli.main(["predict", str(tmp_path / "a.png"), "--checkpoint", f"{out}/model.safetensors"]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'a.png'}: ")
