@@ -221,9 +221,10 @@ def _facts(part):
     facts = {"__class__": type(part), "_parameters": sorted(part._parameters),
              "_modules": [None if child is None else name for name, child in part._modules.items()]}    # in order
     for name, p in part._parameters.items():
-        plain = (type(p) is nn.Parameter and p.layout is torch.strided and p.is_floating_point() and p.is_leaf
-                 and not p._backward_hooks and not p._post_accumulate_grad_hooks
-                 and p.untyped_storage().nbytes() >= p.nbytes)
-        facts[name] = list(p.shape) if plain else f"no plain parameter ({type(p).__name__})"
+        facts[name] = (f"a {type(p).__name__}" if type(p) is not nn.Parameter else
+                       f"{p.layout}, {p.dtype}" if p.layout is not torch.strided or not p.is_floating_point() else
+                       "computed from others" if not p.is_leaf else
+                       "hooked" if p._backward_hooks or p._post_accumulate_grad_hooks else
+                       "short of memory" if p.untyped_storage().nbytes() < p.nbytes else f"of shape {list(p.shape)}")
     skip = "training", "_is_full_backward_hook", "_compiled_call_impl", "_modules", "_parameters"
     return facts | {name: repr(value) for name, value in vars(part).items() if name not in skip}

@@ -5,21 +5,21 @@
         logits = model(images)                                      # AssertionError: aten.addmm mixes cpu and fake:0
 
 Inside, `torch.device("fake")` is a device like any other: tensors and models move there with `.to(gpu)`, are made there
-with `device=gpu`, `with gpu:` or `torch.set_default_device(gpu)`, and brought back with `.cpu()`. The numbers are real.
-A tensor on the pretended GPU holds one on the CPU, each operation works on that one, and so autograd, `torch.func`,
-optimizers and all random numbers give what they give on the CPU. What a GPU refuses is refused:
+with `device=gpu`, `with gpu:` or `torch.set_default_device(gpu)`, and come back with `.cpu()`. The numbers are real: a
+tensor on the pretended GPU holds one on the CPU, and each operation works on that one. So autograd, `torch.func`,
+optimizers and random numbers give what they give on the CPU. What a GPU refuses is refused:
 
-- An operation on tensors of two devices. Copies are exempt, and a CPU tensor without axes may meet GPU tensors, as in
-  PyTorch. An index is not exempt: a GPU takes one from the CPU, but only after it has waited for the copy.
+- An operation on tensors of two devices. Copies are allowed, and so is a CPU tensor without axes beside GPU tensors, as
+  in PyTorch. Stricter than PyTorch, a GPU tensor takes no index from the CPU: the GPU would have to wait for it.
 - A random generator of the CPU for numbers on the GPU.
 - `.numpy()` and `np.asarray`.
 - float64, which Apple's MPS does not have.
 
-Not refused: operations that a real device lacks. Autocast is accepted and changes nothing. The device's type is "fake",
-so code for "cuda" alone does not run.
+Operations that a real device lacks are not refused. Autocast is accepted and changes nothing. The device's type is
+"fake", so code for "cuda" alone does not run.
 
-PyTorch's own FakeTensorMode pretends "cuda", but it has no numbers, so that nothing can be read from a tensor, it lets
-indices pass, and its backward pass needs a GPU.
+PyTorch's own FakeTensorMode pretends "cuda", but its tensors have no numbers to read, it lets an index from another
+device pass, and its backward pass needs a GPU.
 """
 
 import contextlib
@@ -62,8 +62,8 @@ def real_gpu():
 
 
 def moved(thing, device):
-    """A copy with all tensors on the device: of a tensor, a module, a dataclass such as Dataset, or dicts, lists and
-    tuples of them. What else there is stays."""
+    """A copy with all tensors on the device: of a tensor, a module, a dataclass such as Dataset, or a dict, list or
+    tuple of them. Anything else stays as it is."""
     if isinstance(thing, torch.Tensor):
         return thing.to(device)
     if isinstance(thing, nn.Module):

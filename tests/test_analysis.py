@@ -25,9 +25,11 @@ from mixer_lib.analysis import (
     shuffled,
     spectrum,
     summarize,
+    switched_off,
     tables_by_depth,
     token_map,
 )
+from mixer_lib.conv import FORMS, to_conv
 from mixer_lib.model import ChannelMixing, MlpMixer, TokenMixing
 
 
@@ -272,7 +274,8 @@ def test_summarize():
                                     "shuffled": frequency(shuffled(W1, 0), grid).mean()}
     assert summary["pair correlation"] == {"trained": partners(W1)[1].mean(),
                                            "shuffled": partners(shuffled(W1, 0))[1].mean()}
-    assert summary["places"] == {"trained": participation(W1).mean(), "random": participation(random_like(W1, 0)).mean()}
+    assert summary["places"] == {"trained": participation(W1).mean(),
+                                 "random": participation(random_like(W1, 0)).mean()}
     assert summarize(W1, W2, grid, seed=1)["frequency"]["shuffled"] != summary["frequency"]["shuffled"]
     along = summarize(torch.stack([random(16, 16), W1]), torch.stack([random(16, 16, seed=1), W2]), grid)
     for name, lines in along.items():
@@ -292,8 +295,85 @@ def test_tables_by_depth(model):
     assert torch.allclose(tables[3], model.blocks(tables[0])) and torch.allclose(tables[1], model.blocks[0](tables[0]))
 
 
-@pytest.mark.parametrize("off", [[], [(0, "token mixing")], [(2, "channel mixing")], [(1, 3)], [(0, 0), (0, 6)],
-                                 [(2, "token mixing"), (0, "channel mixing"), (1, 2)], [(1, "token mixing"), (1, 2)]])
+SOME_OFF = pytest.mark.parametrize("off", [
+    [], [(0, "token mixing")], [(2, "channel mixing")], [(1, 3)], [(0, 0), (0, 6)],
+    [(2, "token mixing"), (0, "channel mixing"), (1, 2)], [(1, "token mixing"), (1, 2)]])
+
+
+def by_hand(model, tables, off):
+    """`logits_without`, with each step of a block written down."""
+    first = min((k for k, _ in off), default=len(model.blocks))
+    x = tables[first]                                                               # [B, S, C]
+    for k, block in enumerate(model.blocks[first:], start=first):
+        if (k, "token mixing") not in off:
+            mixing = block.token_mixing
+            hidden = mixing.gelu(mixing.fc1(block.token_norm(x).mT))                # [B, C, D_S]
+            hidden[..., [part for b, part in off if b == k and not isinstance(part, str)]] = 0
+            x = x + mixing.fc2(hidden).mT                                           # [B, C, S] -> [B, S, C]
+        if (k, "channel mixing") not in off:
+            x = x + block.channel_mixing(block.channel_norm(x))
+    return model.head(model.norm(x).mean(dim=1))                                    # [B, C] -> [B, K]
+
+
+@torch.no_grad()
+@SOME_OFF
+def test_logits_without_are_those_of_each_step_by_hand(model, off):
+    tables = tables_by_depth(model, random(4, 1, 8, 12))
+    assert torch.equal(logits_without(model, tables, off), by_hand(model, tables, off))
+
+
+@torch.no_grad()
+@SOME_OFF
+def test_parts_stay_off_while_the_context_lasts(model, off):
+    images = random(4, 1, 8, 12)
+    tables, everything, more = tables_by_depth(model, images), model(images), [(0, "channel mixing"), (1, 5)]
+    expected, expected_of_both = by_hand(model, tables, off), by_hand(model, tables, [*off, *more])
+    with switched_off(model, off):
+        assert torch.equal(model(images), expected)
+        with switched_off(model, more):
+            assert torch.equal(model(images), expected_of_both)
+        with switched_off(model, off):                                              # the same once more
+            assert torch.equal(model(images), expected)
+        assert torch.equal(model(images), expected)
+    assert torch.equal(model(images), everything)
+    assert not hooked(model)
+
+
+def hooked(model):
+    return any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+def test_parts_are_on_again_after_an_exception(model):
+    with pytest.raises(ZeroDivisionError), switched_off(model, [(0, "token mixing"), (1, 2)]):
+        assert hooked(model)
+        raise ZeroDivisionError
+    with pytest.raises(IndexError):
+        logits_without(model, [], [(0, "token mixing")])
+    with pytest.raises(ValueError), switched_off(model, [(0, "token mixing"), (9, 2)]):
+        pass
+    assert not hooked(model)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("form", FORMS)
+def test_parts_of_a_relative_can_be_switched_off(form):
+    """Any model will do whose blocks have token mixing and channel mixing: the convolutions of lesson 10."""
+    torch.manual_seed(0)
+    mixer = MlpMixer(image_size=8, patch_size=4, in_channels=1, num_classes=3, num_blocks=2, hidden_dim=4,
+                     tokens_mlp_dim=5, channels_mlp_dim=6).eval()
+    for parameter in mixer.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    relative, images = to_conv(mixer, form).eval(), torch.randn(3, 1, 8, 8)
+    for off in ([(0, "token mixing")], [(1, "channel mixing"), (1, "token mixing")]):
+        with switched_off(mixer, off), switched_off(relative, off):
+            assert torch.allclose(relative(images), mixer(images), atol=1e-5)
+    assert not hooked(relative)
+    with pytest.raises(ValueError, match=r'^2 cannot be switched off: expected "token mixing" or "channel mixing"$'), \
+            switched_off(relative, [(0, 2)]):
+        pass
+
+
+@SOME_OFF
 def test_logits_without_are_those_of_a_model_whose_weights_are_zero(model, off):
     images = random(4, 1, 8, 12)
     maimed = copy.deepcopy(model)
@@ -321,7 +401,7 @@ def test_logits_without_leave_the_model_and_start_where_something_is_off(model):
     assert torch.equal(logits_without(model, tables, {(1, "token mixing"), (2, 4)}), expected)
     assert torch.equal(tables[1], kept) and not model.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert not hooked(model)
 
 
 @pytest.mark.parametrize("off, message", [((3, "token mixing"), "block 3 cannot be .* blocks 0 to 2"),

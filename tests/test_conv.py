@@ -85,6 +85,26 @@ def test_outputs_and_gradients_are_the_mixers(changes, form):
         torch.testing.assert_close(q.sum(dim=0), p, rtol=0, atol=1e-10)     # untied: the C gradients add up to one
 
 
+@every_form
+@pytest.mark.parametrize("changes", MODELS.values(), ids=MODELS)
+def test_each_part_is_the_mixers(changes, form):
+    """The parts alone, since a network hides some of what they do: b2, the same in all channels of a place, leaves
+    every LayerNorm as if it had not been there."""
+    model = mixer(**changes)
+    conv, (H, W), C = to_conv(model, form), model.config.grid, model.config.hidden_dim
+    maps = torch.randn(2, C, H, W, dtype=torch.double, requires_grad=True)
+    table = maps.flatten(2).mT                                              # [B, S, C]
+    for path in "token_norm", "token_mixing", "channel_norm", "channel_mixing", "":
+        part, on_maps = model.blocks[0].get_submodule(path), conv.blocks[0].get_submodule(path)
+        ours, theirs = part(table).mT.reshape(maps.shape), on_maps(maps)
+        torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-10)
+        of_ours, of_theirs = (torch.autograd.grad((y ** 3).sum(), maps, retain_graph=True)[0] for y in (ours, theirs))
+        torch.testing.assert_close(of_theirs, of_ours, rtol=0, atol=1e-10)
+    x = images(model)
+    embedded = model.patch_embedding(x).mT.reshape(2, C, H, W)
+    torch.testing.assert_close(conv.stem(x), embedded, rtol=0, atol=1e-10)
+
+
 @pytest.mark.parametrize("number", [0, 1])
 @every_form
 def test_batches_of_no_image_and_of_one(form, number):
@@ -311,7 +331,7 @@ CHANGES = {     # what is done to a model: (how, the words of the error)
     "weight norm": (lambda m: nn.utils.parametrizations.weight_norm(m.blocks[0].channel_mixing.fc1), "fc1.__class__"),
     "another attribute": (lambda m: renamed(m.norm, "weight", "gamma"), "norm._parameters .*gamma"),
     "names exchanged": (lambda m: [renamed(m.head, *names) for names in (
-        ("weight", "x"), ("bias", "weight"), ("x", "bias"))], r"head.weight is \[5\], not \[5, 6"),
+        ("weight", "x"), ("bias", "weight"), ("x", "bias"))], r"head.weight is of shape \[5\]"),
     "a tensor for a parameter": (in_place_of("weight", lambda w: w), "norm._parameters"),
     "a buffer for a parameter": (lambda m: [delattr(m.norm, "bias"), m.norm.register_buffer("bias", torch.zeros(6))],
                                  "norm._parameters"),
@@ -324,7 +344,7 @@ CHANGES = {     # what is done to a model: (how, the words of the error)
     "a missing part": (lambda m: delattr(m, "head"), "_modules is .*'norm'\\], not .*'head'"),
     "another head": (lambda m: setattr(m, "head", nn.Identity()), "head.__class__"),
     "a wider head": (lambda m: setattr(m, "head", type(m.head)(6, 9, *[1] * isinstance(m.head, nn.Conv2d))),
-                     r"head.weight is \[9, 6"),
+                     r"head.weight is of shape \[9, 6"),
     "no head, as None": (lambda m: setattr(m, "head", None), "_modules is .*'norm', None"),
     "another non-linearity": (lambda m: setattr(m.blocks[1].token_mixing, "gelu", nn.ReLU()), "blocks.1.*ReLU"),
     "another GELU": (lambda m: setattr(m.blocks[1].channel_mixing.gelu, "approximate", "tanh"),
@@ -341,8 +361,8 @@ CHANGES = {     # what is done to a model: (how, the words of the error)
     "a forward pre-hook": (lambda m: m.head.register_forward_pre_hook(lambda *_: None), "head._forward_pre_hooks"),
     "a backward hook": (lambda m: m.head.register_full_backward_hook(lambda *_: None), "head._backward_hooks"),
     "a backward pre-hook": (lambda m: m.head.register_full_backward_pre_hook(lambda *_: None), "_backward_pre_hooks"),
-    "a hook of a parameter": (lambda m: m.head.bias.register_hook(lambda g: 2 * g), "head.bias is no plain parameter"),
-    "a later hook": (lambda m: m.head.bias.register_post_accumulate_grad_hook(lambda p: None), "head.bias is no plain"),
+    "a hook of a parameter": (lambda m: m.head.bias.register_hook(lambda g: 2 * g), "head.bias is hooked"),
+    "a later hook": (lambda m: m.head.bias.register_post_accumulate_grad_hook(lambda p: None), "head.bias is hooked"),
     "a forward of its own": (lambda m: setattr(m.blocks[0], "forward", lambda x: x), "blocks.0.forward is <function"),
     "the model's forward": (lambda m: setattr(m, "forward", lambda x: x), "says: forward is <function"),
     "a hidden part": (lambda m: m.__dict__.update(norm=lambda x: x), "says: norm is <function"),
@@ -354,12 +374,13 @@ CHANGES = {     # what is done to a model: (how, the words of the error)
     "the same block twice": (lambda m: m.blocks.__setitem__(2, m.blocks[1]), "blocks.1.* and blocks.2.* share memory"),
     "views of one another": (lambda m: shared(m, lambda w: w[1:]), "norm.weight and head.bias share memory"),
     "views that begin alike": (lambda m: shared(m, lambda w: w[:5]), "norm.weight.* share|head.bias.* share memory"),
-    "one number for all": (in_place_of("weight", lambda w: nn.Parameter(w[:1].clone().expand(6))), "norm.weight is no"),
-    "computed": (computed, "norm.weight is no plain parameter"),
-    "sparse": (in_place_of("weight", lambda w: nn.Parameter(w.to_sparse())), "norm.weight is no plain parameter"),
-    "whole numbers": (in_place_of("weight", lambda w: untrained(w.long())), "norm.weight is no plain parameter"),
-    "complex": (in_place_of("weight", lambda w: nn.Parameter(w.cfloat())), "norm.weight is no plain parameter"),
-    "no shape yet": (in_place_of("weight", lambda w: nn.UninitializedParameter()), "norm.weight is no plain parameter"),
+    "one number for all": (in_place_of("weight", lambda w: nn.Parameter(w[:1].clone().expand(6))),
+                           "norm.weight is short of memory"),
+    "computed": (computed, "norm.weight is computed from others"),
+    "sparse": (in_place_of("weight", lambda w: nn.Parameter(w.to_sparse())), "weight is torch.sparse_coo"),
+    "whole numbers": (in_place_of("weight", lambda w: untrained(w.long())), "weight is torch.strided, torch.int64"),
+    "complex": (in_place_of("weight", lambda w: nn.Parameter(w.cfloat())), "weight is torch.strided, torch.complex64"),
+    "no shape yet": (in_place_of("weight", lambda w: nn.UninitializedParameter()), "norm.weight is a Uninit"),
     "a block more": (lambda m: m.blocks.append(copy.deepcopy(m.blocks[0])), "blocks._modules is .*'3'"),
     "a block less": (lambda m: m.blocks.__delitem__(2), "blocks._modules"),
     "no blocks": (lambda m: setattr(m, "blocks", nn.Sequential()), "blocks._modules"),

@@ -286,13 +286,13 @@ def test_folder_with_train_and_test(tmp_path):
 
 
 def test_folder_without_test(tmp_path):
-    for value in range(12):
+    for value in range(18):
         save_png(tmp_path / "a" / f"{value:02}.png", color=(value, 0, 0))
         save_png(tmp_path / "b" / f"{value:02}.png", color=(value, 1, 0))
     data = load_dataset(str(tmp_path) + "/")
-    assert data.train_labels.bincount().tolist() == [10, 10] and data.test_labels.bincount().tolist() == [2, 2]
+    assert data.train_labels.bincount().tolist() == [15, 15] and data.test_labels.bincount().tolist() == [3, 3]      # one in six
     everything = torch.cat([data.train_images, data.test_images])[:, :2, 0, 0]
-    assert sorted(everything.tolist()) == sorted([value, label] for value in range(12) for label in (0, 1))
+    assert sorted(everything.tolist()) == sorted([value, label] for value in range(18) for label in (0, 1))
     assert torch.equal(data.test_images[:, 1, 0, 0], data.test_labels)
     assert torch.equal(load_dataset(tmp_path).test_images, data.test_images)
 

@@ -4,12 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
-import torch
 
 import measure_optimizers as script
 from mixer_lib.data import load_dataset
 
-pytestmark = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="needs torch 2.9")
 NUMBERS = {"frequency": {"trained", "shuffled"}, "pair correlation": {"trained", "shuffled"},
            "places": {"trained", "random"}, "convolution share": {"trained", "relabeled", "chance"}}
 

@@ -326,3 +326,13 @@ def test_nothing_leaves_the_gpu():
             optimizer.step()
         buffers = [optimizer.state[p]["momentum_buffer"] for p in params]
         assert all(buffer.device.type == "cuda" for buffer in buffers)
+
+
+def test_model_may_be_spread_over_devices():
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        params = [nn.Parameter(torch.empty(6, 18, device=device)) for device in ("cpu", "cuda", "cpu")]
+        optimizer = Muon(params, lr=0.1, weight_decay=0.1)
+        for p in params:
+            p.grad = torch.empty_like(p)
+        optimizer.step()
+        assert [optimizer.state[p]["momentum_buffer"].device.type for p in params] == ["cpu", "cuda", "cpu"]

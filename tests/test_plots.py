@@ -1,18 +1,27 @@
 """Pictures and widgets: what they show for given values, and that a control moves the picture."""
 
+import base64
 import io
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageColor
 
 from mixer_lib import data, plots, widgets
-from mixer_lib.model import ChannelMixing
+from mixer_lib.costs import cost_by_part
+from mixer_lib.model import ChannelMixing, patchify
 from mixer_lib.plots.card import SHARP, Card
 from mixer_lib.training import History
 
 COLOR = torch.randint(0, 256, (3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    yield
+    plt.close("all")
 
 
 def decode(png):
@@ -36,6 +45,25 @@ def test_as_pixels(image, pixel):
     assert pixels[2, 3].tolist() == pixel
 
 
+def test_as_pixels_keeps_within_the_range():
+    assert plots.as_pixels(torch.tensor([[-0.5, 0.5], [1.0, 1.5]]))[..., 0].tolist() == [[0, 128], [255, 255]]
+
+
+@pytest.mark.parametrize("numbers, expected", [
+    (torch.tensor([1.5, 2.5], requires_grad=True), np.array([1.5, 2.5], np.float32)),
+    (torch.tensor([1.5, 2.5], dtype=torch.bfloat16), np.array([1.5, 2.5], np.float32)),
+    (torch.tensor([1.5, 2.5], dtype=torch.float16), np.array([1.5, 2.5], np.float32)),
+    (torch.tensor([1.5, 2.5], dtype=torch.float64), np.array([1.5, 2.5])),
+    (torch.tensor([1, 2]), np.array([1, 2])),
+    ([torch.tensor([1.5, 2.5]), [1, torch.tensor(2)]], np.array([[1.5, 2.5], [1, 2]])),
+    (np.array([1, 2], np.uint8), np.array([1, 2], np.uint8)),
+    (3, np.array(3)),
+])
+def test_as_array(numbers, expected):
+    array = plots.as_array(numbers)
+    assert type(array) is np.ndarray and array.dtype == expected.dtype and (array == expected).all()
+
+
 def test_show_gives_an_image_with_alternative_text(capsys, monkeypatch):
     shown = []
     monkeypatch.setattr(plots.base, "display", shown.append)
@@ -44,6 +72,18 @@ def test_show_gives_an_image_with_alternative_text(capsys, monkeypatch):
     assert 'src="data:image/png;base64,' in shown[0].data
     plots.show(Card(30, 20).image, alt="nothing")
     assert "width: 30px" in shown[1].data
+
+
+def test_show_closes_a_figure_and_gives_it_sharp(monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots.base, "display", shown.append)
+    plt.close("all")
+    figure = plt.figure(figsize=(2, 1))
+    plots.show(figure, alt="a figure")
+    assert not plt.get_fignums()                                        # or the notebook would show it a second time
+    assert "width: 160px" in shown[0].data
+    data = shown[0].data.partition("base64,")[2].partition('"')[0]
+    assert decode(base64.b64decode(data)).shape == (80 * SHARP, 160 * SHARP, 3)
 
 
 @pytest.mark.parametrize("draw", [
@@ -88,6 +128,61 @@ def test_card_draws_in_units():
     assert colored(picture, "#0000FF").any() and colored(picture, "#000000").sum() == SHARP ** 2
 
 
+@pytest.fixture
+def texts(monkeypatch):
+    """The words that are written on a card, with the places where they stand."""
+    written, write = [], Card.text
+    monkeypatch.setattr(Card, "text", lambda self, x, y, text, *rest, **options: (
+        written.append((x, y, text)), write(self, x, y, text, *rest, **options))[1])
+    return written
+
+
+def words(texts):
+    return [text for _, _, text in texts]
+
+
+def test_image_row_sets_each_image_below_its_title():
+    images = [COLOR, COLOR.flip(2), COLOR.flip(1)]
+    axes = plots.image_row(images, ["a", "b", "c"], columns=2).axes
+    assert [axis.get_title() for axis in axes] == ["a", "b", "c", ""]
+    for axis, image in zip(axes, images):
+        assert (axis.images[0].get_array() == image.permute(1, 2, 0).numpy()).all()
+    assert not axes[3].images
+    assert [axis.get_title() for axis in plots.image_row(images, columns=3).axes] == ["", "", ""]
+
+
+def test_patch_grid_numbers_the_patches():
+    axis, = plots.patch_grid(COLOR[:, :, :4], 2).axes                               # 8 x 4 pixels
+    assert [(text.get_position(), text.get_text()) for text in axis.texts[:3]] == [
+        ((1, 1), "0"), ((3, 1), "1"), ((1, 3), "2")]
+    assert len(axis.texts) == 8 and (axis.images[0].get_array() == COLOR[:, :, :4].permute(1, 2, 0).numpy()).all()
+    assert axis.get_xticks().tolist() == [0, 2, 4] and axis.get_yticks().tolist() == [0, 2, 4, 6, 8]
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("column (pixels)", "row (pixels)")
+
+
+def test_training_curves_are_the_history():
+    run = history()
+    loss, lr, accuracy = plots.training_curves(run).axes
+    each, smooth = loss.lines
+    assert each.get_xdata()[[0, -1]].tolist() == [1, 60]                # a step is counted when it is done
+    assert each.get_ydata().tolist() == [row["loss"] for row in run.steps]
+    assert smooth.get_xdata()[[0, -1]].tolist() == [20, 60]
+    assert smooth.get_ydata()[0] == pytest.approx(np.mean(each.get_ydata()[:20]))
+    assert lr.lines[0].get_xdata()[[0, -1]].tolist() == [1, 60] and set(lr.lines[0].get_ydata()) == {0.1}
+    assert list(accuracy.lines[0].get_xdata()) == [1, 2]
+    assert list(accuracy.lines[0].get_ydata()) == pytest.approx([50, 60])           # percent
+    assert [axis.get_title() for axis in (loss, lr, accuracy)] == [
+        "training loss (nats)", "learning rate", "held-out accuracy (%)"]
+    assert [axis.get_xlabel() for axis in (loss, lr, accuracy)] == ["step", "step", "epoch"]
+    first = plots.training_curves(History(steps=[{"step": 0, "loss": 2.3, "lr": 0.1}])).axes
+    assert len(first[0].lines) == 1 and first[2].get_ylim() == (0, 100)
+
+
+def test_cost_split_says_the_shares_and_the_sum(texts):
+    plots.cost_split({"work": {"a": 300, "b": 4700}, "more": {"a": 2, "b": 3}})
+    assert words(texts) == ["a", "b", "work", "6%", "94%", "5,000 in all", "more", "40%", "60%", "5 in all"]
+
+
 def test_cost_split_bars_are_the_shares():
     picture = plots.cost_split({"work": {"a": 30, "b": 70}, "more": {"a": 0, "b": 5}})
     bar = 40 * SHARP + 2
@@ -116,9 +211,17 @@ def test_confusion_writes_the_counts():
     figure = plots.confusion([[5, 1], [0, 7]], ["a", "b"])
     assert {(t.get_position(), t.get_text()) for t in figure.axes[0].texts} == {((0, 0), "5"), ((1, 0), "1"),
                                                                               ((1, 1), "7")}
-    digits, words = (plots.confusion(np.eye(2, dtype=int), names).axes[0] for names in (["0", "1"], ["deer", "frog"]))
+    axis, = figure.axes
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("predicted", "true")
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["a", "b"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
+    shown = axis.images[0].get_array()
+    assert shown[0, 1] == 1 and shown[0, 0] == shown[1, 1] == shown[1, 0] == 0      # mistakes alone have a color
+    assert {text.get_text(): text.get_color() for text in axis.texts} == {
+        "5": plots.GRAY, "7": plots.GRAY, "1": "black"}
+    digits, names = (plots.confusion(np.eye(2, dtype=int), some).axes[0] for some in (["0", "1"], ["deer", "frog"]))
     assert {label.get_rotation() for label in digits.get_xticklabels()} == {0}
-    assert {label.get_rotation() for label in words.get_xticklabels()} == {90}      # or they would overlap
+    assert {label.get_rotation() for label in names.get_xticklabels()} == {90}      # or they would overlap
 
 
 def test_tables_write_small_numbers_and_leave_zero_white():
@@ -156,19 +259,49 @@ def test_patch_explorer_frames_the_pixel(patch, number):
     assert ((columns.min() + columns.max()) / 2 - 10) // 32 == column
 
 
+@pytest.mark.parametrize("image, patch, number, expected", [
+    (COLOR, 1, 23, "table[1, 23] = {}: green, row 1, column 3 of the patch; row 1, column 7 of the image"),
+    (COLOR, 2, 44, "table[2, 44] = {}: blue, row 3, column 0 of the patch; row 7, column 0 of the image"),
+    (COLOR[:1], 3, 6, "table[3, 6] = {}: row 1, column 2 of the patch; row 5, column 6 of the image"),
+])
+def test_patch_explorer_shows_the_number_in_all_three_places(image, patch, number, expected, texts):
+    picture = np.asarray(plots.patch_explorer(image, 4, patch, number))
+    patches = patchify(image[None], 4)[0]                                           # [S, D]
+    (S, D), channels = patches.shape, len(image)
+    row, column = divmod(number % 16, 4)
+    assert words(texts)[-1] == expected.format(patches[patch, number])
+    assert f"table, [S, D] = [{S}, {D}]" in words(texts)
+
+    def at(x, y):
+        return picture[round(SHARP * y), round(SHARP * x)].tolist()
+
+    enlarged = patches[patch].view(channels, 4, 4).expand(3, 4, 4)
+    for i, j in np.ndindex(4, 4):
+        assert at(290 + 64 * (j + 0.5), 34 + 64 * (i + 0.5)) == enlarged[:, i, j].tolist()
+    for s, d in np.ndindex(S, D):
+        if s != patch and abs(d - number) > 3:                                      # away from the frames
+            assert at(570 + 340 / D * (d + 0.5), 34 + 256 / S * (s + 0.5)) == [patches[s, d]] * 3
+    blue = colored(picture, plots.BLUE)
+    for left, right, across, down, i, j in ((285, 560, 64, 64, row, column),
+                                            (565, 920, 340 / D, 256 / S, patch, number)):
+        framed = blue.copy()
+        framed[:, :left * SHARP] = framed[:, right * SHARP:] = False
+        rows, columns = (places / SHARP for places in np.nonzero(framed))
+        assert (rows.min() + rows.max()) / 2 == pytest.approx(34 + down * (i + 0.5), abs=1)
+        assert (columns.min() + columns.max()) / 2 == pytest.approx(left + 5 + across * (j + 0.5), abs=1)
+
+
 DETECTORS = {"brightness": np.full((4, 4), 0.25), "right minus left": np.tile([-1.0, -1.0, 1.0, 1.0], (4, 1))}
 
 
 @pytest.mark.parametrize("row, column, patches, neighbors, old", [(5, 5, 1, 8, 8), (0, 4, 1, 5, 5), (7, 0, 1, 3, 3)])
-def test_scramble_explorer_frames_where_pixels_come_from(row, column, patches, neighbors, old, monkeypatch):
+def test_scramble_explorer_frames_where_pixels_come_from(row, column, patches, neighbors, old, texts):
     """In the plain order the marks on both images agree; in another one they stand where the pixels were."""
-    texts = []
-    monkeypatch.setattr(Card, "text", lambda self, x, y, text, *more, **style: texts.append(text))
     plain = torch.arange(64)
     still = np.asarray(plots.scramble_explorer(COLOR, plain, 4, row, column))
-    assert texts[-4:] == ["The patch's 16 pixels come from", "1 patch of the image.",
-                          f"The window's middle has {neighbors} neighbors.",
-                          f"In the image, {old} of them were its neighbors."]
+    assert words(texts)[-4:] == ["The patch's 16 pixels come from", f"{patches} patch of the image.",
+                                 f"The window's middle has {neighbors} neighbors.",
+                                 f"In the image, {old} of them were its neighbors."]
     unit, blue = 34 * SHARP, list(ImageColor.getrgb(plots.BLUE))
 
     def at(picture, left, r, c):
@@ -179,14 +312,12 @@ def test_scramble_explorer_frames_where_pixels_come_from(row, column, patches, n
     turned = np.asarray(plots.scramble_explorer(COLOR, plain.flip(0), 4, row, column))      # by half a turn
     assert at(turned, 10, 7 - row, 7 - column) == blue
     assert at(turned, 312, row, column) == COLOR[:, 7 - row, 7 - column].tolist()
-    assert texts[-1] == f"In the image, {old} of them were its neighbors."      # a turn keeps neighbors together
+    assert words(texts)[-1] == f"In the image, {old} of them were its neighbors."      # a turn keeps neighbors together
 
 
-def test_scramble_explorer_counts_torn_patches(monkeypatch):
-    texts = []
-    monkeypatch.setattr(Card, "text", lambda self, x, y, text, *more, **style: texts.append(text))
+def test_scramble_explorer_counts_torn_patches(texts):
     plots.scramble_explorer(COLOR, torch.arange(64).view(8, 8).roll(1, 0).flatten(), 4, 3, 3)
-    assert texts[-3] == "2 patches of the image."
+    assert words(texts)[-3] == "2 patches of the image."
 
 
 @pytest.mark.parametrize("patch, channel", [(0, 0), (3, 1), (2, 1)])
@@ -222,7 +353,10 @@ def test_embedding_explorer_multiplies_and_marks(patch, channel):
 
 def test_functions_draw_each_panel_on_axes_of_its_own():
     x = np.linspace(-1, 1, 5)
-    two, one = plots.functions({"two": (x, {"a": x, "b": 10 * x}), "one": (2 * x, {"c": x / 1000})}, "z", "y").axes
+    figure = plots.functions({"two": (x, {"a": x, "b": 10 * x}), "one": (2 * x, {"c": x / 1000})}, "z", "y")
+    two, one = figure.axes
+    assert [axis.get_title() for axis in figure.axes] == ["two", "one"]
+    assert [axis.get_xlabel() for axis in figure.axes] == ["z", "z"] and two.get_ylabel() == "y"
     assert [line.get_label() for line in two.lines] == ["a", "b"] == [t.get_text() for t in two.get_legend().texts]
     assert (one.lines[0].get_xdata() == 2 * x).all() and (one.lines[0].get_ydata() == x / 1000).all()
     assert two.get_ylim()[1] > 10 and one.get_ylim()[1] < 0.01 and one.get_legend() is None
@@ -264,7 +398,7 @@ UNITS = {"all": np.ones(4), "right": np.array([0.0, 1, 0, 1]), "nothing": np.arr
 
 @pytest.mark.parametrize("channel, unit, total", [("up", "right", 3), ("down", "right", -3), ("up", "all", 0),
                                                   ("down", "nothing", 0)])
-def test_token_unit_explorer_multiplies_place_by_place_and_adds_up(channel, unit, total):
+def test_token_unit_explorer_multiplies_place_by_place_and_adds_up(channel, unit, total, texts):
     picture = plots.token_unit_explorer(COLOR, COLUMNS, UNITS, channel, unit)
     pixels = np.asarray(picture).astype(int)
     panels = COLUMNS[channel], UNITS[unit], COLUMNS[channel] * UNITS[unit]
@@ -273,6 +407,12 @@ def test_token_unit_explorer_multiplies_place_by_place_and_adds_up(channel, unit
             x, y = 10 + 238 * panel + 92 * (s % 2) + 12, 34 + 92 * (s // 2) + 12
             red, _, blue = pixels[SHARP * y, SHARP * x]
             assert np.sign(red - blue) == np.sign(value)                # orange above 0, blue below, white at 0
+    assert f"the 4 products, added up: {total:.2f}" in words(texts)
+    titles = ["image", f"channel: {channel}", f"unit: {unit}", "channel x unit"]
+    assert [text for x, y, text in texts if y == 10] == titles
+    for panel, values in enumerate(panels, start=1):
+        for s, value in enumerate(values):                              # each number stands in its cell
+            assert (10 + 238 * panel + 92 * (s % 2 + 0.5), 34 + 92 * (s // 2 + 0.5), f"{value + 0.0:g}") in texts
     bar = slice(SHARP * 250, SHARP * 270)
     for color, sign in ((plots.ORANGE, 1), (plots.BLUE, -1)):
         columns = np.nonzero(colored(picture, color)[bar].any(axis=0))[0] / SHARP
@@ -310,7 +450,7 @@ STRENGTHS = np.stack([np.eye(4), np.eye(4) + [[0, 0, 1e-9, 0.5]] * 4, np.arange(
 
 
 @pytest.mark.parametrize("patch, depth", [(0, 0), (3, 1), (2, 1), (1, 2)])
-def test_influence_explorer_colors_what_moves_with_the_patch(patch, depth):
+def test_influence_explorer_colors_what_moves_with_the_patch(patch, depth, texts):
     picture = plots.influence_explorer(COLOR, STRENGTHS, 4, patch, depth)
     pixels = np.asarray(picture).astype(int)
 
@@ -319,6 +459,14 @@ def test_influence_explorer_colors_what_moves_with_the_patch(patch, depth):
         return [pixels[round(SHARP * (y + (j // 2 + 0.2) * side / 2)), round(SHARP * (x + (j % 2 + 0.2) * side / 2))]
                 for j in range(4)]
 
+    moved = STRENGTHS[depth, :, patch]
+    share = moved[patch] ** 2 / (moved ** 2).sum()
+    assert words(texts)[-1] == (
+        f"patch {patch} moves {(moved > 0).sum()} of 4 tokens at depth {depth}; {share:.0%} of the movement (squared) "
+        f"is its own token's; the darkest cell is {moved.max():.1f}")
+    for j, value in enumerate(moved):
+        number = "0" if value == 0 else "<0.1" if value < 0.05 else f"{value:.1f}"
+        assert (300 + 128 * (j % 2 + 0.5), 34 + 128 * (j // 2 + 0.5), number) in texts
     for d, maps in enumerate([(618, 34, 68), (720, 34, 68), (822, 34, 68)]):
         for place in [maps, (300, 34, 256)] if d == depth else [maps]:
             strengths = STRENGTHS[d, :, patch]                          # of all tokens, by this patch
@@ -338,7 +486,7 @@ def test_influence_explorer_colors_what_moves_with_the_patch(patch, depth):
     assert [blue.min(), blue.max()] == pytest.approx([616 + 102 * depth, 688 + 102 * depth], abs=1)
 
 
-def test_by_depth_draws_a_line_a_run():
+def test_by_depth_draws_one_curve_per_run():
     figure = plots.by_depth({"a": [[1, 10, 100], [2, 20, 200]], "b": np.ones((1, 3))}, "size", log=True)
     axis, = figure.axes
     assert [line.get_ydata().tolist() for line in axis.lines] == [[1, 10, 100], [2, 20, 200], [1, 1, 1]]
@@ -423,10 +571,16 @@ def test_influence_explorer_widget_shows_what_its_sliders_say():
 
 def test_cost_explorer_redraws_for_every_control():
     *controls, picture, problem = widgets.cost_explorer().children
+    sizes = dict(image_size=224, patch_size=16, in_channels=3, num_classes=1000, num_blocks=12, hidden_dim=768,
+                 tokens_mlp_dim=384, channels_mlp_dim=3072)
+    assert picture.value == plots.to_png(plots.cost_split(cost_by_part(sizes)))
+    assert [control.description.split()[0] for control in controls] == [*sizes][1:2] + [*sizes][4:]
     for control in controls:
         before = picture.value
         control.index = 0
         assert picture.value != before and not problem.value, control.description
+        sizes[control.description.split()[0]] = control.value
+        assert picture.value == plots.to_png(plots.cost_split(cost_by_part(sizes))), control.description
 
 
 def test_changes():
@@ -444,7 +598,8 @@ def test_changes():
 def test_intervals():
     table = {"Mixer": {"plain": [0.4, 0.5, 0.6], "all pixels": [0.3]}, "CNN": {"plain": [0.7], "all pixels": [0.2]}}
     one_run = {"Mixer": {"plain": [0.4], "all pixels": [0.3]}}
-    first, second = plots.intervals({"table": table, "one run": one_run}, "share (%)", guessing=0.1).axes
+    first, second = axes = plots.intervals({"table": table, "one run": one_run}, "share (%)", guessing=0.1).axes
+    assert [axis.get_title() for axis in axes] == ["table", "one run"]
     points, reach, bar, lone, *others = first.lines
     assert list(points.get_ydata()) == pytest.approx([40, 50, 60]) and len(set(points.get_xdata())) == 1
     assert list(bar.get_ydata()) == pytest.approx([50, 50]) and bar.get_linewidth() > reach.get_linewidth()
@@ -457,7 +612,20 @@ def test_intervals():
     assert [text.get_text() for text in second.get_legend().texts] == ["Mixer"]
 
 
-def test_blends():
+@pytest.mark.parametrize("n", range(2, 11))
+def test_intervals_reach_as_far_as_students_t(n):
+    """95% of Student's distribution lies within the factor, with a degree of freedom less than there are runs."""
+    middle, step = np.arange(0.0005, 10_000, 0.001), 0.001
+    density = (1 + middle ** 2 / (n - 1)) ** (-n / 2)
+    within = density[middle < plots.charts.T95[n]].sum() * step
+    assert within / (density.sum() * step) == pytest.approx(0.95, abs=6e-4)
+    values = np.linspace(0.4, 0.6, n)
+    reach = plots.intervals({"t": {"model": {"plain": values}}}, "y", 0.1).axes[0].lines[1].get_ydata()
+    error = 100 * values.std(ddof=1) / n ** 0.5
+    assert list(reach) == pytest.approx([50 - plots.charts.T95[n] * error, 50 + plots.charts.T95[n] * error])
+
+
+def test_blends(texts):
     """A row of pictures, under each the shares that it has, the largest first."""
     shares = torch.tensor([[0.25, 0.75, 0], [0, 0, 1.0]])
     image = plots.blends(torch.stack([COLOR, COLOR.flip(2)]), shares, ["ant", "bee", "cow"], columns=2)
@@ -466,6 +634,7 @@ def test_blends():
     assert (pixel[14, 14] == COLOR[:, 0, 0].numpy()).all() and (pixel[14, 234] == COLOR[:, 0, -1].numpy()).all()
     two, one = (np.asarray(image)[224:, x:x + 220] < 128 for x in (0, 220))     # where there is writing
     assert two[:28].any() and two[28:].any() and one[:28].any() and not one[28:].any()
+    assert texts == [(5, 112, "75% bee"), (5, 126, "25% ant"), (115, 112, "cow")]
     swapped = plots.blends(torch.stack([COLOR, COLOR.flip(2)]), shares[:, [1, 0, 2]], ["bee", "ant", "cow"], columns=2)
     assert swapped.tobytes() == image.tobytes()
 
@@ -497,9 +666,11 @@ def test_prediction_browser_pages():
     images, probabilities = torch.stack([COLOR, COLOR.flip(2)]), torch.tensor([[0.9, 0.1], [0.3, 0.7]])
     box = widgets.prediction_browser(images, torch.tensor([0, 0]), probabilities, ["a", "b"])
     index, picture, problem = box.children
-    before = picture.value
-    index.value = 1
-    assert picture.value != before and index.max == 1 and not problem.value
+    assert index.max == 1
+    for i in (0, 1, 0):
+        index.value = i
+        assert picture.value == plots.to_png(plots.prediction(images[i], probabilities[i], ["a", "b"], 0))
+        assert not problem.value
 
 
 def test_an_error_in_a_callback_is_shown_in_place():
@@ -512,6 +683,16 @@ def test_an_error_in_a_callback_is_shown_in_place():
     assert "ZeroDivisionError" in problem.value and picture.value == good
     slider.value = 2
     assert problem.value == "" and picture.value != good
+
+
+def test_an_error_is_shown_as_it_is_not_as_html():
+    import ipywidgets
+
+    def draw(n):
+        raise ValueError("<img src=x onerror=alert(1)> & co.")
+
+    problem = widgets.live_picture(draw, {"n": ipywidgets.IntSlider()}, width=10).children[-1]
+    assert "ValueError: &lt;img src=x onerror=alert(1)&gt; &amp; co." in problem.value and "<img" not in problem.value
 
 
 def test_a_picture_that_comes_in_parts_ends_with_the_last_or_with_its_error():

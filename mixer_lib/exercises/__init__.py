@@ -1,4 +1,4 @@
-"""The checks of the exercises, a file a lesson: each tries an answer on small cases and says at once what is wrong."""
+"""The checks of the exercises, one file per lesson. A check tries an answer on small cases and says what is wrong."""
 
 from .capstone import check_mixer
 from .checking import reveal

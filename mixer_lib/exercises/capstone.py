@@ -1,7 +1,8 @@
-"""Lesson 06's capstone: a whole Mixer, checked part by part.
+"""The capstone of lesson 06: a whole Mixer, checked part by part.
 
-The check asks for no names. It tells the parts by their order, gives them random weights, and silences all but some of
-them: where fc2 is zero, so is all that its MLP gives. Which mistake was made is found by making it in `forward` below.
+The parts may have any names, since the check recognizes them by their order. It gives them random weights and silences
+some of the MLPs: if fc2 is zero, its MLP adds nothing. To find out which mistake was made, the check makes the likely
+mistakes itself, in `forward` below.
 """
 
 import re
@@ -19,7 +20,7 @@ from torch.nn import functional as F
 from ..model import MlpMixer, patchify
 from .checking import NotDone, Wrong, call, exercise, need, one_line
 
-# All different, so that nothing hides: S = 25, D = 12.
+# All sizes differ, so that no mistake is hidden: S = 25, D = 12.
 SIZES = dict(image_size=10, patch_size=2, in_channels=3, num_classes=6, num_blocks=2, hidden_dim=11, tokens_mlp_dim=7,
              channels_mlp_dim=20)
 OTHER = dict(image_size=15, patch_size=5, in_channels=2, num_classes=11, num_blocks=3, hidden_dim=14, tokens_mlp_dim=8,
@@ -35,15 +36,15 @@ IN_A_BLOCK = {"token_norm": "LayerNorm before token mixing", "token_mixing.fc1":
 def check_mixer(Mixer):
     """Mixer(image_size, patch_size, in_channels, num_classes, num_blocks, hidden_dim, tokens_mlp_dim,
     channels_mlp_dim), a class: images [B, in_channels, H, W] -> logits [B, K]."""
-    need(not isinstance(Mixer, nn.Module), "this check takes the class itself, not a model made with it: its name, "
-                                           "without parentheses.")
+    need(not isinstance(Mixer, nn.Module), "this check takes the class itself, not a model made with it. Pass the name "
+                                           "of the class, without parentheses.")
     torch.manual_seed(0)
     model, other = build(Mixer, SIZES), None
     if type(model).forward is not nn.Module.forward:
         other = build(Mixer, OTHER)
     print(f"  · all {len(layers(model))} parts are there, in the right order and shape")
     if other is None:
-        raise NotDone("the parts are right; `forward` is still to come.")
+        raise NotDone("the parts are right, but `forward` is still missing.")
     ours, images = weighty(SIZES), torch.rand(8, 3, 10, 10, dtype=torch.float64)
     check_stages(model, ours, images)
     check_gradients(model, ours, images)
@@ -53,7 +54,7 @@ def check_mixer(Mixer):
 # ---- the parts ----------------------------------------------------------------------------------------------------
 
 def build(Mixer, sizes):
-    """Mixer(**sizes), in float64, once all its parts have the right kind and shape, and come in the right order."""
+    """Mixer(**sizes) in float64, after checking that all its parts have the right kind, shape and order."""
     if isinstance(Mixer, type) and Mixer.__init__ is nn.Module.__init__:
         need(Mixer.forward is nn.Module.forward, f"{Mixer.__name__} has a forward, but no __init__ to make its parts.")
         raise NotDone
@@ -62,11 +63,11 @@ def build(Mixer, sizes):
         raise NotDone
     need(isinstance(model, nn.Module), f"{call(Mixer, **sizes)} gives {type(model).__name__}, expected an nn.Module.")
     if type(model).forward is nn.Module.forward and not vars(model).get("_modules"):
-        raise NotDone                                                           # nothing to see yet
+        raise NotDone                                                           # there is nothing to check yet
     need("_modules" in vars(model), "__init__ must call super().__init__() before anything else.")
     for module in model.modules():
         need(not any(base.__module__.startswith("mixer_lib") for base in type(module).__mro__),
-             f"this makes use of mixer_lib's {type(module).__name__}; here you write every part yourself.")
+             f"this uses mixer_lib's {type(module).__name__}. Here you write every part yourself.")
     check_parts(layers(model), sizes)
     return model.double().eval()
 
@@ -80,8 +81,8 @@ def kind_and_shape(module):
     """("Linear", (outputs, inputs)) or ("LayerNorm", (channels,)); a convolution is a linear layer on a patch."""
     if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d)):
         return "Linear", tuple(module.weight.flatten(1).shape)
-    need(isinstance(module, nn.LayerNorm), f"parts: {type(module).__name__} has parameters of its own; nn.Linear and "
-                                           "nn.LayerNorm hold all that is needed.")
+    need(isinstance(module, nn.LayerNorm), f"parts: {type(module).__name__} has parameters of its own. nn.Linear and "
+                                           "nn.LayerNorm are all you need.")
     return "LayerNorm", tuple(module.weight.shape)
 
 
@@ -106,34 +107,34 @@ def check_parts(modules, sizes):
     missing |= {"the LayerNorms of the blocks": "LayerNorm before", "all LayerNorms": "LayerNorm"}
     for what, word in missing.items():
         need(got != [part for name, part in expected.items() if word not in name],
-             f"parts: {what}: missing, or one module in two places. Each place has a module of its own.")
+             f"parts: {what}: missing, or one module is used twice. Each part needs its own module.")
     need(got != [part for name, part in expected.items() if " in block" not in name],
-         "parts: no weights of the blocks are found. PyTorch does not look into a plain list: take nn.ModuleList or "
+         "parts: no weights of the blocks are found. PyTorch does not look into a plain list: use nn.ModuleList or "
          "nn.Sequential.")
     for n in {1, L - 1, L + 1} - {0, L}:
         need(got != [*expected_parts(sizes | {"num_blocks": n}).values()],
-             f"parts: num_blocks is {L}, and the number of your blocks is {n}. Or is one in several places? "
-             f"[Block()] * {L} is {L} times the same.")
+             f"parts: num_blocks is {L}, but the number of your blocks is {n}. Or do you use one block several times? "
+             f"[Block()] * {L} is {L} times the same block.")
     i = next((i for i, pair in enumerate(zip(parts, got)) if pair[0] != pair[1]), min(len(parts), len(got)))
     need(i < len(got) or len(got) == len(parts), f"parts: your model ends before the {names[min(i, len(parts) - 1)]}.")
-    need(i < len(parts) or len(got) == len(parts), f"parts: after the head comes one more, {shown(got[-1], sizes)}. "
+    need(i < len(parts) or len(got) == len(parts), f"parts: there is one more after the head, {shown(got[-1], sizes)}. "
                                                    "What is it for?")
     if i < len(parts):
         gives = (f"parts: the {names[i]} should be {shown(parts[i], sizes)}, but what you made "
                  f"{f'after the {names[i - 1]}' if i else 'first'} is {shown(got[i], sizes)}.")
-        need(Counter(got) != Counter(parts), f"{gives} All parts are there, in another order: make them in the order "
-                                             "of the forward pass.")
+        need(Counter(got) != Counter(parts), f"{gives} All parts are there, but in another order. Make them in the "
+                                             "order of the forward pass.")
         need(got[i][0] != "LayerNorm" or parts[i][0] != "LayerNorm", f"{gives} A LayerNorm works on the channels of "
                                                                      "one token.")
         raise Wrong(gives)
     for name, module in zip(names, modules, strict=True):
         need(module.bias is not None, f"parts: the {name} has no bias.")
         need(getattr(module, "eps", 1e-6) == 1e-6,
-             f"parts: the {name} has eps = {getattr(module, 'eps', 0):g}; take the paper's, nn.LayerNorm(C, eps=1e-6).")
+             f"parts: the {name} has eps = {getattr(module, 'eps', 0):g}; use the paper's, nn.LayerNorm(C, eps=1e-6).")
 
 
 def letters(sizes):
-    """The sizes by their letters, the most telling last."""
+    """The sizes by their letters, the most informative last."""
     side, P = sizes["image_size"] // sizes["patch_size"], sizes["patch_size"]
     return {"P·P": P * P, "H/P": side, "K": sizes["num_classes"], "D": sizes["in_channels"] * P * P, "S": side**2,
             "C": sizes["hidden_dim"], "D_S": sizes["tokens_mlp_dim"], "D_C": sizes["channels_mlp_dim"]}
@@ -148,7 +149,7 @@ def shown(part, sizes):
 
 
 def attempt(action, what, sizes):
-    """What `action()` gives; `Wrong` if it stops, with the learner's own last line and the letters in the message."""
+    """What `action()` returns. `Wrong` if it stops, with the learner's own last line and the letters in the message."""
     try:
         return action()
     except (Exception, SystemExit) as error:
@@ -163,15 +164,15 @@ def attempt(action, what, sizes):
         if "inplace" in text:
             legend = " `x += ...` overwrites a table that is still needed: write x = x + ..."
         elif "before module.__init__() call" in text:
-            legend = " The first line of `__init__` is super().__init__()."
+            legend = " The first line of `__init__` must be super().__init__()."
         elif "modulelist" in text:
-            legend = " A ModuleList is looped over: for block in self.blocks: x = block(x)."
+            legend = " Loop over a ModuleList: for block in self.blocks: x = block(x)."
         elif stops in numbers:
-            legend += f" {stops} tokens are too many: is the convolution's stride missing?"
+            legend += f" {stops} tokens are too many. Is the convolution's stride missing?"
         elif {"S", "C"} <= {*known}:
             legend += " Is there a transpose missing, or one too many?"
         elif "double" in text:
-            legend += " The check runs in float64: no .float() in forward."
+            legend += " The check runs in float64: use no .float() in forward."
         elif "float" in str(error):
             legend += " A size is a whole number: divide with //."
         said = shorten(one_line(error), 180, placeholder=" ...")
@@ -181,7 +182,7 @@ def attempt(action, what, sizes):
 # ---- the forward pass ---------------------------------------------------------------------------------------------
 
 def weighty(sizes):
-    """The library's model with random numbers in all its weights and biases, float64."""
+    """The library's model in float64, with random numbers in all its weights and biases."""
     model = MlpMixer(**sizes).double()
     for name, parameter in model.named_parameters():
         spread = 0.3 if parameter.ndim == 1 else parameter.shape[1] ** -0.5
@@ -198,32 +199,33 @@ def give(ours, model):
 
 
 def silence(ours, pattern):
-    """A copy of the library's model in which all fc2 are zero but those whose path fits `pattern`."""
+    """A copy of the library's model in which every fc2 is zero, except those whose path matches `pattern`."""
     copy = deepcopy(ours)
     for path, module in copy.named_modules():
         if path.endswith("fc2") and not re.search(pattern, path):
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
     if pattern == "none, no scale":
-        nn.init.zeros_(copy.norm.weight)        # the last norm gives its bias, whatever comes in
+        nn.init.zeros_(copy.norm.weight)        # the last norm returns its bias for any input
     return copy
 
 
-# What is heard of the network: (the part, a pattern of the fc2 that are left, what to say of an unknown mistake).
+# What is left of the network, stage by stage: (the part, a pattern of the fc2 that stay, the message for an unknown
+# mistake).
 STAGES = [
     ("mean and head", "none, no scale",
      "the logits differ even if the scale of the last LayerNorm is 0, so that only its shift, the mean and the head "
-     "count."),
+     "matter."),
     ("patch embedding, skip connections and last LayerNorm", "none",
      "the logits differ even if every fc2 is 0, so that no MLP adds anything. Look at what is left."),
     ("token mixing", r"blocks\.0\.token",
-     "the logits differ when it acts alone. It is: norm, transpose, fc1, GELU, fc2, transpose, add."),
+     "the logits differ when it acts alone. Its steps are: norm, transpose, fc1, GELU, fc2, transpose, add."),
     ("channel mixing", r"blocks\.0\.channel",
-     "the logits differ when it acts alone. It is: norm, fc1, GELU, fc2, add."),
+     "the logits differ when it acts alone. Its steps are: norm, fc1, GELU, fc2, add."),
     ("token mixing before channel mixing", r"blocks\.0",
-     "each alone is right. How does the table go from one to the other?"),
+     "each is right alone. How does the table go from one to the other?"),
     ("the stack of blocks", "fc2",
-     "one block is right. Does the table go through all of them, one after the other?"),
+     "one block is right. Does the table go through all blocks, one after the other?"),
 ]
 
 
@@ -243,7 +245,7 @@ def check_stages(model, ours, images):
         part, _, otherwise = STAGES[first]
         fits = {message: [same(a, forward(copy, images, **mistake)) for a, copy in zip(got, heard, strict=True)]
                 for message, mistake in MISTAKES.items()}
-        # Best a mistake that explains all that was heard, else one that explains this stage.
+        # A mistake that explains all stages comes first, then one that explains this stage.
         causes = [message for message, fit in fits.items() if all(fit)]
         causes += [f"{part}: {message}" for message, fit in fits.items() if fit[first]]
         size, K = list(got[first].shape), SIZES["num_classes"]
@@ -302,70 +304,70 @@ def cut(images, P, order):
 
 
 def between(mistake):
-    """Another function in the GELU's place, as `mlp` of `forward`."""
+    """`mlp` for `forward`, with another function in place of the GELU."""
     return {"mlp": lambda part, x: part.fc2(mistake(part.fc1(x)))}
 
 
 # x the table, n1 and n2 the norms, t token mixing, c channel mixing.
 MISTAKES = {
-    "this is a verdict for every token. Average over the tokens.": {"end": lambda x, norm, head: head(norm(x))},
+    "these are scores for every token. Average over the tokens.": {"end": lambda x, norm, head: head(norm(x))},
     "the head is missing: these are the averaged channels.": {"end": lambda x, norm, head: norm(x).mean(1)},
     "this averages over the images, not over the tokens.": {"end": lambda x, norm, head: head(norm(x).mean(0))},
     "this is a sum over the tokens, not their mean.": {"end": lambda x, norm, head: head(norm(x).sum(1))},
-    "this takes the largest value of each channel; the paper's Mixer averages.":
+    "this takes the largest value of each channel. The paper's Mixer averages.":
         {"end": lambda x, norm, head: head(norm(x).amax(1))},
-    "this takes the first token only; the mean is over all of them.":
+    "this takes only the first token. The mean is over all tokens.":
         {"end": lambda x, norm, head: head(norm(x)[:, 0])},
-    "this takes the last token only; the mean is over all of them.":
+    "this takes only the last token. The mean is over all tokens.":
         {"end": lambda x, norm, head: head(norm(x)[:, -1])},
     "return the logits as they are: the loss applies the softmax itself.":
         {"end": lambda x, norm, head: head(norm(x).mean(1)).softmax(-1)},
     "return the logits as they are: the loss applies the log-softmax itself.":
         {"end": lambda x, norm, head: head(norm(x).mean(1)).log_softmax(-1)},
     "the last LayerNorm is made, but not used.": {"end": lambda x, norm, head: head(x.mean(1))},
-    "the last LayerNorm comes before the mean; here it is the other way round.":
+    "the last LayerNorm comes before the mean. Here the order is reversed.":
         {"end": lambda x, norm, head: head(norm(x.mean(1)))},
 
-    "inside a patch the order is (row, column, channel); lesson 1's is (channel, row, column).":
+    "inside a patch the order is (row, column, channel). In lesson 1 it is (channel, row, column).":
         {"cut": partial(cut, order=(0, 2, 4, 3, 5, 1))},
     "each patch is transposed: its rows and columns are swapped.": {"cut": partial(cut, order=(0, 2, 4, 1, 5, 3))},
     "a reshape alone cuts strips, not patches. Split, permute, merge.":
         {"cut": partial(cut, order=(0, 1, 2, 3, 4, 5))},
     "the channels are last, but the image is cut into strips, not patches. Split, permute, merge.":
         {"cut": partial(cut, order=(0, 2, 3, 4, 5, 1))},
-    "the patches are counted down the columns; they are counted along the rows first.":
+    "the patches are counted down the columns. Count along the rows first.":
         {"cut": partial(cut, order=(0, 4, 2, 1, 3, 5))},
 
-    "the maps of the convolution are reshaped; flatten them and transpose: [B, C, S] -> [B, S, C].":
+    "the maps of the convolution are reshaped. Flatten them and transpose: [B, C, S] -> [B, S, C].":
         {"lay": lambda x: x.mT.reshape(x.shape)},
 
-    "both skip connections are missing: what an MLP gives is added to the table that went into it.":
+    "both skip connections are missing: add the answer of each MLP to the table before its norm.":
         {"block": lambda x, n1, t, n2, c: c(n2(t(n1(x))))},
-    "the skip connection around token mixing is missing: its result is added to the table that went in.":
+    "the skip connection around token mixing is missing: add its answer to the table that went in.":
         {"block": lambda x, n1, t, n2, c: (y := t(n1(x))) + c(n2(y))},
-    "the skip connection around channel mixing is missing: its result is added to the table that went in.":
+    "the skip connection around channel mixing is missing: add its answer to the table that went in.":
         {"block": lambda x, n1, t, n2, c: c(n2(x + t(n1(x))))},
-    "there is one skip connection around the whole block; there should be one around each MLP.":
+    "there is one skip connection around the whole block. There should be one around each MLP.":
         {"block": lambda x, n1, t, n2, c: x + c(n2(t(n1(x))))},
-    "the second skip connection starts at x, the block's input; it should start after token mixing.":
+    "the second skip connection starts at x, the block's input. It should start after token mixing.":
         {"block": lambda x, n1, t, n2, c: x + c(n2(x + t(n1(x))))},
-    "both MLPs see the block's input; channel mixing should see what token mixing has made of it.":
+    "both MLPs see the block's input. Channel mixing should see the table after token mixing.":
         {"block": lambda x, n1, t, n2, c: x + t(n1(x)) + c(n2(x))},
-    "channel mixing comes first here; token mixing should.":
+    "channel mixing comes first here. Token mixing should come first.":
         {"block": lambda x, n1, t, n2, c: (y := x + c(n2(x))) + t(n1(y))},
-    "the skip connections carry the normalized table; they should carry the table as it was before the norm.":
+    "the skip connections carry the normalized table. They should carry the table from before the norm.":
         {"block": lambda x, n1, t, n2, c: (z := n2((y := n1(x)) + t(y))) + c(z)},
     "the skip connection around token mixing carries the normalized table, not the table from before the norm.":
         {"block": lambda x, n1, t, n2, c: (y := (z := n1(x)) + t(z)) + c(n2(y))},
     "the skip connection around channel mixing carries the normalized table, not the table from before the norm.":
         {"block": lambda x, n1, t, n2, c: (y := n2(x + t(n1(x)))) + c(y)},
-    "each norm stands after the addition; it should stand before the MLP, inside the skip connection.":
+    "each norm comes after the addition. It should come before the MLP, inside the skip connection.":
         {"block": lambda x, n1, t, n2, c: n2((y := n1(x + t(x))) + c(y))},
-    "the LayerNorm of token mixing stands after its MLP; it should stand before it.":
+    "the LayerNorm of token mixing comes after its MLP. It should come before the MLP.":
         {"block": lambda x, n1, t, n2, c: (y := x + n1(t(x))) + c(n2(y))},
-    "the LayerNorm of channel mixing stands after its MLP; it should stand before it.":
+    "the LayerNorm of channel mixing comes after its MLP. It should come before the MLP.":
         {"block": lambda x, n1, t, n2, c: (y := x + t(n1(x))) + n2(c(y))},
-    "each norm stands after its MLP; it should stand before it.":
+    "each norm comes after its MLP. It should come before the MLP.":
         {"block": lambda x, n1, t, n2, c: (y := x + n1(t(x))) + n2(c(y))},
     "the LayerNorms of the blocks are made, but not used.":
         {"block": lambda x, n1, t, n2, c: (y := x + t(x)) + c(y)},
@@ -373,9 +375,9 @@ MISTAKES = {
         {"block": lambda x, n1, t, n2, c: (y := x + t(x)) + c(n2(y))},
     "the LayerNorm before channel mixing is made, but not used.":
         {"block": lambda x, n1, t, n2, c: (y := x + t(n1(x))) + c(y)},
-    "the two LayerNorms of a block are swapped: the first one made comes before token mixing.":
+    "the two LayerNorms of a block are swapped: the one that is made first belongs before token mixing.":
         {"block": lambda x, n1, t, n2, c: (y := x + t(n2(x))) + c(n1(y))},
-    "the first LayerNorm of a block is used before both MLPs; each MLP has its own.":
+    "the first LayerNorm of a block is used before both MLPs, but each MLP has its own.":
         {"block": lambda x, n1, t, n2, c: (y := x + t(n1(x))) + c(n1(y))},
 
     "token mixing has a reshape in place of a transpose: the shape is right, but a row is no longer a channel.":
@@ -387,14 +389,14 @@ MISTAKES = {
     "the GELU between fc1 and fc2 is missing.": between(lambda x: x),
     "there is a ReLU where the GELU should be.": between(F.relu),
     "there is a SiLU where the GELU should be.": between(F.silu),
-    "this is the tanh approximation of the GELU; here take the exact one, nn.GELU().":
+    "this is the tanh approximation of the GELU. Use the exact one, nn.GELU().":
         between(partial(F.gelu, approximate="tanh")),
-    "there is a second GELU after fc2; there is only one, between fc1 and fc2.":
+    "there is a second GELU after fc2. There should be only one, between fc1 and fc2.":
         {"mlp": lambda part, x: F.gelu(part.fc2(F.gelu(part.fc1(x))))},
-    "the GELU stands after fc2; it should stand between fc1 and fc2.":
+    "the GELU comes after fc2. It should come between fc1 and fc2.":
         {"mlp": lambda part, x: F.gelu(part.fc2(part.fc1(x)))},
 
-    "the blocks are made, but the table does not go through them: x = block(x) for each.":
+    "the blocks are made, but the table does not go through them: write x = block(x) for each.":
         {"stack": lambda blocks: []},
     "only the first block is used.": {"stack": lambda blocks: [blocks[0]]},
     "only the last block is used.": {"stack": lambda blocks: [blocks[-1]]},

@@ -1,4 +1,4 @@
-"""The checks of the exercises: each tries an answer on small cases and says at once what is right or wrong.
+"""What the checks of the exercises share. A check tries an answer on small cases and says at once what is wrong.
 
 A check prints one message and raises nothing: "✓" right, "✗" wrong and why, "○" not done yet.
 """
@@ -12,17 +12,17 @@ import torch
 
 
 class Wrong(Exception):
-    """What a check raises to say what is wrong with an answer."""
+    """A check raises this to say what is wrong with an answer."""
 
 
 class NotDone(Exception):
-    """What a check raises when an answer gives nothing: the stub as it was."""
+    """A check raises this when an answer returns nothing, as the unedited stub does."""
 
 
 def reveal(prediction, answer):
-    """Put a prediction beside the answer: print both, and whether they agree.
+    """Print a prediction next to the answer, and say whether they agree.
 
-    A tuple, an array or a tensor agrees with the list of the same numbers, a float answer leaves room to round, and a
+    A tuple, an array or a tensor agrees with the list of the same numbers. The prediction of a float may be rounded. A
     word may be written in capitals, in parentheses or, for True and False, in quotes."""
     def plain(value):
         value = value.tolist() if hasattr(value, "tolist") else value
@@ -46,9 +46,9 @@ def exercise(number, praise):
         @functools.wraps(check)
         def run(answer):
             try:
-                need(callable(answer), "this check takes the function itself, not what it returns: its name, "
-                                       "without parentheses.")
-                with torch.random.fork_rng(devices=[]):         # a check leaves the lesson's random numbers alone
+                need(callable(answer), "this check takes the function itself, not what it returns. Pass the name of "
+                                       "the function, without parentheses.")
+                with torch.random.fork_rng(devices=[]):         # a check does not change the lesson's random numbers
                     check(answer)
             except NotDone as what:
                 print(f"○ Exercise {number}:", str(what) or f"{name_of(answer)} returns nothing yet. Write it above, "
@@ -67,7 +67,8 @@ def exercise(number, praise):
 # What the checks share
 
 def ask(answer, *arguments, **named):
-    """What `answer` returns; `Wrong` if it raises or changes a tensor it is given, `NotDone` if it returns nothing."""
+    """Call `answer` and return its result. Raise `Wrong` if it raises, or changes a tensor that it is given, and
+    `NotDone` if it returns nothing."""
     copies = [a.clone() if isinstance(a, torch.Tensor) else a for a in arguments]
     try:
         value = answer(*copies, **named)
@@ -79,12 +80,13 @@ def ask(answer, *arguments, **named):
         raise NotDone
     for given, copy in zip(arguments, copies):
         need(not isinstance(given, torch.Tensor) or torch.equal(given, copy),
-             f"{name_of(answer)} changes a tensor that it is given, and the caller may still need it: make a new one.")
+             f"{name_of(answer)} changes a tensor that it is given. The caller may still need that tensor, so make a "
+             "new one.")
     return value
 
 
 def call(answer, *arguments, **named):
-    """A call as one would write it, a tensor as its shape: "f(tensor [2, 3], 8)"."""
+    """The call as a person would write it, each tensor as its shape: "f(tensor [2, 3], 8)"."""
     def short(value):
         if isinstance(value, torch.Tensor):
             return f"tensor {list(value.shape)}"
@@ -108,7 +110,7 @@ def need(condition, message):
 
 
 def number(value):
-    """A float from one number of any kind; anything else is `Wrong`."""
+    """One number of any kind as a float; anything else is `Wrong`."""
     try:
         tensor = torch.as_tensor(value)
         need(tensor.numel() == 1, f"expected one number, got {tensor.numel()}.")
@@ -118,7 +120,7 @@ def number(value):
 
 
 def whole(value, message):
-    """An int, be it Python's, NumPy's or a tensor's; anything else is `Wrong`."""
+    """An integer of Python, NumPy or PyTorch as an int; anything else is `Wrong`."""
     try:
         return operator.index(value)
     except (TypeError, ValueError, RuntimeError):
@@ -127,11 +129,13 @@ def whole(value, message):
 
 def whole_pair(value, names, where):
     need(isinstance(value, (tuple, list)) and len(value) == 2, f"{where} gives {value!r}, expected a tuple {names}.")
-    return tuple(whole(n, f"{where} gives {value!r}: both must be whole numbers, divide with //.") for n in value)
+    return tuple(whole(n, f"{where} gives {value!r}: both must be whole numbers, so divide with //.") for n in value)
 
 
 def compare(got, expected, wrong, otherwise):
-    """A tensor with the numbers of `expected`; `wrong` holds likely mistakes, {what to say: what they give}."""
+    """Raise `Wrong` unless `got` is a tensor with the numbers of `expected`.
+
+    wrong: likely mistakes, {message: the tensor that the mistake gives}. otherwise: the hint for any other mistake."""
     def same(a, b):
         return a.shape == b.shape and torch.allclose(a.double(), b.double(), atol=1e-5)
 

@@ -15,42 +15,43 @@ def check_best_class(best_class):
             value = got.item() if getattr(got, "numel", lambda: 0)() == 1 else got
             is_number = isinstance(value, (int, float))
             need(not is_number or value != max(scores),
-                 f"{where}: that is the score. Asked for is the name of its class.")
+                 f"{where}: that is the score. The exercise asks for the name of the class with that score.")
             need(not is_number or value != scores.index(max(scores)),
-                 f"{where}: that is the place of the highest score. Asked for is the name there.")
+                 f"{where}: that is the position of the highest score. The exercise asks for the name of the class.")
             raise Wrong(f"{where}, expected one of the names.")
         score = dict(zip(classes, scores)).get(got)
         need(score is None or abs(score) < max(map(abs, scores)) or score > 0,
              f"{where}: its score is far from 0, but on the wrong side.")
         need(score != min(scores), f"{where}: its score is the lowest.")
         need(got != max(classes) or score == max(scores),
-             f"{where}: the last name of the alphabet. Look for the highest of the scores.")
+             f"{where}, the name that comes last in the alphabet. Look for the highest score.")
         need(score == max(scores), f"{where}, but the highest score is {max(scores)}.")
 
 
 @exercise("0.2", "you can tell which guesses not to trust.")
 def check_in_doubt(in_doubt):
-    """in_doubt(probabilities [N, K], limit) -> the rows whose highest entry is below limit, as a list."""
+    """in_doubt(probabilities [N, K], limit) -> list of the rows whose highest entry is below limit."""
     probabilities = torch.tensor([[0.90, 0.05, 0.05], [0.40, 0.35, 0.25], [0.30, 0.20, 0.50], [0.05, 0.15, 0.80],
                                   [0.34, 0.33, 0.33]])
     got = ask(in_doubt, probabilities, 0.6)
     got = got.tolist() if hasattr(got, "tolist") else got
     need(isinstance(got, (list, tuple)), f"it returns {got!r}, expected a list of row numbers.")
     need(not any(isinstance(n, (list, tuple)) for n in got),
-         f"it returns {got}: a list in a list. Asked for is one plain list of row numbers.")
+         f"it returns {got}, a list that contains lists. The exercise asks for one plain list of row numbers.")
     need(not (len(got) == 5 and all(isinstance(n, bool) for n in got)),
-         f"it returns {got}: whether each row is in doubt. Asked for are the numbers of those that are.")
+         f"it returns {got}, which says for each row whether it is in doubt. The exercise asks for the numbers of the "
+         "rows in doubt.")
     got = [n.item() if hasattr(n, "item") else n for n in got]
-    got = [n if isinstance(n, float) and n % 1 else whole(n, f"it returns {got!r}, expected whole numbers of rows.")
+    got = [n if isinstance(n, float) and n % 1 else whole(n, f"it returns {got!r}, expected row numbers.")
            for n in got]
     shown = f"With a limit of 0.6 it returns {got}"
-    need(got != [0, 3], f"{shown}: these are the rows of which the network is sure. Asked for are the others.")
-    need(got != [0, 1, 2, 3, 4], f"{shown}, all rows. What counts is a row's highest entry; each row has low ones too.")
+    need(got != [0, 3], f"{shown}: these are the rows where the network is sure. The exercise asks for the others.")
+    need(got != [0, 1, 2, 3, 4], f"{shown}, all rows. Every row has low entries. Only its highest entry counts.")
     need(got != [2, 3, 5], f"{shown}: count the rows from 0, not from 1.")
     need(not any(isinstance(n, float) for n in got),
-         f"{shown}: these are probabilities. Asked for are the numbers of their rows.")
+         f"{shown}: these are probabilities. The exercise asks for the numbers of their rows.")
     need(got == [1, 2, 4], f"{shown}, expected [1, 2, 4]: the rows whose highest entry is below the limit.")
     other = list(ask(in_doubt, probabilities, 0.45))
     need(other == [1, 4], f"with a limit of 0.45 it returns {other}, expected [1, 4]. Does it use `limit`?")
     edge = ask(in_doubt, torch.tensor([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]]), 0.5)
-    need(len(edge) == 0, "a highest probability that equals the limit is not below it: use <.")
+    need(len(edge) == 0, "a highest probability equal to the limit is not below the limit: use <.")

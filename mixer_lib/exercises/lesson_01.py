@@ -13,13 +13,14 @@ def check_table_shape(table_shape):
         size, P, channels = arguments
         where = call(table_shape, *arguments)
         got = whole_pair(ask(table_shape, *arguments), "(S, D)", where)
-        need(got != expected[::-1], f"{where} gives {got}: these are the two numbers, but the other way round. "
-                                    "Rows (S) come first.")
-        need(got[0] != size // P, f"{where} counts {got[0]} patches: these lie along one side; "
-                                  "the grid has as many rows as columns.")
-        need(channels == 1 or got[1] != P * P, f"{where} gives D = {got[1]}: one channel's worth. A patch holds the "
-                                               f"pixels of all {channels} channels.")
-        need(got[1] != channels * P, f"{where} gives D = {got[1]}: one line of the patch. A patch has {P} lines.")
+        need(got != expected[::-1], f"{where} gives {got}: these are the right numbers in the wrong order. Rows (S) "
+                                    "come first.")
+        need(got[0] != size // P, f"{where} counts {got[0]} patches, only those along one side. The grid has as many "
+                                  "rows as columns.")
+        need(channels == 1 or got[1] != P * P, f"{where} gives D = {got[1]}, which counts only one channel. A patch "
+                                               f"holds the pixels of all {channels} channels.")
+        need(got[1] != channels * P, f"{where} gives D = {got[1]}, which counts only one line of the patch. A patch "
+                                     f"has {P} lines.")
         need(got == expected, f"{where} gives {got}, expected {expected}.")
 
 
@@ -36,12 +37,12 @@ def check_find_pixel(find_pixel):
             n, i, j, u, v = size // P, row // P, column // P, row % P, column % P
             s_hints = {
                 s + 1: "Counting begins at 0.",
-                i: "And the column?",
-                i * n: "And the column?",
-                j: "And the row?",
-                i + j: "Each row of the grid above the pixel counts with all its patches.",
+                i: "What about the column?",
+                i * n: "What about the column?",
+                j: "What about the row?",
+                i + j: "Count all the patches in each row of the grid above the pixel.",
                 i * size + j: "Count patches along a row of the grid, not pixels.",
-                i * P + j: "How many patches does a row of the grid hold? Not P.",
+                i * P + j: "How many patches does a row of the grid hold? The answer is not P.",
                 j * n + i: "Patches are counted along a row of the grid first, then down.",
             }
             inside = u * P + v
@@ -49,18 +50,18 @@ def check_find_pixel(find_pixel):
                 d + 1: "Counting begins at 0.",
                 inside: "The channel is missing: all of channel 0 comes first, then all of channel 1.",
                 channel * P * P + row * P + column: "Count from the corner of the patch, not of the image.",
-                channel * P * P + v * P + u: "Inside a patch, too, one counts along a line first, then down.",
+                channel * P * P + v * P + u: "Inside a patch, too, count along a line first, then down.",
                 inside * 3 + channel: "Inside a patch the order is (channel, row, column).",
-                **{channel * worth + inside: "A channel of the patch is worth P * P numbers."
+                **{channel * worth + inside: "Each channel of the patch has P * P numbers."
                    for worth in (1, P, size * size)},
-                **{channel * P * P + u * worth + v: "A line of the patch is worth P numbers." for worth in (1, size)},
+                **{channel * P * P + u * worth + v: "Each line of the patch has P numbers." for worth in (1, size)},
             }
             of_lesson = row // 8 * 4 + column // 8, channel * 64 + row % 8 * 8 + column % 8
             need(size == 32 or (got_s, got_d) != of_lesson or of_lesson == (s, d),
                  f"{where} gives {got_s, got_d}: that would be right for the lesson's 32 x 32 pixels with P = 8. Use "
                  "image_size and P.")
-            need((got_s, got_d) != (d, s) or s == d, f"{where} gives {got_s, got_d}: these are the two numbers, but "
-                                                     "the other way round. The table's row (s) comes first.")
+            need((got_s, got_d) != (d, s) or s == d, f"{where} gives {got_s, got_d}: these are the right numbers in "
+                                                     "the wrong order. The table's row (s) comes first.")
             need(got_s == s, f"{where} gives s = {got_s}, but the pixel is in row {s}. {s_hints.get(got_s, '')}")
             need(got_d == d, f"{where} gives d = {got_d}, but the pixel is number {d} of its row. "
                              f"{d_hints.get(got_d, '')}")
@@ -75,27 +76,29 @@ def check_patchify_channels_last(patchify_channels_last):
         split = images.reshape(B, C, H // P, P, W // P, P)
         strips = "the image is cut into strips, not squares. Split H and W first, then permute."
         wrong = {
-            "these are patches in the lesson's order, (channel, row, column). Asked for is (row, column, channel): "
-            "the color values of a pixel side by side.": patchify(images, P),
+            "these are patches in the lesson's order, (channel, row, column). The exercise asks for (row, column, "
+            "channel), with the color values of a pixel side by side.": patchify(images, P),
             f"after a reshape alone {strips}": images.reshape(table),
-            "reshape cannot move the channel axis. Split where it stands, [B, C_in, H/P, P, W/P, P], then permute.":
+            "reshape cannot move the channel axis. Split H and W while it stays in place, [B, C_in, H/P, P, W/P, P], "
+            "then permute.":
                 images.reshape(B, H // P, P, W // P, P, C).swapaxes(2, 3).reshape(table),
             f"the channels come last, but {strips}": images.permute(0, 2, 3, 1).reshape(table),
             "each patch is right, but the patches are counted down the columns: go along the rows first.":
                 split.permute(0, 4, 2, 3, 5, 1).reshape(table),
             "each patch is transposed: its rows and columns are swapped.":
                 split.permute(0, 2, 4, 5, 3, 1).reshape(table),
-            "this is the order (row, channel, column): the channel must come last of all.":
+            "this is the order (row, channel, column), but the channel must come last.":
                 split.permute(0, 2, 4, 3, 1, 5).reshape(table),
-            "a row of the table holds one pixel of every patch: the axes that say which patch come before those that "
-            "say where in the patch.": split.permute(0, 3, 5, 2, 4, 1).reshape(table),
-            "a row of the table holds pixels that lie far apart: split a side into which patch first, then where in "
-            "the patch.": images.reshape(B, C, P, H // P, P, W // P).permute(0, 3, 5, 2, 4, 1).reshape(table),
+            "a row of the table holds one pixel of every patch. Put the axes that choose the patch before the axes "
+            "that choose the pixel inside the patch.": split.permute(0, 3, 5, 2, 4, 1).reshape(table),
+            "a row of the table holds pixels that are far apart. Split each side into two axes: first which patch, "
+            "then where in the patch.":
+                images.reshape(B, C, P, H // P, P, W // P).permute(0, 3, 5, 2, 4, 1).reshape(table),
         }
         expected = split.permute(0, 2, 4, 3, 5, 1).reshape(table)
-        wrong["the table lies on its side: a row is one patch."] = expected.mT
+        wrong["the table lies on its side: each row must be one patch."] = expected.mT
         compare(ask(patchify_channels_last, images, P), expected, wrong,
-                "The shape is right: follow a few numbers through each step.")
+                "The shape is right. Follow a few numbers through each step.")
 
 
 @exercise("1.4", "what you cut, you can put together again.")
@@ -107,19 +110,19 @@ def check_unpatchify(unpatchify):
         h, w = H // P, W // P
         split = patches.reshape(B, h, w, C, P, P)
         wrong = {
-            "the numbers are all there but in the table's order: a reshape alone does not put squares back in place.":
+            "all numbers are there, but in the table's order. A reshape alone does not put the squares back in place.":
                 patches.reshape(B, C, H, W),
             "each patch is in its place but transposed: its rows and columns are swapped.":
                 split.permute(0, 3, 1, 5, 2, 4).reshape(B, C, H, W),
-            "the patches are laid down the columns: they were counted along the rows.":
+            "the patches are laid out down the columns, but they were counted along the rows.":
                 patches.reshape(B, w, h, C, P, P).permute(0, 3, 2, 4, 1, 5).reshape(B, C, H, W),
-            "this reads a row as (row, column, channel), the order of exercise 1.3; here it is (channel, row, column).":
+            "this reads a patch as in exercise 1.3, (row, column, channel). Here the order is (channel, row, column).":
                 patches.reshape(B, h, w, P, P, C).permute(0, 5, 1, 3, 2, 4).reshape(B, C, H, W),
-            "this repeats the permute of patchify; going back, each axis returns to where it came from.":
+            "this repeats the permute of patchify. To go back, move each axis to where it came from.":
                 split.permute(0, 2, 4, 1, 3, 5).reshape(B, C, H, W),
-            "the last merge goes over the wrong axes: patch row and pixel row belong side by side, and so do patch "
-            "column and pixel column.": split.permute(0, 3, 1, 2, 4, 5).reshape(B, C, H, W),
+            "the last step merges the wrong axes: patch row and pixel row belong side by side, and so do patch column "
+            "and pixel column.": split.permute(0, 3, 1, 2, 4, 5).reshape(B, C, H, W),
             "the first split takes the channel too early: a row of the table is one patch with all its channels.":
                 patches.reshape(B, C, h, w, P, P).permute(0, 1, 2, 4, 3, 5).reshape(B, C, H, W),
         }
-        compare(ask(unpatchify, patches, P, H, W), images, wrong, "Undo the lesson's steps, the last one first.")
+        compare(ask(unpatchify, patches, P, H, W), images, wrong, "Undo the lesson's steps in reverse order.")

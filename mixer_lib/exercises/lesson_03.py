@@ -27,27 +27,27 @@ def check_layer_norm(my_layer_norm):
             "the scale and the shift are missing.": norm(),
             "the scale is missing: multiply by it before the shift is added.": norm() + shift,
             "the shift is missing: add it at the end.": norm() * scale,
-            "the scale comes first, then the shift; here the shift is scaled, too.": (norm() + shift) * scale,
-            "scale and shift have changed places: the scale multiplies, the shift is added.": norm() * shift + scale,
+            "the scale comes first, then the shift. Here the shift is scaled, too.": (norm() + shift) * scale,
+            "scale and shift are swapped: the scale multiplies, the shift is added.": norm() * shift + scale,
             "this normalizes each channel over the tokens (axis -2). Each token has its own mean and variance, over "
             "its channels: axis -1.": norm(axes=-2) * scale + shift,
-            "this takes one mean and one variance for the whole table, so that each token feels all others. Over the "
-            "last axis only.": norm(axes=(-2, -1)) * scale + shift,
-            "this takes one mean and one variance for everything, images included. Over the last axis only.":
+            "this takes one mean and one variance for the whole table, so that each token affects all the others. "
+            "Normalize over the last axis only.": norm(axes=(-2, -1)) * scale + shift,
+            "this takes one mean and one variance for all images together. Normalize over the last axis only.":
                 norm(axes=tuple(range(x.ndim))) * scale + shift,
             "the variance divides by C - 1, PyTorch's default. LayerNorm divides by C: correction=0.":
                 norm(correction=1) * scale + shift,
-            "this divides by the variance. The standard deviation is its root.":
+            "this divides by the variance. Divide by its square root, the standard deviation.":
                 (x - mean(-1)) / (variance + eps) * scale + shift,
             "this multiplies by the standard deviation: divide by it.":
                 (x - mean(-1)) * (variance + eps).sqrt() * scale + shift,
-            "the mean is still in it: subtract it before you divide.": x / (variance + eps).sqrt() * scale + shift,
-            "the mean is gone, but the spread is not: divide by the standard deviation.":
+            "the mean was not subtracted: subtract it before you divide.": x / (variance + eps).sqrt() * scale + shift,
+            "the mean was removed, but the spread was not: divide by the standard deviation.":
                 (x - mean(-1)) * scale + shift,
-            "eps stands outside the root, added to the standard deviation. It belongs under the root, added to the "
-            "variance.": (x - mean(-1)) / (variance.sqrt() + eps) * scale + shift,
-            "eps has no say, or it is one of your own: add the eps that you are given to the variance, under the root.":
-                norm(eps=1e-9) * scale + shift,
+            "eps is outside the square root, added to the standard deviation. Add it to the variance, under the square "
+            "root.": (x - mean(-1)) / (variance.sqrt() + eps) * scale + shift,
+            "eps has no effect, or it is not the one that you are given. Add the given eps to the variance, under the "
+            "square root.": norm(eps=1e-9) * scale + shift,
         }
         expected = norm() * scale + shift
         wrong = {message: value for message, value in wrong.items() if not torch.allclose(value, expected, atol=1e-5)}
@@ -57,9 +57,9 @@ def check_layer_norm(my_layer_norm):
             lost = "must match" in str(wrong_shape)
             raise Wrong(f"{wrong_shape}{' Did you keep the axis (keepdim=True)?' * lost}") from None
         need(not (isinstance(got, torch.Tensor) and got.isnan().any()),
-             "some numbers are nan, not a number: token 0 is blank, its standard deviation is 0, and 0 / 0 is nothing. "
-             "Add eps to the variance, under the root.")
-        compare(got, expected, wrong, "Go through it by hand for one token.")
+             "some numbers are nan, which means 'not a number'. Token 0 is blank, so its standard deviation is 0, and "
+             "0 / 0 has no value. Add eps to the variance, under the square root.")
+        compare(got, expected, wrong, "Compute one token by hand, step by step.")
 
 
 @exercise("3.2", "you can run channel mixing on anybody's weights.")
@@ -77,36 +77,36 @@ def check_channel_mixing(channel_mixing):
             return switch(x @ W1.T + b1) @ W2.T + b2
 
         wrong = {
-            "the residual is missing: add the MLP's answer to the table as it came.": mlp(normed),
+            "the residual connection is missing: add x to the MLP's answer.": mlp(normed),
             "the norm is missing: the MLP reads norm(x).": x + mlp(x),
-            "the norm and the residual are missing: this is the MLP alone.": mlp(x),
-            "the answer is added to the normalized table. The residual adds it to x as it came, so that nothing is "
-            "lost.": normed + mlp(normed),
+            "the norm and the residual connection are missing: this is the MLP alone.": mlp(x),
+            "the MLP's answer is added to the normalized table. Add it to x itself, so that nothing is lost.":
+                normed + mlp(normed),
             "this normalizes without the scale and shift that norm has learned: call norm.":
                 x + mlp(layer_norm(x, [C], eps=1e-6)),
-            "the norm comes before the MLP, here it comes last of all.": norm(x + mlp(x)),
-            "the norm comes before the MLP, here it is applied to the answer.": x + norm(mlp(x)),
-            "the GELU stands after the second layer; its place is between the two.":
+            "the norm belongs before the MLP. Here it comes last.": norm(x + mlp(x)),
+            "the norm belongs before the MLP. Here it is applied to the MLP's answer.": x + norm(mlp(x)),
+            "the GELU comes after the second layer. It belongs between the two layers.":
                 x + gelu(mlp(normed, switch=nn.Identity())),
-            "there is one GELU too many: none after the second layer.": x + gelu(mlp(normed)),
-            "there is one GELU too many: none after the sum.": gelu(x + mlp(normed)),
-            "the GELU stands before the first layer; its place is between the two.":
+            "there is one GELU too many: remove the one after the second layer.": x + gelu(mlp(normed)),
+            "there is one GELU too many: remove the one after the sum.": gelu(x + mlp(normed)),
+            "the GELU comes before the first layer. It belongs between the two layers.":
                 x + mlp(gelu(normed), switch=nn.Identity()),
-            "the GELU is missing: now the two layers are one.": x + mlp(normed, switch=nn.Identity()),
-            "this switch is ReLU; asked for is GELU.": x + mlp(normed, switch=relu),
-            "this switch is SiLU, z times the sigmoid of z; asked for is GELU.": x + mlp(normed, switch=silu),
-            "this is the GELU's tanh form: close, but asked for is the exact one.":
+            "the GELU is missing. Without it, the two layers act as one.": x + mlp(normed, switch=nn.Identity()),
+            "this switch is ReLU. The exercise asks for GELU.": x + mlp(normed, switch=relu),
+            "this switch is SiLU, z times the sigmoid of z. The exercise asks for GELU.": x + mlp(normed, switch=silu),
+            "this is the tanh form of GELU. It comes close, but the exercise asks for the exact GELU.":
                 x + mlp(normed, switch=nn.GELU(approximate="tanh")),
             "both biases are missing.": x + mlp(normed, b1=0, b2=0),
             "the first bias, b1, is missing.": x + mlp(normed, b1=0),
             "the second bias, b2, is missing.": x + mlp(normed, b2=0),
         }
-        if C == D_C == S:                           # else these mistakes stop with an error
+        if C == D_C == S:                           # otherwise these mistakes stop with an error
             wrong |= {
-                "both weights are used on their side: they are [outputs, inputs], so it is x @ W.T.":
+                "both weights are used on their side. Their shape is [outputs, inputs], so write x @ W.T.":
                     x + mlp(normed, W1=W1.T, W2=W2.T),
-                "W1 is used on its side: it is [outputs, inputs], so it is x @ W1.T.": x + mlp(normed, W1=W1.T),
-                "W2 is used on its side: it is [outputs, inputs], so it is x @ W2.T.": x + mlp(normed, W2=W2.T),
+                "W1 is used on its side. Its shape is [outputs, inputs], so write x @ W1.T.": x + mlp(normed, W1=W1.T),
+                "W2 is used on its side. Its shape is [outputs, inputs], so write x @ W2.T.": x + mlp(normed, W2=W2.T),
                 "this mixes down the columns, so that tokens see each other: that is lesson 4. Work along the rows.":
                     x + mlp(normed.mT).mT,
             }
@@ -115,7 +115,7 @@ def check_channel_mixing(channel_mixing):
 
 
 def suspects(S, C):
-    """(description, layer, whether it mixes tokens, what one overlooks who says otherwise): the cases of 3.3."""
+    """The cases of 3.3: (description, layer, whether it mixes tokens, a hint for a wrong verdict)."""
     W1, W2, V = torch.randn(2 * C, C), torch.randn(C, 2 * C), torch.randn(S, S)
     place = torch.arange(1.0, S + 1)[:, None]                               # [S, 1]
     last = (torch.arange(C) == C - 1).float()                               # [C]
@@ -126,24 +126,25 @@ def suspects(S, C):
          "Every token may move its own output: leave out the diagonal."),
         ("token mixing", lambda x: x + V.to(x) @ x, True, "Its output rows are sums over all the tokens."),
         ("a layer that multiplies each token by a number of its own", lambda x: x * place.to(x), False,
-         "It matters to it where a token stands, but not who else is there."),
+         "Its answer depends on where the token stands, but not on the other tokens."),
         ("a norm over the whole table", lambda x: layer_norm(x, [S, C]), True,
          "The tokens share a mean and a standard deviation."),
-        ("a layer that always answers 0", lambda x: x * 0, False, "Nothing moves it at all."),
+        ("a layer that always answers 0", lambda x: x * 0, False, "No input moves its output at all."),
         ("a layer that moves every row down by one", lambda x: x.roll(1, dims=-2), True,
-         "Output 1 is input 0: a token other than its own."),
+         "Output 1 is input 0, which is another token."),
         ("a layer that mixes weakly", lambda x: x + 1e-3 * x.mean(dim=-2, keepdim=True), True,
-         "Small is not zero: ask whether anything off the diagonal is exactly 0."),
-        ("a layer in which token 2 looks at token 3, and no other link is there", lambda x: x + one_link.to(x) @ x,
-         True, "Move each token, and look at each output."),
+         "Small is not zero: ask whether everything off the diagonal is exactly 0."),
+        ("a layer in which token 2 looks at token 3, with no other link", lambda x: x + one_link.to(x) @ x, True,
+         "Move each token, and look at each output."),
         ("a layer that mixes the last channel only",
-         lambda x: x + last.to(x) * x.mean(dim=-2, keepdim=True), True, "Move each channel, and look at each."),
+         lambda x: x + last.to(x) * x.mean(dim=-2, keepdim=True), True,
+         "Move each channel, and look at each channel of the output."),
         ("a norm per token, then token mixing", lambda x: V.to(x) @ layer_norm(x, [C]), True,
-         "To add one number to all channels of a token is invisible to a norm: move them by different amounts."),
+         "A norm does not notice when all channels of a token move by the same amount: use different amounts."),
         ("a layer that adds the squared mean token", lambda x: x + x.mean(dim=-2, keepdim=True) ** 2, True,
-         "At a table of zeros its derivative is 0: look at a random one."),
+         "At a table of zeros its derivative is 0: use a random table."),
         ("a layer that subtracts each channel's largest number", lambda x: x - x.amax(dim=-2, keepdim=True), True,
-         "Most tokens do not move it: try all of them."),
+         "Most tokens do not move the largest number: try all of them."),
     ]
 
 
@@ -159,4 +160,4 @@ def check_mixes_tokens(mixes_tokens):
         except (RuntimeError, ValueError):          # an array of many
             raise Wrong("return one True or False for the whole layer, not an array.") from None
         need(isinstance(got, bool), f"return True or False, not {type(got).__name__}.")
-        need(got == guilty, f"suspect {number} is {what}. You say {got}; it is {guilty}. {hint}")
+        need(got == guilty, f"suspect {number} is {what}. You say {got}, but the answer is {guilty}. {hint}")

@@ -16,22 +16,22 @@ def check_token_mlp_parameters(token_mlp_parameters):
         where = call(token_mlp_parameters, *arguments)
         got, untied = whole_pair(ask(token_mlp_parameters, *arguments), "(tied, untied)", where)
         hints = {
-            C * tied: "This is the untied count; the tied one comes first.",
+            C * tied: "This is the untied count. The tied count comes first.",
             2 * S * D_S: "The biases are missing: D_S in the first layer, S in the second.",
-            S * D_S: "There are two layers, each with biases.",
-            S * D_S + D_S: "The second layer is missing, from D_S back to S.",
+            S * D_S: "There are two layers, and each has biases.",
+            S * D_S + D_S: "The second layer, from D_S back to S, is missing.",
             2 * S * D_S + D_S: "The biases of the second layer are missing.",
             2 * S * D_S + S: "The biases of the first layer are missing.",
             2 * (S * D_S + D_S): "The second layer gives S numbers, so it has S biases.",
             2 * side * D_S + D_S + side: "How many tokens are there? The grid has as many rows as columns.",
-            2 * C * D_S + D_S + C: "This is an MLP on the channels; a token MLP has S numbers in and S out.",
+            2 * C * D_S + D_S + C: "This is an MLP on the channels. A token MLP takes S numbers and gives S.",
             2 * size**2 * D_S + D_S + size**2: "Count patches, not pixels.",
         }
         need(got == tied, f"{where} gives {got:,} for tied, expected {tied:,}. {hints.get(got, '')}")
         hints = {
             tied: "That is the tied count again. How many columns does the table have?",
-            S * tied: "That is one MLP a token; a token MLP reads a column, and there is one column a channel.",
-            D_S * tied: "That is one MLP a hidden unit; the MLPs would be one a channel.",
+            S * tied: "That is one MLP per token. A token MLP reads a column, and there is one column per channel.",
+            D_S * tied: "That is one MLP per hidden unit. There would be one MLP per channel.",
             C * 2 * S * D_S: "Each of the MLPs would have its own biases, too.",
             C * 2 * S * D_S + D_S + S: "Each of the MLPs would have its own biases, too.",
         }
@@ -41,7 +41,7 @@ def check_token_mlp_parameters(token_mlp_parameters):
 @exercise("4.2", "this is token mixing, and you wrote it from nothing.")
 def check_token_mixing(my_token_mixing):
     """my_token_mixing(x, W1, b1, W2, b2): [B, S, C] -> [B, S, C]."""
-    for B, S, C, D_S in ((4, 4, 4, 4), (2, 6, 5, 3)):           # first such that every mistake has the right shape
+    for B, S, C, D_S in ((4, 4, 4, 4), (2, 6, 5, 3)):           # in the first, every mistake has the right shape
         torch.manual_seed(S)
         x, W1, b1, W2, b2 = (2 * torch.randn(shape) for shape in ((B, S, C), (D_S, S), D_S, (S, D_S), S))
 
@@ -50,44 +50,45 @@ def check_token_mixing(my_token_mixing):
 
         turned = x.mT                                           # [B, C, S]
         wrong = {
-            "the second GELU is one too many: nothing follows the second linear layer.": gelu(mlp(turned)).mT,
+            "there is one GELU too many: nothing follows the second linear layer.": gelu(mlp(turned)).mT,
             "the GELU between the two layers is missing.": mlp(turned, act=lambda z: z).mT,
-            "that is a ReLU between the two layers; asked for is GELU.": mlp(turned, act=relu).mT,
-            "that is the tanh approximation of GELU; use the exact one, nn.functional.gelu without options.":
+            "there is a ReLU between the two layers. The exercise asks for GELU.": mlp(turned, act=relu).mT,
+            "this is the tanh approximation of GELU. Use the exact GELU, nn.functional.gelu without options.":
                 mlp(turned, act=lambda z: gelu(z, approximate="tanh")).mT,
             "b1 is not added.": mlp(turned, b1=None).mT,
             "b2 is not added.": mlp(turned, b2=None).mT,
             "the biases are not added.": mlp(turned, b1=None, b2=None).mT,
-            "b1 is added after the GELU; it belongs before it.": linear(gelu(linear(turned, W1)) + b1, W2, b2).mT,
-            "the table itself is added to the result. That is the skip connection; here only the mixing is asked for.":
+            "b1 is added after the GELU. Add it before the GELU.": linear(gelu(linear(turned, W1)) + b1, W2, b2).mT,
+            "the table is added to the result. That is the skip connection. The exercise asks for the mixing alone.":
                 x + mlp(turned).mT,
-            "the result still lies on its side, [B, C, S]. Transpose it back (to reshape does not transpose).":
+            "the result still lies on its side, [B, C, S]. Transpose it back (reshape does not transpose).":
                 mlp(turned),
         }
         if B == S == C == D_S:
             wrong |= {
                 "this mixes the channels of each token. Transpose first, so that a channel's tokens lie along the last "
-                "axis (to reshape does not transpose).": mlp(x),
-                "the biases are added along the channels, but b1 has a number for each hidden unit and b2 for each "
-                "token. Transpose first, then use nn.functional.linear.": W2 @ gelu(W1 @ x + b1) + b2,
+                "axis (reshape does not transpose).": mlp(x),
+                "the biases are added along the channels, but b1 has one number per hidden unit, and b2 has one number "
+                "per token. Transpose first, then use nn.functional.linear.": W2 @ gelu(W1 @ x + b1) + b2,
                 "this mixes the channels of each token, and then lays the table on its side.": mlp(x).mT,
                 "this mixes the images of the batch with each other: leave axis 0 where it is.":
                     mlp(x.transpose(0, 2)).transpose(0, 2),
-                "the weights are used the wrong way round: a row of W1 is a hidden unit, as in nn.Linear.":
+                "the weights are used the wrong way around: a row of W1 is a hidden unit, as in nn.Linear.":
                     mlp(turned, W1=W1.T, W2=W2.T).mT,
-                "W1 is used the wrong way round: a row of it is a hidden unit, as in nn.Linear.":
+                "W1 is used the wrong way around: a row of W1 is a hidden unit, as in nn.Linear.":
                     mlp(turned, W1=W1.T).mT,
-                "W2 is used the wrong way round: a row of it is a token, as in nn.Linear.": mlp(turned, W2=W2.T).mT,
+                "W2 is used the wrong way around: a row of W2 is a token, as in nn.Linear.":
+                    mlp(turned, W2=W2.T).mT,
             }
-        wrong = dict(reversed(wrong.items()))                   # where two agree, the later says more
+        wrong = dict(reversed(wrong.items()))                   # where two agree, the later one is more precise
         got = ask(my_token_mixing, x, W1, b1, W2, b2)
         compare(got, mlp(turned).mT, wrong, "Compare with `mix_tokens` in the lesson.")
 
 
 @exercise("4.3", "weights follow their patches, and nothing is lost.")
 def check_from_column_order(from_column_order):
-    """from_column_order(W1, b1, W2, b2, rows, columns) -> the four, for tokens in raster order."""
-    for rows, columns, D_S in ((2, 3, 6), (3, 4, 5)):           # first D_S = S, such that every mistake fits
+    """from_column_order(W1, b1, W2, b2, rows, columns) -> the same four tensors, for tokens in raster order."""
+    for rows, columns, D_S in ((2, 3, 6), (3, 4, 5)):           # in the first D_S = S, so every mistake fits
         S = rows * columns
         torch.manual_seed(S)
         W1, b1, W2, b2 = torch.randn(D_S, S), torch.randn(D_S), torch.randn(S, D_S), torch.randn(S)
@@ -96,30 +97,30 @@ def check_from_column_order(from_column_order):
         order = torch.arange(S).reshape(columns, rows).T.flatten()
         inverse = order.argsort()
         square = D_S == S
-        other = ("is in the opposite order. Ask for each place of the raster order: at which place of the column order "
-                 "did the same patch stand?")
+        other = ("is in the inverse order. For each place in raster order, ask: at which place in column order was the "
+                 "same patch?")
         compare(got[0], W1[:, order], {
-            "W1 is as it was; its columns belong to places, which have moved.": W1,
+            "W1 is unchanged. Its columns belong to places, and the places have moved.": W1,
             f"W1 {other}": W1[:, inverse],
             **({"the rows of W1 have moved. A row is a hidden unit, a column is a place.": W1[order],
-                "the rows of W1 have moved, and the opposite way. A row is a hidden unit, a column is a place.":
+                "the rows of W1 have moved, in the inverse order. A row is a hidden unit, a column is a place.":
                     W1[inverse]} if square else {}),
-        }, "That is in W1: its columns belong to places.")
+        }, "The mistake is in W1: its columns belong to places.")
         compare(got[1], b1, {
             "b1 has moved. It belongs to the hidden units, which have no place.": b1[order],
-            "b1 has moved, though it belongs to the hidden units, which have no place.": b1[inverse],
-        } if square else {}, "That is in b1, which belongs to the hidden units.")
+            "b1 has moved, but it belongs to the hidden units, which have no place.": b1[inverse],
+        } if square else {}, "The mistake is in b1, which belongs to the hidden units.")
         compare(got[2], W2[order], {
-            "W2 is as it was; its rows belong to places, which have moved.": W2,
+            "W2 is unchanged. Its rows belong to places, and the places have moved.": W2,
             f"W2 {other}": W2[inverse],
             **({"the columns of W2 have moved. A column is a hidden unit, a row is a place.": W2[:, order],
-                "the columns of W2 have moved, and the opposite way. A column is a hidden unit, a row is a place.":
+                "the columns of W2 have moved, in the inverse order. A column is a hidden unit, a row is a place.":
                     W2[:, inverse]} if square else {}),
-        }, "That is in W2: its rows belong to places.")
+        }, "The mistake is in W2: its rows belong to places.")
         compare(got[3], b2[order], {
-            "b2 is as it was; it holds a number for each place, and they have moved.": b2,
+            "b2 is unchanged. It holds one number per place, and the places have moved.": b2,
             f"b2 {other}": b2[inverse],
-        }, "That is in b2: a number for each place.")
+        }, "The mistake is in b2: it holds one number per place.")
 
 
 @exercise("4.4", "a token MLP can carry numbers from place to place, and you told it how.")
@@ -133,9 +134,9 @@ def check_shift_weights(shift_weights):
         need(isinstance(got, (tuple, list)) and len(got) == 2 and all(isinstance(W, torch.Tensor) for W in got),
              "return two tensors: W1, W2.")
         W1, W2 = (W.double() for W in got)
-        shapes = f"W1 has shape {list(W1.shape)}, W2 {list(W2.shape)}; with {S} tokens expected"
+        shapes = f"W1 has shape {list(W1.shape)} and W2 {list(W2.shape)}. With {S} tokens, expected"
         need(W1.ndim == W2.ndim == 2 and W1.shape == W2.shape[::-1], f"{shapes} [D_S, {S}] and [{S}, D_S].")
-        need(W1.shape[1] == S, f"{shapes} [D_S, {S}] and [{S}, D_S]. As in nn.Linear, a row is an output.")
+        need(W1.shape[1] == S, f"{shapes} [D_S, {S}] and [{S}, D_S]. As in nn.Linear, each row is an output.")
 
         def shift(x, axis, by):
             moved = torch.roll(x, by, axis)
@@ -146,21 +147,23 @@ def check_shift_weights(shift_weights):
         in_raster = shift(flat, 1, 1).view_as(x)
         wrong = {
             "nothing moves: each token gets its own number back.": x,
-            "the picture moves left; asked for is right: a token gets what its *left* neighbor had.": shift(x, 2, -1),
-            "the picture moves down: the neighbor on the left is token s - 1, not one row up.": shift(x, 1, 1),
-            "the picture moves up: the neighbor on the left is token s - 1, not one row down.": shift(x, 1, -1),
-            "the first token of a row gets the last of the row above: in the table they are neighbors, in the picture "
-            "they are not.": in_raster,
-            "the first token of a row gets the last of the row above, and token 0 the last of all: in the picture they "
-            "are no neighbors.": torch.roll(flat, 1, 1).view_as(x),
-            "what leaves at the right comes back at the left; asked for is 0 there.": torch.roll(x, 1, 2),
-            "the GELU is still in the way: it lets numbers below 0 through hardly at all. Spend a second hidden unit "
-            "on each number, with its opposite.": gelu(right),
-            "this is gelu(z) + gelu(-z); one of the two must be subtracted.": gelu(right) + gelu(-right),
-            "everything has the wrong sign: gelu(z) - gelu(-z), not the other way round.": -right,
-            "everything is twice too large.": 2 * right,
+            "the picture moves left. It should move right: a token gets what its *left* neighbor had.": shift(x, 2, -1),
+            "the picture moves down. The neighbor on the left is token s - 1, not the token one row up.":
+                shift(x, 1, 1),
+            "the picture moves up. The neighbor on the left is token s - 1, not the token one row down.":
+                shift(x, 1, -1),
+            "the first token of a row gets the number of the last token in the row above. They are neighbors in the "
+            "table, but not in the picture.": in_raster,
+            "the first token of a row gets the number of the last token in the row above, and token 0 that of the very "
+            "last token. They are not neighbors in the picture.": torch.roll(flat, 1, 1).view_as(x),
+            "what leaves at the right comes back at the left. It should be 0 there.": torch.roll(x, 1, 2),
+            "the GELU is still in the way: it lets almost nothing of a negative number through. Give each number a "
+            "second hidden unit, with the opposite sign.": gelu(right),
+            "this is gelu(z) + gelu(-z). Subtract one of the two.": gelu(right) + gelu(-right),
+            "everything has the wrong sign: use gelu(z) - gelu(-z), not gelu(-z) - gelu(z).": -right,
+            "everything is twice as large as it should be.": 2 * right,
             "everything is half as large as it should be.": right / 2,
         }
         result = (W2 @ gelu(W1 @ flat.T)).T.reshape(x.shape)                            # [C, rows, columns]
-        compare(result, right, wrong, f"(The places are [channel, row, column] on a grid of {rows} x {columns}.) "
-                                      "Write the shift as a matrix M first: which entry of its row s is 1?")
+        compare(result, right, wrong, f"(The numbers in brackets are [channel, row, column], on a grid of {rows} x "
+                                      f"{columns}.) First write the shift as a matrix M: which entry of row s is 1?")

@@ -20,21 +20,21 @@ def check_classify(classify):
     normed = norm(tokens)
     logits = head(normed.mean(dim=1))
     wrong = {
-        "this is a verdict for every token. Average over the tokens.": head(normed),
-        "the head is missing: these are the averaged channels, not yet a score for each class.": normed.mean(dim=1),
-        "this averages over the images (axis 0): each image has a verdict of its own.": head(normed.mean(dim=0)),
+        "these are scores for every token. Average over the tokens.": head(normed),
+        "the head is missing: these are the averaged channels, not yet one score per class.": normed.mean(dim=1),
+        "this averages over the images (axis 0), but each image needs its own scores.": head(normed.mean(dim=0)),
         "this averages over the channels (axis 2): which axis counts the tokens?": head(normed.mean(dim=2)),
-        "the LayerNorm is missing: the table goes through norm before it is pooled.": head(tokens.mean(dim=1)),
-        "the norm comes first, the mean after it; here it is the other way round.": head(norm(tokens.mean(dim=1))),
+        "the LayerNorm is missing: apply norm to the table before you average.": head(tokens.mean(dim=1)),
+        "the norm comes first, then the mean. Here the order is reversed.": head(norm(tokens.mean(dim=1))),
         "this normalizes without the scale and shift that norm has learned: call norm.":
             head(layer_norm(tokens, [5]).mean(dim=1)),
         "this is a sum over the tokens, not their mean.": head(normed.sum(dim=1)),
-        "this takes the largest value of each channel; the paper's Mixer averages.": head(normed.amax(dim=1)),
-        "this keeps the first token only; the mean is over all of them.": head(normed[:, 0]),
-        "this keeps the last token only; the mean is over all of them.": head(normed[:, -1]),
+        "this takes the largest value of each channel. The paper's Mixer averages.": head(normed.amax(dim=1)),
+        "this keeps only the first token. The mean is over all tokens.": head(normed[:, 0]),
+        "this keeps only the last token. The mean is over all tokens.": head(normed[:, -1]),
         "return the logits as they are: the loss applies the softmax itself.": logits.softmax(dim=1),
         "return the logits as they are: the loss applies the log-softmax itself.": logits.log_softmax(dim=1),
-        "this is the predicted class; return the logits, from which it follows.": logits.argmax(dim=1),
+        "this is the predicted class. Return the logits instead.": logits.argmax(dim=1),
     }
     compare(ask(classify, tokens, norm, head), logits, wrong, "Compare with `forward` of `MyClassifier` in the lesson.")
 
@@ -45,7 +45,7 @@ def check_count_parameters(my_count):
     channels_mlp_dim) -> int."""
     small = dict(image_size=12, patch_size=4, in_channels=2, num_classes=11, num_blocks=3, hidden_dim=5,
                  tokens_mlp_dim=7, channels_mlp_dim=13)
-    D, S, C, D_S, D_C, L, K = 32, 9, 5, 7, 13, 3, 11         # such that no two of the mistakes below agree
+    D, S, C, D_S, D_C, L, K = 32, 9, 5, 7, 13, 3, 11         # no two of the mistakes below give the same count
     token_mlp, channel_mlp = 2 * S * D_S + D_S + S, 2 * C * D_C + D_C + C
     token_biases, channel_biases = L * (D_S + S), L * (D_C + C)
     biases, norms = C + K + token_biases + channel_biases, 2 * C + L * 4 * C
@@ -69,26 +69,26 @@ def check_count_parameters(my_count):
     }
     count = count_parameters(small)
     wrong = {
-        "it counts one block; the model has num_blocks of them.": count_parameters(small | {"num_blocks": 1}),
-        "it takes the patches along one side for all of them.": count_parameters(small | {"image_size": (4, 12)}),
+        "it counts one block. The model has num_blocks of them.": count_parameters(small | {"num_blocks": 1}),
+        "it counts only the patches along one side.": count_parameters(small | {"image_size": (4, 12)}),
         "it counts a patch's pixels in one channel only.": count_parameters(small | {"in_channels": 1}),
         "tokens_mlp_dim and channels_mlp_dim are swapped.":
             count_parameters(small | {"tokens_mlp_dim": D_C, "channels_mlp_dim": D_S}),
-        "it counts a token MLP for every channel; all channels share one.": count + L * (C - 1) * token_mlp,
-        "it counts a channel MLP for every token; all tokens share one.": count + L * (S - 1) * channel_mlp,
+        "it counts one token MLP per channel. All channels share one.": count + L * (C - 1) * token_mlp,
+        "it counts one channel MLP per token. All tokens share one.": count + L * (S - 1) * channel_mlp,
     }
     stale = sorted({"D", "K", "L", "S"} & {*getattr(getattr(my_count, "__code__", None), "co_names", ())})   # globals
     for config, where in ((small, "for a small test model"), (MODELS["B/16"], "for B/16")):
         got = ask(my_count, **config)
         shown = f"{got:,}" if isinstance(got, (int, float)) else repr(got)
-        got = whole(got, f"{where} it gives {shown}: a count is a whole number, divide with //.")
+        got = whole(got, f"{where} it gives {shown}: a count is a whole number, so divide with //.")
         expected, few = count_parameters(config), count - got
         gives = f"{where} it gives {got:,}, expected {expected:,}"
-        need(got == expected or not stale, f"{gives}. It takes {' and '.join(stale)} from an earlier cell: give every "
+        need(got == expected or not stale, f"{gives}. It takes {' and '.join(stale)} from an earlier cell. Give every "
                                            "letter its value inside the function.")
         if config is small:
-            need(few not in missing, f"{where} it gives {got:,}, which is {few:,} short of {count:,}: "
-                                     f"{missing.get(few)}, perhaps?")
+            need(few not in missing, f"{where} it gives {got:,}, which is {few:,} short of {count:,}. Did you leave "
+                                     f"out {missing.get(few)}?")
             for message, value in wrong.items():
                 need(got != value, f"{gives}: {message}")
             gives += f" (S = {S}, D = {D}, C = {C}, D_S = {D_S}, D_C = {D_C}, L = {L}, K = {K})"
@@ -106,11 +106,11 @@ def check_design(design):
     except (TypeError, ValueError) as error:
         raise Wrong(f"MlpMixer refuses this design: {error}.") from None
     takes = [stem.in_channels, *stem.image_size]
-    need(takes == [3, 32, 32], f"it takes images of shape {takes}; those of CIFAR-10 are [3, 32, 32].")
+    need(takes == [3, 32, 32], f"it takes images of shape {takes}, but those of CIFAR-10 are [3, 32, 32].")
     need(config["num_classes"] == 10, f"num_classes is {config['num_classes']}, expected 10.")
     need(stem.num_patches >= 64, f"it has {stem.num_patches} tokens, expected at least 64: cut smaller patches.")
     need(config["num_blocks"] >= 6, f"num_blocks is {config['num_blocks']}, expected at least 6.")
     need(config["hidden_dim"] >= 96, f"hidden_dim is {config['hidden_dim']}, expected at least 96.")
     parameters, macs = count_parameters(config), count_macs(config)
-    need(parameters <= 300_000, f"it has {parameters:,} parameters; the budget is 300,000. Which part has most?")
-    need(macs <= 15_000_000, f"it needs {macs:,} MACs an image; the budget is 15 million. What do they grow with?")
+    need(parameters <= 300_000, f"it has {parameters:,} parameters; the budget is 300,000. Which part has the most?")
+    need(macs <= 15_000_000, f"it needs {macs:,} MACs per image; the budget is 15 million. What makes them grow?")

@@ -18,28 +18,28 @@ def check_soft_loss(soft_loss):
     got = number(ask(soft_loss, logits, shares))
     p = logits.softmax(1)
     wrong = {
-        "the sign: a logarithm of a probability is negative, the loss is not.": -expected,
-        "this is the sum over the images; take their mean.": 4 * expected,
-        "this is the mean over the classes as well: within an image, add up.": expected / 3,
+        "the sign is wrong: the logarithm of a probability is negative, but the loss is not.": -expected,
+        "this is the sum over the images: take their mean.": 4 * expected,
+        "this is also a mean over the classes. Within an image, add up.": expected / 3,
         "take the logarithm of the probabilities.": -(shares * p).sum(1).mean(),
-        "logits are not yet logarithms of probabilities: log_softmax makes them that.":
+        "logits are not yet logarithms of probabilities: log_softmax turns them into those.":
             -(shares * logits).sum(1).mean(),
-        "the softmax runs over the images; it belongs over the classes, dim=1.":
+        "the softmax runs over the images. It should run over the classes, dim=1.":
             -(shares * logits.log_softmax(0)).sum(1).mean(),
-        "only the class of the largest share counts here; every class counts by its share.":
+        "only the class with the largest share counts here. Every class should count by its share.":
             cross_entropy(logits, shares.argmax(1)),
-        "the logarithm belongs on what the network says, not on the shares.":
+        "take the logarithm of the network's probabilities, not of the shares.":
             -(p * shares.clamp(min=1e-9).log()).sum(1).mean(),
-        "softmax twice: cross_entropy takes the logits as they are.": cross_entropy(p, shares),
+        "this applies the softmax twice: cross_entropy takes the logits as they are.": cross_entropy(p, shares),
     }
     for message, value in wrong.items():
         need(not math.isclose(got, float(value), rel_tol=1e-4), f"it gives {got:.4f}. {message}")
     need(math.isclose(got, expected, rel_tol=1e-4),
-         f"it gives {got:.4f}, expected {expected:.4f}: for each image minus the sum of share times log-probability, "
-         "then the mean over the images.")
+         f"it gives {got:.4f}, expected {expected:.4f}. For each image, take minus the sum of share times "
+         "log-probability. Then take the mean over the images.")
     sure = number(ask(soft_loss, torch.tensor([[200.0, 0.0]]), torch.tensor([[0.0, 1.0]])))
     need(math.isclose(sure, 200, rel_tol=1e-4), f"for logits (200, 0) and the true class 1 it gives {sure:.4g}, "
-         "expected 200: softmax rounds to 0 there, and its logarithm is lost. log_softmax does both at once.")
+         "expected 200. There softmax rounds to 0, and the logarithm is lost. log_softmax does both steps at once.")
 
 
 @exercise("8.2", "your CutMix pastes what it should, and the labels tell how much.")
@@ -57,29 +57,30 @@ def check_cutmix(cutmix):
         right = _pasted(x, x.roll(1, 0), box)
         compare(got[0], right, {
             f"{where}nothing is pasted.": x,
-            f"{where}the rectangle comes from the image after; it is that of the image before, x.roll(1, dims=0).":
+            f"{where}the rectangle comes from the next image. Take it from the image before, x.roll(1, dims=0).":
                 _pasted(x, x.roll(-1, 0), box),
             f"{where}everything but the box was replaced.": _pasted(x.roll(1, 0), x, box),
-            f"{where}rows and columns are swapped: an image is [C, H, W], its lines come first.":
+            f"{where}rows and columns are swapped. An image is [C, H, W]: its rows come first.":
                 _pasted(x, x.roll(1, 0), (left, top, width, height)),
-            f"{where}height and width are where the box ends? They are how far it goes from top and left.":
+            f"{where}height and width are not where the box ends. They say how far it goes from top and left.":
                 _pasted(x, x.roll(1, 0), (top, left, max(height - top, 0), max(width - left, 0))),
-            f"{where}only one channel is pasted: x[:, :, ...] takes them all.":
+            f"{where}only one channel is pasted: x[:, :, ...] takes all channels.":
                 torch.cat([right[:, :1], x[:, 1:]], 1),
-            f"{where}the box is blended in, which is MixUp's way; CutMix replaces.": (right + x) / 2,
-            f"{where}the rectangle comes from images already pasted over; read from x, write into the copy.":
+            f"{where}the box is blended in, as in MixUp. CutMix replaces it.": (right + x) / 2,
+            f"{where}the rectangle comes from images already pasted over. Read from x, and write into the copy.":
                 _pasted(x, x[-1:].expand_as(x), box),
             f"{where}roll without dims moves single numbers: roll over dim 0, the images.": _pasted(x, x.roll(1), box),
-        }, f"{where}Inside the box stands the image before, outside the image itself.")
+        }, f"{where}Inside the box should be the image before, outside the image itself.")
         compare(got[1], (1 - share) * own + share * other, {
             f"{where}the shares are swapped: the pasted image has the box's share of the pixels.":
                 share * own + (1 - share) * other,
             f"{where}the labels are still those of the images alone.": own,
-            f"{where}the pasted image's label is that of the image after.":
+            f"{where}the pasted image's label is that of the next image.":
                 (1 - share) * own + share * one_hot(y.roll(-1), K),
-            f"{where}half and half? The shares are those of the pixels.": (own + other) / 2,
-            f"{where}count pixels; a pixel's channels together are one.": (1 - share / 2) * own + share / 2 * other,
-            f"{where}the shares add up to more than 1: the image itself keeps only what is not pasted over.":
+            f"{where}the labels are blended half and half. Blend them by the shares of the pixels.": (own + other) / 2,
+            f"{where}count pixels: all channels of a pixel together count as one.":
+                (1 - share / 2) * own + share / 2 * other,
+            f"{where}the shares add up to more than 1. The image itself keeps only what is not pasted over.":
                 own + share * other,
         }, f"{where}The box has {height * width} of 24 pixels, a share of {share:.3g}.")
 
@@ -99,28 +100,28 @@ def check_gain(gain):
         try:
             difference, error = (number(value) for value in got)
         except (TypeError, ValueError):
-            raise Wrong(f"it gives {got!r}; return two numbers, the difference and its standard error.") from None
+            raise Wrong(f"it gives {got!r}. Return two numbers, the difference and its standard error.") from None
         where = f"For {before} and {after} "
         right = mean(after) - mean(before)
         need(not math.isclose(difference, -right, rel_tol=1e-4),
-             f"{where}the difference is {difference:.4g}: after minus before, so that a gain is positive.")
+             f"{where}the difference is {difference:.4g}. Take after minus before, so that a gain is positive.")
         need(math.isclose(difference, right, rel_tol=1e-4),      # float32's accuracies, too
              f"{where}the difference of the means is {right:.4g}, not {difference:.4g}.")
         m, n = len(before), len(after)
         expected = math.sqrt(variance(before) / m + variance(after) / n)
         wrong = {
-            "the variance of a sample is divided by n - 1, not by n.":
+            "for the variance of a sample, divide by n - 1, not by n.":
                 math.sqrt(pvariance(before) / m + pvariance(after) / n),
-            "these are the runs' own spreads; a mean of n runs varies less, by the root of n: divide each variance "
-            "by its n.": math.sqrt(variance(before) + variance(after)),
-            "standard errors do not add up, their squares do.":
+            "this is the spread of single runs. A mean of n runs varies less, by the square root of n: divide each "
+            "variance by its n.": math.sqrt(variance(before) + variance(after)),
+            "standard errors do not add up, but their squares do.":
                 math.sqrt(variance(before) / m) + math.sqrt(variance(after) / n),
-            "this is the square of the standard error: take the root.": expected ** 2,
-            "before varies too: its runs count as well as those of after.": math.sqrt(variance(after) / n),
-            "each variance is divided by the number of its own runs.":
+            "this is the square of the standard error: take the square root.": expected ** 2,
+            "`before` varies, too: its runs count as much as those of `after`.": math.sqrt(variance(after) / n),
+            "divide each variance by the number of its own runs.":
                 math.sqrt((variance(before) + variance(after)) / (m + n)),
         }
         for message, value in wrong.items():
             need(not math.isclose(error, value, rel_tol=1e-3), f"{where}the standard error is {error:.4g}: {message}")
         need(math.isclose(error, expected, rel_tol=1e-3), f"{where}the standard error is {expected:.4g}, not "
-             f"{error:.4g}: the root of (variance of before) / {m} + (variance of after) / {n}.")
+             f"{error:.4g}: the square root of (variance of before) / {m} + (variance of after) / {n}.")

@@ -9,7 +9,7 @@ from .checking import Wrong, ask, call, compare, exercise, name_of, need
 
 
 def convolution(answer, linear, *arguments, channels, kernel, stride=None):
-    """The `nn.Conv2d` that `answer` makes of a linear layer, its sizes checked. stride: None where any will do."""
+    """The `nn.Conv2d` that `answer` makes from a linear layer, its sizes checked. stride: None if any is fine."""
     weights = [p.clone() for p in linear.parameters()]
     where = call(answer, linear, *arguments)
     try:
@@ -18,30 +18,30 @@ def convolution(answer, linear, *arguments, channels, kernel, stride=None):
         assigned = any(words in str(wrong) for words in ("a leaf Variable", "cannot assign"))
         raise Wrong(f"{wrong}{' Copy into conv.weight.data, with copy_.' * assigned}") from None
     need(all(torch.equal(p, q) for p, q in zip(weights, linear.parameters())),
-         "the linear layer that you are given is changed, and the caller may still need it.")
+         f"{name_of(answer)} changes the linear layer that it is given, and the caller may still need that layer.")
     need(isinstance(conv, nn.Conv2d), f"{where} gives a {type(conv).__name__}, expected the nn.Conv2d itself.")
-    need(conv.groups == 1, f"the convolution has groups={conv.groups}; no groups are needed here.")
+    need(conv.groups == 1, f"the convolution has groups={conv.groups}, but no groups are needed here.")
     got = conv.in_channels, conv.out_channels
-    swapped = " They are the other way round." if got == channels[::-1] else ""
+    swapped = " You swapped the two." if got == channels[::-1] else ""
     need(got == channels, f"{where} goes from {got[0]} to {got[1]} channels, expected from {channels[0]} to "
                           f"{channels[1]}.{swapped}")
-    swapped = " First the rows, then the columns." if conv.kernel_size == kernel[::-1] else ""
+    swapped = " Rows come first, then columns." if conv.kernel_size == kernel[::-1] else ""
     need(conv.kernel_size == kernel, f"{where} has a window of {conv.kernel_size}, expected {kernel}.{swapped}")
-    need(stride is None or conv.stride == (stride, stride), f"the stride is {conv.stride}, expected {stride}: how far "
+    need(stride is None or conv.stride == (stride, stride), f"the stride is {conv.stride}, expected {stride}. How far "
                                                             f"is it from one stop of the window to the next?")
-    need(conv.padding in ((0, 0), "valid"), f"there is padding, {conv.padding}, but the window fits without.")
+    need(conv.padding in ((0, 0), "valid"), f"there is padding, {conv.padding}, but the window needs none.")
     return conv
 
 
 def same_weights(conv, linear, expected, wrong):
-    """The convolution's weights are `expected` and its bias is the linear layer's."""
+    """Raise `Wrong` unless the convolution's weights are `expected` and its bias is the linear layer's."""
     compare(conv.weight.detach(), expected, {message: kernels for message, kernels in wrong.items()
                                              if kernels.shape == expected.shape and not torch.equal(kernels, expected)},
-            "That is in the weights: they are the linear layer's, in another shape.")
+            "The mistake is in the weights: they are the linear layer's, in another shape.")
     need(conv.bias is not None, "the weights are right, but the bias is missing.")
-    compare(conv.bias.detach(), linear.bias.detach(), {"the weights are right, but the bias is 0; copy it, too.":
+    compare(conv.bias.detach(), linear.bias.detach(), {"the weights are right, but the bias is 0: copy it, too.":
                                                        torch.zeros_like(conv.bias)},
-            "That is in the bias: copy it, too.")
+            "The mistake is in the bias: copy it, too.")
 
 
 @exercise("10.1", "the patch embedding is a convolution, and you can prove it.")
@@ -53,16 +53,16 @@ def check_stem_as_conv(stem_as_conv):
         conv = convolution(stem_as_conv, linear, C_in, P, channels=(C_in, C), kernel=(P, P), stride=P)
         weight = linear.weight.detach()                                     # [C, D]
         same_weights(conv, linear, weight.view(C, C_in, P, P), {
-            "the numbers of a patch stand in the order (color, line, column) in our tables, not (line, column, color): "
-            "a view is enough.": weight.view(C, P, P, C_in).permute(0, 3, 1, 2),
+            "in our tables the numbers of a patch are in the order (color, line, column), not (line, column, color). A "
+            "view is enough.": weight.view(C, P, P, C_in).permute(0, 3, 1, 2),
             "lines and columns of the kernel are swapped.": weight.view(C, C_in, P, P).mT,
-            "the kernel is turned by 180 degrees. PyTorch's convolution does not turn it, so neither must you.":
+            "the kernel is turned by 180 degrees. PyTorch's convolution does not turn it, so do not turn it either.":
                 weight.view(C, C_in, P, P).flip(2, 3),
-            "the axes of C and of the colors are swapped.": weight.view(C_in, C, P, P).transpose(0, 1),
+            "the axes of the channels and of the colors are swapped.": weight.view(C_in, C, P, P).transpose(0, 1),
         })
         images = torch.randn(2, C_in, 2 * P, 3 * P)
         compare(conv(images).flatten(2).mT.detach(), linear(patchify(images, P)).detach(), {}, "Weights and bias are "
-                "right; what else is different from a plain nn.Conv2d?")
+                "right. What else is different from a plain nn.Conv2d?")
 
 
 @exercise("10.2", "a linear layer on each token and a 1 x 1 convolution are one thing.")
@@ -74,7 +74,7 @@ def check_layer_as_conv(layer_as_conv):
         conv = convolution(layer_as_conv, linear, channels=(C, D_C), kernel=(1, 1), stride=1)
         weight = linear.weight.detach()                                     # [D_C, C]
         same_weights(conv, linear, weight[:, :, None, None], {
-            "the weights are transposed. As nn.Linear, a convolution keeps a row for each output.":
+            "the weights are transposed. Like nn.Linear, a convolution keeps one row per output.":
                 weight.T.reshape(D_C, C)[:, :, None, None],
         })
 
@@ -89,24 +89,24 @@ def check_fc1_as_conv(fc1_as_conv):
             conv = convolution(fc1_as_conv, fc1, rows, columns, channels=(1, D_S), kernel=(rows, columns))
         except Wrong as wrong:
             if f"from {S} to {D_S} channels" in str(wrong):
-                raise Wrong("a convolution with S input channels takes the places for channels. The places lie in the "
-                            "window; the input is one folded map, a single channel.") from None
+                raise Wrong("a convolution with S input channels treats the places as channels. The places belong "
+                            "inside the window, and the input is one folded map, a single channel.") from None
             raise
         weight = fc1.weight.detach()                                        # [D_S, S]
         square = {
             "the weights are transposed: a row of fc1.weight is a hidden unit.": weight.T.reshape(D_S, 1, rows, -1),
         } if S == D_S else {}
         same_weights(conv, fc1, weight.view(D_S, 1, rows, columns), {
-            "the places are laid out column by column. They come in raster order, row by row.":
+            "the places are laid out column by column. They are in raster order, row by row.":
                 weight.view(D_S, 1, columns, rows).mT,
-            "the kernels are turned by 180 degrees. PyTorch's convolution does not turn them, so neither must you.":
+            "the kernels are turned by 180 degrees. PyTorch's convolution does not turn them, so do not do it either.":
                 weight.view(D_S, 1, rows, columns).flip(2, 3),
             **square,
         })
 
 
 def from_displacements(rows, columns, weight):
-    """M [S, S] with weight(u, v, du, dv): what place (u, v) takes from the place du below and dv to the right."""
+    """M [S, S] of weight(u, v, du, dv): what place (u, v) takes from the place du rows down and dv to the right."""
     S = rows * columns
     M = torch.zeros(S, S)
     for s in range(S):
@@ -135,25 +135,27 @@ def check_is_convolution(is_convolution):
         change[S - 1, S - 2] = 0.5
         for M, right, what in (
                 (torch.randn(S, S), False, "a matrix of random numbers"),
-                (blur, True, "a 3 x 3 convolution with zero padding, all weights 1. (Beyond the end of a row of the "
-                             "grid it reads 0, so the diagonals of the whole matrix are broken there)"),
-                (small, True, "a 3 x 3 convolution with nine different weights. (To the left is not to the right: a "
-                              "displacement has a sign)"),
+                (blur, True, "a 3 x 3 convolution with zero padding, all weights 1. Beyond the end of a row of the "
+                             "grid it reads 0, so the diagonals of the whole matrix are broken there"),
+                (small, True, "a 3 x 3 convolution with nine different weights. A displacement has a sign: left is "
+                              "not right"),
                 (large, True, "a convolution with a kernel that reaches from any place to any other"),
-                (around, True, "a convolution on a circle, which is also one with zero padding and a larger kernel: "
-                               "M[s, t] depends on the displacement alone"),
+                (around, True, "a convolution that wraps around at the edges. It is also one with zero padding and a "
+                               "larger kernel, since M[s, t] depends on the displacement alone"),
                 (small + 1e-6 * torch.rand(S, S), True, "a 3 x 3 convolution up to rounding. Compare with "
                                                         "torch.allclose or a small tolerance"),
                 (by_row, False, "a convolution along each row of the grid, but with other weights in each row"),
-                (by_column, False, "a convolution along each column of the grid, but with other weights in each"),
-                (large + change, False, "a convolution of which one number was changed"),
-                (large - change, False, "a convolution of which one number was made smaller; made larger it was found"),
-                (-large, True, "a convolution, some of its weights negative"),
+                (by_column, False, "a convolution along each column of the grid, but with other weights in each "
+                                   "column"),
+                (large + change, False, "a convolution in which one number was changed"),
+                (large - change, False, "a convolution in which one number was made smaller. It says False when that "
+                                        "number is made larger"),
+                (-large, True, "a convolution with some negative weights"),
         ):
             got = ask(is_convolution, M, rows, columns)
             one = isinstance(got, torch.Tensor) and got.dtype == torch.bool and got.ndim == 0
             truth = one or isinstance(got, (bool, np.bool_))
             need(truth, f"expected True or False, got {repr(got)[:40]}.")
-            square = "" if rows == columns else " On a square grid it is right: are rows and columns in their places?"
-            need(bool(got) == right, f"on a grid of {rows} x {columns}, {name_of(is_convolution)} says {bool(got)} of "
+            square = "" if rows == columns else " On a square grid it is right. Did you swap rows and columns?"
+            need(bool(got) == right, f"on a grid of {rows} x {columns}, {name_of(is_convolution)} says {bool(got)} for "
                                      f"{what}.{square}")

@@ -34,38 +34,38 @@ def check_shuffle_patches(shuffle_patches):
         within = torch.cat([c * P * P + inner for c in range(C_in)])        # the order of all D numbers of a patch
         color_last = patchify(images, P)[:, patches].view(B, S, P * P, C_in)[:, :, inner].flatten(2)
         wrong = {
-            "the images come back as they were.": images,
-            "the patches have moved, but inside each the pixels are as they were.":
+            "the images come back unchanged.": images,
+            "the patches have moved, but the pixels inside them have not.":
                 shuffle(images, P, patches, torch.arange(P * P)),
-            "inside the patches the pixels have moved, but the patches are where they were.":
+            "the pixels inside the patches have moved, but the patches have not.":
                 shuffle(images, P, torch.arange(S), inner),
-            "both orders are the opposite ones: place s gets what stands at place order[s], which is what an index "
+            "both orders are the inverse ones: place s should get what was at place order[s], which is what an index "
             "does.": shuffle(images, P, *undone),
-            "the order of the patches is the opposite one: place s gets the patch from place patch_order[s].":
+            "the order of the patches is the inverse one: place s should get the patch from place patch_order[s].":
                 shuffle(images, P, undone[0], inner),
-            "the order inside is the opposite one: a pixel gets what stands at inner_order[i].":
+            "the order inside the patches is the inverse one: pixel i should get what was at inner_order[i].":
                 shuffle(images, P, patches, undone[1]),
             "the numbers of a patch are read as (line, column, color). In our tables the color comes first.":
                 unpatchify(color_last, P, (rows * P, columns * P)) if C_in > 1 else images,
-            "only the first color's pixels have moved: each pixel occurs once for each color.":
+            "only the pixels of the first color have moved: each pixel occurs once per color.":
                 unpatchify(patchify(images, P)[:, patches][..., torch.cat([within[:P * P], torch.arange(P * P, D)])],
                            P, (rows * P, columns * P)) if C_in > 1 else images,
         }
         if C_in > 1:
-            wrong["all colors show the first one's pixels: the numbers of the next color begin P * P further on."] = \
+            wrong["all colors show the pixels of the first one: the next color begins P * P numbers further on."] = \
                 unpatchify(patchify(images, P)[:, patches][..., inner.repeat(C_in)], P, (rows * P, columns * P))
         right = shuffle(images, P, patches, inner)
         got = ask(shuffle_patches, images, P, patches, inner)
         need(not isinstance(got, torch.Tensor) or list(got.shape) != [B, S, D] or got.shape == right.shape,
-             f"the result is a table of patches, {[B, S, D]}: lay it back into images with unpatchify.")
-        compare(got, right, wrong, f"(The places are [image, color, line, column], P is {P}, and the grid has {rows} "
-                                   f"rows and {columns} columns.)")
+             f"the result is a table of patches, {[B, S, D]}: turn it back into images with unpatchify.")
+        compare(got, right, wrong, f"The numbers in brackets are [image, color, line, column], P is {P}, and the grid "
+                                   f"has {rows} rows and {columns} columns.")
 
 
 @exercise("11.2", "to this Mixer, the shuffled images are the plain ones.")
 def check_follow(follow):
     """follow(weights, patch_order, inner_order): a Mixer's state_dict -> that of one that reads shuffled images."""
-    for C_in, P, grid, D_S in ((3, 2, 4, 16), (1, 3, 2, 5)):        # first D_S = S, such that every mistake fits
+    for C_in, P, grid, D_S in ((3, 2, 4, 16), (1, 3, 2, 5)):        # in the first D_S = S, so every mistake fits
         torch.manual_seed(grid)
         S, n = grid * grid, P * P
         model = MlpMixer(grid * P, P, C_in, num_classes=5, num_blocks=2, hidden_dim=n * C_in, tokens_mlp_dim=D_S,
@@ -77,11 +77,12 @@ def check_follow(follow):
         patches, inner = one_way(S), one_way(n)
         got = ask(follow, given, patches, inner)
         need(all(name in given and torch.equal(p, given[name]) for name, p in weights.items()),
-             "the weights that you are given are changed, and the caller may still need them: make a new dictionary.")
+             f"{name_of(follow)} changes the weights that it is given, and the caller may still need them: make a new "
+             "dictionary.")
         need(isinstance(got, dict), f"{name_of(follow)} gives a {type(got).__name__}, expected a dictionary with the "
                                     "names of `weights`.")
         for name, p in weights.items():
-            need(name in got, f"{name} is missing. What does not belong to a place is taken over as it is.")
+            need(name in got, f"{name} is missing. Copy what does not belong to a place as it is.")
             check_weight(name, got[name], p, patches, inner, C_in)
         model.load_state_dict({name: got[name] for name in weights})        # and now the proof itself
         follower, x = model, torch.randn(3, C_in, grid * P, grid * P, dtype=torch.double)
@@ -92,24 +93,24 @@ def check_follow(follow):
 
 
 def check_weight(name, got, p, patches, inner, C_in):
-    """One tensor of exercise 11.2: `got` is what follows from `p`."""
+    """Check one tensor of exercise 11.2: `got`, the new one for `p`."""
     def inside(order):
         return p.view(len(p), C_in, -1)[..., order].flatten(1)
 
-    where = f"That is in {name}"
-    opposite = f"{name} is in the opposite order. With an index, place s gets what stands at order[s]; the images do " \
-               "the same."
-    as_it_was = {f"{name} is as it was; it belongs to places, which have moved.": p}
+    where = f"The mistake is in {name}"
+    opposite = f"{name} is in the inverse order. An index gives place s what was at order[s], and the images were " \
+               "shuffled in the same way."
+    as_it_was = {f"{name} is unchanged. It belongs to places, and the places have moved.": p}
     if name == "patch_embedding.linear.weight":
         n = len(inner)
         color_last = p.view(len(p), n, C_in)[:, inner].flatten(1)
         first_only = torch.cat([p[:, :n][:, inner], p[:, n:]], dim=1)
         need(getattr(got, "shape", p.shape) == p.shape, f"{name} has shape {list(got.shape)}, expected "
-             f"{list(p.shape)}: it has {n} columns for each of the {C_in} colors, and all of them stay.")
+             f"{list(p.shape)}: it has {n} columns for each of the {C_in} colors. Keep all of them.")
         compare(got, inside(inner), {
-            f"{name} is as it was; its columns belong to pixels, which have moved.": p,
+            f"{name} is unchanged. Its columns belong to pixels, and the pixels have moved.": p,
             opposite: inside(inner.argsort()),
-            **({"only the columns of the first color have moved: each pixel occurs once for each color.": first_only,
+            **({"only the columns of the first color have moved: each pixel occurs once per color.": first_only,
                 "the columns of the patch embedding are in the order (color, line, column): the color comes first.":
                     color_last} if C_in > 1 else {}),
         }, f"{where}: its columns are the numbers of a patch, color by color.")
@@ -124,14 +125,14 @@ def check_weight(name, got, p, patches, inner, C_in):
         compare(got, p[patches], {**as_it_was, opposite: p[patches.argsort()], **square},
                 f"{where}: its rows belong to places.")
     elif name.endswith("token_mixing.fc2.bias"):
-        compare(got, p[patches], {**as_it_was, opposite: p[patches.argsort()]}, f"{where}: a number for each place.")
+        compare(got, p[patches], {**as_it_was, opposite: p[patches.argsort()]}, f"{where}: one number per place.")
     else:
         compare(got, p, {}, f"{where}, which belongs to no place and no pixel: leave it as it is.")
 
 
 @exercise("11.3", "you can tell which orders a sliding window can follow.")
 def check_conv_follows(conv_follows):
-    """conv_follows(order, rows, columns) -> True if the order takes every 3 x 3 convolution to a 3 x 3 convolution."""
+    """conv_follows(order, rows, columns) -> True if the order turns every 3 x 3 convolution into a 3 x 3 one."""
     for rows, columns in ((3, 4), (4, 4)):
         grid, S = torch.arange(rows * columns).view(rows, columns), rows * columns
         swapped = grid.flatten().clone()
@@ -145,24 +146,24 @@ def check_conv_follows(conv_follows):
             (grid.flip(0, 1), True, "half a turn"),
             (swapped, False, "an order that swaps the first two places and leaves the others"),
             (grid.roll(1, 1), False, "the order that moves all columns one to the right, and the last one to the left "
-                                     "edge: neighbors there were no neighbors before"),
+                                     "edge: neighbors there were not neighbors before"),
             (grid.roll(1, 0), False, "the order that moves all rows one down, and the last one to the top: neighbors "
-                                     "there were no neighbors before"),
+                                     "there were not neighbors before"),
             (grid[[0, 2, 1, *range(3, rows)]], False, "an order that swaps the rows 1 and 2"),
             (grid[:, [0, 2, 1, *range(3, columns)]], False, "an order that swaps the columns 1 and 2"),
-            (grid[:, [1, 3, 0, 2]], False, "the columns in the order 1, 3, 0, 2, where neighbors come to stand two or "
-                                           "three apart, beyond a 3 x 3 window"),
+            (grid[:, [1, 3, 0, 2]], False, "the order that puts the columns in the order 1, 3, 0, 2: neighbors end up "
+                                           "two or three apart, beyond a 3 x 3 window"),
         ]
         if rows == columns:
-            cases += [(grid.T, True, "the order that swaps rows and columns: the kernel, its rows and columns swapped, "
+            cases += [(grid.T, True, "the order that swaps rows and columns: a kernel with swapped rows and columns "
                                      "does the same"),
                       (grid.rot90(), True, "a quarter turn")]
         for order, right, what in cases:
             got = ask(conv_follows, order.flatten(), rows, columns)
             one = isinstance(got, torch.Tensor) and got.dtype == torch.bool and got.ndim == 0
             need(one or isinstance(got, (bool, np.bool_)), f"expected True or False, got {repr(got)[:40]}.")
-            need(bool(got) == right, f"on a grid of {rows} x {columns}, {name_of(conv_follows)} says {bool(got)} of "
+            need(bool(got) == right, f"on a grid of {rows} x {columns}, {name_of(conv_follows)} says {bool(got)} for "
                                      f"{what}.")
     got = ask(conv_follows, torch.tensor([3, 1, 2, 0, 4, 5]), 2, 3)
-    need(not got, f"on a grid of 2 x 3, {name_of(conv_follows)} says True of an order that swaps the two places of the "
-                  "first column alone. Neighbors stay neighbors, but what was below is now above in one column only.")
+    need(not got, f"on a grid of 2 x 3, {name_of(conv_follows)} says True for an order that swaps the two places of "
+                  "the first column alone. Neighbors stay neighbors, but below has become above in one column only.")

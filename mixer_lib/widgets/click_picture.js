@@ -1,11 +1,11 @@
-// A picture of which cells can be picked: by a click, or with the arrow keys once it has the focus. `value`: a PNG file.
-// `areas`: where the cells lie, each [x, y, width, height] with `rows` x `columns` of them. `at`: the one picked.
+// A picture whose cells can be picked, with a click or, once it has the focus, with the arrow keys. `value`: a PNG file.
+// `areas`: where the cells lie, each [x, y, width, height] with `rows` x `columns` cells. `at`: the cell that is picked.
 
 function render({ model, el }) {
   const img = document.createElement("img");
   img.className = "jupyter-widgets widget-image";
   img.tabIndex = 0;
-  img.dataset.lmSuppressShortcuts = "true";     // else JupyterLab takes the arrows to go to the next cell
+  img.dataset.lmSuppressShortcuts = "true";     // otherwise JupyterLab uses the arrows to go to the next cell
   img.setAttribute("role", "slider");
   img.setAttribute("aria-label", `${model.get("label")}: click, or use the arrow keys`);
   img.setAttribute("aria-valuemin", 0);
@@ -42,7 +42,7 @@ function render({ model, el }) {
     const columns = model.get("columns");
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
     if (!step) return;
-    event.preventDefault();                     // else the page scrolls
+    event.preventDefault();                     // otherwise the page scrolls
     event.stopPropagation();
     pick(model.get("at") + step);
   });

@@ -1,6 +1,6 @@
-// A pad to draw on. Its `value`, side x side gray bytes, white ink on black, goes to Python and comes from there.
+// A pad to draw on. Its `value`, side x side gray bytes, white ink on black, goes to Python and comes back from there.
 
-const SHOWN = 280, SHARP = 2, PEN = 24;         // CSS pixels; canvas pixels a CSS pixel; CSS pixels
+const SHOWN = 280, SHARP = 2, PEN = 24;         // CSS pixels; canvas pixels per CSS pixel; CSS pixels
 const WAIT = 50;                                // milliseconds between two pictures sent while drawing
 
 function render({ model, el }) {
@@ -14,7 +14,7 @@ function render({ model, el }) {
   const clear = document.createElement("button");
   clear.textContent = "clear";
   clear.className = "jupyter-widgets jupyter-button widget-button";     // light or dark, as the page is
-  clear.dataset.lmSuppressShortcuts = "true";   // else JupyterLab takes the Enter that should press it
+  clear.dataset.lmSuppressShortcuts = "true";   // otherwise JupyterLab takes the Enter that should press it
   clear.style.cssText = `display: block; width: ${SHOWN + 2}px; margin: 4px 0 0`;
   el.append(canvas, clear);
 
@@ -36,7 +36,7 @@ function render({ model, el }) {
     model.save_changes();
   }
 
-  function show() {                             // what Python, or another view of this pad, has put there
+  function show() {                             // draws what Python, or another view of this pad, put there
     const { buffer, byteOffset, byteLength } = model.get("value");
     const gray = new Uint8Array(buffer, byteOffset, byteLength);
     if (last || timer || (sent && gray.every((value, i) => value === sent[i]))) return;
@@ -56,7 +56,7 @@ function render({ model, el }) {
     ink.beginPath();
     ink.moveTo(...last);
     last = place(event);
-    ink.lineTo(last[0] + 0.01, last[1]);        // never of no length: the first one is a dot
+    ink.lineTo(last[0] + 0.01, last[1]);        // a line always has a length: the first one is a dot
     ink.stroke();
     timer ??= setTimeout(send, WAIT);
   }
