@@ -4,6 +4,8 @@ The operations and their magnitudes are those of torchvision.transforms.v2.RandA
 it is given. Here each image of a batch draws its own.
 """
 
+import contextlib
+
 import torch
 import torch.nn.functional as F
 
@@ -12,6 +14,19 @@ OPERATIONS = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate",  # all f
               "Equalize")
 
 
+@contextlib.contextmanager
+def one_thread():
+    """Keep torch to one thread. The steps here are so small that a second one gains little; on a busy machine, each
+    step would wait for it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@one_thread()
 def rand_augment(images, magnitude, generator=None):
     """Give each image two random operations, such as rotate, shear, brightness or posterize.
 
@@ -24,11 +39,10 @@ def rand_augment(images, magnitude, generator=None):
     batch, channels = images.shape[:2]
     if channels not in (1, 3):
         raise ValueError(f"RandAugment takes images of 1 or 3 channels, not {channels}: set randaugment to 0")
-
     source = generator.device if generator else images.device
     operations = torch.randint(len(OPERATIONS), (2, batch), generator=generator, device=source)  # [2, B]
     signs = 2 * torch.randint(2, (2, batch), generator=generator, device=source) - 1  # [2, B], each -1 or 1
-    # A GPU takes them in its turn, and the host need not wait. The host itself would read them before they are there.
+    # A GPU takes them in its turn, so the host need not wait. The host itself would read them before they are there.
     no_wait = images.device.type != "cpu"
     for operation, sign in zip(operations.to(images.device, non_blocking=no_wait),
                                signs.to(images.device, non_blocking=no_wait)):
@@ -56,8 +70,8 @@ def one_operation(images, magnitude, operation, sign):
         lambda x, i: equalize(x),
     )
     drawn = (operation - OPERATIONS.index("Rotate")).clamp(min=0)  # [B], numbers into functions
-    # A CPU computes each function only for the images that drew it. To ask a GPU which these are would make the host
-    # wait for all its work so far; to compute each function for all images takes it less.
+    # A CPU computes each function only for the images that drew it. To learn from a GPU which these are, the host
+    # would wait until the GPU is done with all before it; to let it compute each function for all images is faster.
     apply = apply_to_drawn if images.device.type == "cpu" else apply_to_all
     return apply(functions, images, drawn)
 
@@ -70,7 +84,7 @@ def apply_to_drawn(functions, images, drawn):
     for function, part, numbers in zip(functions, images.split(counts), order.split(counts)):
         if len(part):
             part.copy_(function(part, numbers))
-    return images.index_select(0, order.argsort())  # as they were
+    return images.index_select(0, order.argsort())  # in the order in which they came
 
 
 def apply_to_all(functions, images, drawn):
@@ -137,8 +151,6 @@ def contrast(images, amount):
 
 def sharpness(images, amount):
     """Blend with the image smoothed, each pixel the mean of 3x3, itself counted 5 times. The border stays as it is."""
-    if min(images.shape[2:]) <= 2:
-        return images  # all border
     x = images.float()
     inner = x[:, :, 1:-1, 1:-1]  # [n, C, H - 2, W - 2]
     threes = x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]  # [n, C, H - 2, W]

@@ -1,0 +1,48 @@
+"""The rooms of mixer_lib: imports run one way, so that each room can be read knowing only those below it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import mixer_lib
+
+PACKAGE = Path(mixer_lib.__file__).parent
+# From the ground up. A room may import from the rows above its own, and its own files from each other.
+ROWS = [{"model"}, {"configs", "conv", "analysis", "digits"}, {"costs", "data", "checkpoints", "permutations"},
+        {"training"}, {"plots"}, {"widgets", "exercises", "cli", "check_setup"}, {"__main__"}]
+FLOOR = {room: number for number, row in enumerate(ROWS) for room in row}
+
+
+def imported(path):
+    """The rooms of mixer_lib that a file imports from, also inside of functions."""
+    package = path.relative_to(PACKAGE.parent).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[:len(package) - node.level + 1], *(node.module or "").split(".")]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module.split(".")
+        else:
+            continue
+        base = [part for part in base if part]
+        if base == ["mixer_lib"]:
+            yield from (alias.name for alias in node.names)
+        elif base[0] == "mixer_lib":
+            yield base[1]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path):
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if room == "__init__":
+        return      # the front door shows what is inside
+    for other in imported(path):
+        assert other in FLOOR, f"{other} is not in the rooms that this test knows: give it a row"
+        assert other == room or FLOOR[other] < FLOOR[room], f"{path.name} of {room} imports {other}, which is above it"
+
+
+def test_files_are_short():
+    """One to three screens; the exercises' checks list their many wrong answers and may be longer."""
+    for path in PACKAGE.rglob("*.py"):
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        assert lines <= (420 if "exercises" in path.parts else 310), f"{path}: {lines} lines, split it"
