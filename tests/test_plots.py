@@ -196,6 +196,7 @@ def test_losses_are_means_of_the_last_ten():
     up, flat = axis.lines
     assert up.get_xdata()[[0, -1]].tolist() == [1, 20] and flat.get_ydata().tolist() == [1, 1, 1]
     assert up.get_ydata()[[0, 1, 19]].tolist() == [0, 0.5, 14.5]
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("step", "training loss (nats)")
     assert axis.get_ylim() == (0, 5) and [text.get_text() for text in axis.get_legend().texts] == ["up", "flat"]
 
 
@@ -204,6 +205,7 @@ def test_losses_are_means_of_the_last_ten():
 def test_lines_have_the_scales_asked_for(log, scales):
     axis, = plots.lines({"rate": ([0.001, 1.0], {"a": [3, 4]})}, ylabel="y", log=log).axes
     assert (axis.get_xscale(), axis.get_yscale()) == scales
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("rate", "y")
     assert not log or [label.get_text() for label in axis.get_xticklabels()] == ["0.001", "1"]
 
 
@@ -230,11 +232,25 @@ def test_tables_write_small_numbers_and_leave_zero_white():
     assert [text.get_text() for text in small.texts] == ["0", "-2", "1.5"] and not large.texts
     assert small.images[0].get_clim() == large.images[0].get_clim() == (-2, 2)      # one scale
     assert (small.get_xlabel(), small.get_ylabel()) == ("unit", "channel")
+    assert (small.get_title(), large.get_title()) == ("small", "large")
+    assert (small.images[0].get_array() == [[0.0, -2.0, 1.5]]).all()
+    square = plots.tables({"square": [[1.0, 2.0], [3.0, 4.0]]}).axes[0]
+    assert [(text.get_position(), text.get_text()) for text in square.texts] == [
+        ((0, 0), "1"), ((1, 0), "2"), ((0, 1), "3"), ((1, 1), "4")]
     strengths = plots.tables({"strengths": [[0.0, 1e-9, 1.0]]}, signed=False).axes[0].images[0]
     colors = strengths.cmap(strengths.norm(strengths.get_array()))
     axes_background = strengths.axes.get_facecolor()
     assert colors[0, 0, 3] == 0 and axes_background == (1, 1, 1, 1)                  # exactly 0: nothing is drawn
     assert colors[0, 1, 0] < 0.9                                                     # next to 0: seen to be more
+
+
+def test_prediction_says_what_is_read_and_how_surely(texts):
+    plots.prediction(COLOR, torch.tensor([0.2, 0.7, 0.1]), ["cat", "dog", "ox"], truth=0)
+    shares = ["cat", "20.0%", "dog", "70.0%", "ox", "10.0%"]
+    assert words(texts) == ["read as dog, is cat", "probability", *shares]
+    texts.clear()
+    plots.prediction(COLOR, [0.2, 0.7, 0.1], ["cat", "dog", "ox"])
+    assert words(texts) == ["read as dog", "probability", *shares]
 
 
 def test_prediction_tells_truth_from_favorite():
@@ -315,13 +331,19 @@ def test_scramble_explorer_frames_where_pixels_come_from(row, column, patches, n
     assert words(texts)[-1] == f"In the image, {old} of them were its neighbors."      # a turn keeps neighbors together
 
 
+def test_scramble_explorer_names_its_parts(texts):
+    plots.scramble_explorer(COLOR, torch.arange(64), 4, 3, 3)
+    assert words(texts)[:4] == ["the image, and where the pixels come from", "what the network is given",
+                                "its patch, 4 x 4", "its window, 3 x 3"]
+
+
 def test_scramble_explorer_counts_torn_patches(texts):
     plots.scramble_explorer(COLOR, torch.arange(64).view(8, 8).roll(1, 0).flatten(), 4, 3, 3)
     assert words(texts)[-3] == "2 patches of the image."
 
 
 @pytest.mark.parametrize("patch, channel", [(0, 0), (3, 1), (2, 1)])
-def test_embedding_explorer_multiplies_and_marks(patch, channel):
+def test_embedding_explorer_multiplies_and_marks(patch, channel, texts):
     """Where a pixel is black, its product is white; where it is white, its product has the color of its weight."""
     image = (COLOR[0] > 128).float()
     picture = np.asarray(plots.embedding_explorer(image, DETECTORS, patch, channel)).astype(int)
@@ -334,9 +356,16 @@ def test_embedding_explorer_multiplies_and_marks(patch, channel):
         assert shown.tolist() == [255 * lit] * 3
         assert product.tolist() == (weight.tolist() if lit else [255] * 3)
         assert np.sign(weight[0] - weight[2]) == np.sign(list(DETECTORS.values())[channel][y, x])   # orange, blue
+    products = pixels.numpy() * list(DETECTORS.values())[channel]
+    assert words(texts)[:11] == [
+        "image, 8 x 8 pixels", "", f"patch {patch}", "x", f"weights, channel {channel}", "=", "pixel x weight",
+        f"channel {channel} is {list(DETECTORS)[channel]}",
+        f"orange adds up to {products[products > 0].sum():.3f}, blue to {products[products < 0].sum():.3f} (rounded)",
+        f"together: tokens[{patch}, {channel}] = {products.sum():.2f}", "tokens, [S, C] = [4, 2]"]
     down, across = 270 / 4, 148 / 2
     for s, c in np.ndindex(4, 2):
         token = (image[s // 2 * 4:, s % 2 * 4:][:4, :4].numpy() * list(DETECTORS.values())[c]).sum()
+        assert (762 + across * (c + 0.85), 34 + down * (s + 0.5), f"{token:.2f}") in texts
         cell = picture[round(SHARP * (34 + down * (s + 0.2))), round(SHARP * (762 + across * (c + 0.5)))]
         assert np.sign(cell[0] - cell[2]) == np.sign(token)
     for color, part, x0, y0, width, height in (
@@ -371,14 +400,21 @@ def mlp():
 
 
 @pytest.mark.parametrize("token", [[4.0, 4.0, 0.0], [-8.0, 1.0, 12.0], [0.0, 0.0, 0.0]])
-def test_token_explorer_bars_are_the_numbers(token, mlp):
+def test_token_explorer_bars_are_the_numbers(token, mlp, texts):
     token, norm = torch.tensor(token), torch.nn.LayerNorm(3, eps=1e-6)
     picture = plots.token_explorer(token, norm, mlp)
     before = mlp.fc1(norm(token))
     answer = mlp(norm(token))
     left = 16
-    for values, frames, top in ((token, None, 13), (norm(token), None, 1.6), (mlp.gelu(before), before, 1.6),
-                                (answer, None, 1.6), (token + answer, token, 13)):
+    panels = ((token, None, 13), (norm(token), None, 1.6), (mlp.gelu(before), before, 1.6), (answer, None, 1.6),
+              (token + answer, token, 13))
+    said, titles = [], ("token", "after LayerNorm", "hidden units, after GELU", "the MLP's answer", "token + answer")
+    for title, (values, *_) in zip(titles, panels):
+        said += [title, "unit" if "hidden" in title else "channel"]
+        for i, value in enumerate(values.tolist()):
+            said += [f"{round(value, 2) + 0.0:.2f}", str(i)]
+    assert words(texts) == said
+    for values, frames, top in panels:
         for i, value in enumerate(values.tolist()):
             x = round((left + 20 + 40 * i) * SHARP)                     # the middle of the bar
             orange, blue, gray = (colored(picture, c)[:, x] for c in (plots.ORANGE, plots.BLUE, plots.GRAY))
@@ -423,7 +459,7 @@ def test_token_unit_explorer_multiplies_place_by_place_and_adds_up(channel, unit
 
 
 @pytest.mark.parametrize("unit", [0, 2])
-def test_kernel_explorer_shows_a_row_as_a_kernel(unit):
+def test_kernel_explorer_shows_a_row_as_a_kernel(unit, texts):
     """The row's strip, the kernel and the kernel over a white image have the colors of the weights; and the answers by
     matrix and by convolution those of the answers."""
     torch.manual_seed(unit)
@@ -440,6 +476,14 @@ def test_kernel_explorer_shows_a_row_as_a_kernel(unit):
         places = [(200 + 710 / 16 * (s + 0.1), 50), (203 + 47 * v, 112 + 47 * u), (725 + 47 * v, 112 + 47 * u)]
         assert [sign(*place) for place in places] == [np.sign(value)] * 3
         assert (pixels[SHARP * (112 + 47 * u), SHARP * (465 + 47 * v)] == 255).all()            # the image, left alone
+        assert texts.count((200 + 710 / 16 * (s + 0.5), 47, f"{value:.2f}")) == 1
+        assert texts.count((200 + 47 * (v + 0.5), 108 + 47 * (u + 0.5), f"{value:.2f}")) == 1
+    said = [text for text in words(texts) if not text.lstrip("-")[0].isdigit()]
+    assert said[:-1] == [
+        "W1, [D_S, S] = [3, 16]", f"row {unit} of the matrix: a weight for each place s", "the same row as a kernel",
+        "an image", "the kernel laid over it", "what the unit answers to each of the 5 channels, before the GELU",
+        "matrix row x column, added up", "convolution"]
+    assert said[-1].endswith(f"largest answer {(weight[unit] @ tokens + bias[unit]).abs().max():.2f}")
     for c, value in enumerate((weight[unit] @ tokens + bias[unit]).tolist()):
         assert abs(value) < 0.2 or [sign(240 + 134 * (c + 0.5), y) for y in (351, 383)] == [np.sign(value)] * 2
     framed = np.nonzero(colored(picture, plots.ORANGE)[:, 20 * SHARP])[0] / SHARP
@@ -459,6 +503,8 @@ def test_influence_explorer_colors_what_moves_with_the_patch(patch, depth, texts
         return [pixels[round(SHARP * (y + (j // 2 + 0.2) * side / 2)), round(SHARP * (x + (j % 2 + 0.2) * side / 2))]
                 for j in range(4)]
 
+    assert words(texts)[:2] == [f"image: move patch {patch}", f"tokens at depth {depth}: how strongly each moves"]
+    assert words(texts)[-5:-1] == ["every depth", "0", "1", "2"]
     moved = STRENGTHS[depth, :, patch]
     share = moved[patch] ** 2 / (moved ** 2).sum()
     assert words(texts)[-1] == (

@@ -133,7 +133,8 @@ def test_color_top_leaves_out_the_extremes():
 def test_weight_browser_enlarges_a_unit_and_its_opposite(place, texts):
     W1 = kernels()
     shown = order(W1, GRID, "norm")
-    pixels, area = rgb(plots.weight_browser(W1, GRID, shown, place, top=1.0)), mosaic_area(10, GRID)
+    picture, area = plots.weight_browser(W1, GRID, shown, place, top=1.0, title="ten units"), mosaic_area(10, GRID)
+    pixels = rgb(picture)
     unit = shown[place]
     partner = partners(W1)[0][unit]
     assert framed(pixels, plots.ORANGE, (0, *area[1:2], WIDTH, area[3])) == pytest.approx(cells(area)[place], abs=1)
@@ -154,6 +155,7 @@ def test_weight_browser_enlarges_a_unit_and_its_opposite(place, texts):
             f"frequency {frequency(W1[unit], GRID):.2f} cycles per patch",
             f"spread over {participation(W1[unit]):.1f} of 6 places",
             f"correlation with its opposite {partners(W1)[1][unit]:.2f}"} < set(texts)
+    assert texts[:3] == ["ten units", "-1 and less", "1 and more"]
 
 
 def along():
@@ -169,6 +171,10 @@ def test_training_scrubber_shows_the_moment(now, texts):
     share = {name: f"{values[now]:.2f}" for name, values in numbers["convolution share"].items()}
     assert "trained {trained}, relabeled {relabeled}, chance {chance}".format(**share) in texts
     assert f" after {steps[now]:,} updates" in texts
+    titles = ["frequency (cycles per patch)", "pair correlation", "convolution share"]
+    assert [text for text in texts if text in titles] == titles
+    assert [texts.count(text) for text in ("0", "1,000 updates", "0.5", "-1", "1")] == [6, 3, 1, 1, 1]
+    assert {"dashed: shuffled", "dashed: relabeled, dotted: chance"} < set(texts)
     area = mosaic_area(10, GRID)
     top, bottom = round(SHARP * area[1]), round(SHARP * (area[1] + area[3]))
     alone = plots.mosaic(W1[now], GRID, torch.arange(10).flip(0), color_top(W1))
