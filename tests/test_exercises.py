@@ -1,6 +1,6 @@
-"""The checks of the exercises take every right answer, and say of a wrong one what is wrong.
+"""The checks of the exercises accept every right answer, and say what is wrong with a wrong one.
 
-The answers are in tests/answers, a file a lesson; the stubs and solutions are the lessons' own.
+The answers are in tests/answers, one file per lesson; the stubs and solutions are the lessons' own.
 """
 
 import inspect
@@ -200,7 +200,7 @@ MIXER = capstone.MIXER
     ([], ["all 15 parts", "mean and head", "patch embedding, skip", "token mixing:", "channel mixing:",
           "token mixing before channel mixing", "the stack of blocks", "gradients"], "✓ Exercise 6.4"),
     ([("nn.Linear(S, D_S)", "nn.Linear(C, D_S)")], [], "✗ .* fc1 of token mixing"),
-    ([("forward", "backward")], ["all 15 parts"], "○ .* the parts are right; `forward` is still to come"),
+    ([("forward", "backward")], ["all 15 parts"], "○ .* the parts are right, but `forward` is still missing"),
     ([("return self.head(x)", "print(self.head(x))")], ["all 15 parts"], "○ .* returns nothing yet"),
     ([("x.mean(dim=1)", "x.sum(dim=1)")], ["all 15 parts"], "✗ .* not their mean"),
     ([("nn.GELU", "nn.ReLU")], ["all 15 parts", "mean and head", "patch embedding, skip"], "✗ .* ReLU"),

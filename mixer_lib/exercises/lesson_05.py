@@ -119,7 +119,7 @@ def check_gradient_by_depth(gradient_by_depth):
         "sum of all squares.": each(join=torch.max),
         "this is the mean over a block's parameters. Add the squares, and take the square root of the sum.":
             each(join=torch.mean),
-        "this counts only the weight matrices. The biases and the LayerNorms of a block have parameters, too.":
+        "this counts only the weight matrices. The biases and the LayerNorm weights are parameters, too.":
             each(of=lambda p: p.ndim > 1),
         "each number includes the blocks before it: start again at 0 for each block.":
             expected.square().cumsum(0).sqrt(),

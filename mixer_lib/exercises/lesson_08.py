@@ -18,19 +18,19 @@ def check_soft_loss(soft_loss):
     got = number(ask(soft_loss, logits, shares))
     p = logits.softmax(1)
     wrong = {
-        "the sign is wrong: the logarithm of a probability is negative, but the loss is not.": -expected,
-        "this is the sum over the images: take their mean.": 4 * expected,
-        "this is also a mean over the classes. Within an image, add up.": expected / 3,
-        "take the logarithm of the probabilities.": -(shares * p).sum(1).mean(),
-        "logits are not yet logarithms of probabilities: log_softmax turns them into those.":
+        "The sign is wrong: the logarithm of a probability is negative, but the loss is not.": -expected,
+        "This is the sum over the images: take their mean.": 4 * expected,
+        "This is also a mean over the classes. Within an image, add up.": expected / 3,
+        "Take the logarithm of the probabilities.": -(shares * p).sum(1).mean(),
+        "Logits are not yet logarithms of probabilities: log_softmax turns them into those.":
             -(shares * logits).sum(1).mean(),
-        "the softmax runs over the images. It should run over the classes, dim=1.":
+        "The softmax runs over the images. It should run over the classes, dim=1.":
             -(shares * logits.log_softmax(0)).sum(1).mean(),
-        "only the class with the largest share counts here. Every class should count by its share.":
+        "Only the class with the largest share counts here. Every class should count by its share.":
             cross_entropy(logits, shares.argmax(1)),
-        "take the logarithm of the network's probabilities, not of the shares.":
+        "Take the logarithm of the network's probabilities, not of the shares.":
             -(p * shares.clamp(min=1e-9).log()).sum(1).mean(),
-        "this applies the softmax twice: cross_entropy takes the logits as they are.": cross_entropy(p, shares),
+        "This applies the softmax twice: cross_entropy takes the logits as they are.": cross_entropy(p, shares),
     }
     for message, value in wrong.items():
         need(not math.isclose(got, float(value), rel_tol=1e-4), f"it gives {got:.4f}. {message}")
@@ -66,7 +66,7 @@ def check_cutmix(cutmix):
                 _pasted(x, x.roll(1, 0), (top, left, max(height - top, 0), max(width - left, 0))),
             f"{where}only one channel is pasted: x[:, :, ...] takes all channels.":
                 torch.cat([right[:, :1], x[:, 1:]], 1),
-            f"{where}the box is blended in, as in MixUp. CutMix replaces it.": (right + x) / 2,
+            f"{where}the box is blended in, as in MixUp. CutMix replaces the pixels.": (right + x) / 2,
             f"{where}the rectangle comes from images already pasted over. Read from x, and write into the copy.":
                 _pasted(x, x[-1:].expand_as(x), box),
             f"{where}roll without dims moves single numbers: roll over dim 0, the images.": _pasted(x, x.roll(1), box),
@@ -78,7 +78,7 @@ def check_cutmix(cutmix):
             f"{where}the pasted image's label is that of the next image.":
                 (1 - share) * own + share * one_hot(y.roll(-1), K),
             f"{where}the labels are blended half and half. Blend them by the shares of the pixels.": (own + other) / 2,
-            f"{where}count pixels: all channels of a pixel together count as one.":
+            f"{where}count pixels, not numbers. All channels of a pixel together count as one.":
                 (1 - share / 2) * own + share / 2 * other,
             f"{where}the shares add up to more than 1. The image itself keeps only what is not pasted over.":
                 own + share * other,
@@ -104,7 +104,7 @@ def check_gain(gain):
         where = f"For {before} and {after} "
         right = mean(after) - mean(before)
         need(not math.isclose(difference, -right, rel_tol=1e-4),
-             f"{where}the difference is {difference:.4g}. Take after minus before, so that a gain is positive.")
+             f"{where}your difference is {difference:.4g}. Take after minus before, so that a gain is positive.")
         need(math.isclose(difference, right, rel_tol=1e-4),      # float32's accuracies, too
              f"{where}the difference of the means is {right:.4g}, not {difference:.4g}.")
         m, n = len(before), len(after)
@@ -116,12 +116,12 @@ def check_gain(gain):
             "variance by its n.": math.sqrt(variance(before) + variance(after)),
             "standard errors do not add up, but their squares do.":
                 math.sqrt(variance(before) / m) + math.sqrt(variance(after) / n),
-            "this is the square of the standard error: take the square root.": expected ** 2,
-            "`before` varies, too: its runs count as much as those of `after`.": math.sqrt(variance(after) / n),
+            "this is its square, so take the square root.": expected ** 2,
+            "`before` varies, too. Its runs count as much as those of `after`.": math.sqrt(variance(after) / n),
             "divide each variance by the number of its own runs.":
                 math.sqrt((variance(before) + variance(after)) / (m + n)),
         }
         for message, value in wrong.items():
-            need(not math.isclose(error, value, rel_tol=1e-3), f"{where}the standard error is {error:.4g}: {message}")
+            need(not math.isclose(error, value, rel_tol=1e-3), f"{where}your standard error is {error:.4g}: {message}")
         need(math.isclose(error, expected, rel_tol=1e-3), f"{where}the standard error is {expected:.4g}, not "
              f"{error:.4g}: the square root of (variance of before) / {m} + (variance of after) / {n}.")

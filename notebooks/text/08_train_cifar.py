@@ -321,7 +321,7 @@ plots.show(
         "mean. Plain, constant learning rate, weight decay, label smoothing, drop path "
         "and Muon lie together at 43 to 45 percent; MixUp and CutMix at 49, flips at "
         "51, crops and RandAugment at 53. Crops, flips, smoothing and decay together "
-        "are at 54, with RandAugment as well at 53, with CutMix at 49. Farthest to the "
+        "are at 54, with RandAugment as well at 51, with CutMix at 49. Farthest to the "
         "right, at 57, is plain with eight times the images.")
 
 # %% [markdown]
@@ -330,10 +330,9 @@ plots.show(
 # - **What works on the network is worth little here**: label smoothing, weight decay and drop path move it by less than
 #   a point. (The paper's long runs on large networks use the last two. Of those this table says nothing.)
 # - **Gains do not add up, and one can do too much.** Crops, flips, smoothing and decay together are hardly better than
-#   RandAugment or crops alone: they all mend the same fault. RandAugment on top of them gains nothing more, and with CutMix
-#   on top the accuracy falls by some five points. The file hints at why: the network then knows only 52% or so even of
-#   its training images. It learns too little. That is **underfitting**, whose usual cure is more epochs or a larger
-#   network.
+#   RandAugment or crops alone: they all fix the same fault. RandAugment on top of them costs two points or so, and CutMix
+#   on top some five. The file hints at why: the network then knows only 55% or 52% even of its training images. It
+#   learns too little. That is **underfitting**, whose usual cure is more epochs or a larger network.
 # - **Nothing replaces images.** The last row is the plain recipe, with eight times the images and for as many steps.
 #
 # Are three runs enough to say so? Two means differ a little even if nothing was changed. How far they would is the

@@ -1,4 +1,4 @@
-"""Right and wrong answers to the exercises, a file a lesson.
+"""Right and wrong answers to the exercises, one file per lesson.
 
 RIGHT: {check: {name: answer}}, written in other ways than the solution. WRONG: {check: {name: (a regular expression
 that the message must match, answer)}}, the mistakes that people make.
@@ -9,7 +9,7 @@ import pkgutil
 
 
 def but(answer, *changes):
-    """`answer` with each `old` of `changes` become `new`."""
+    """`answer` with each `old` of `changes` replaced by its `new`."""
     for old, new in changes:
         assert old in answer
         answer = answer.replace(old, new)

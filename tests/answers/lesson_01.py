@@ -72,7 +72,7 @@ WRONG = {
         "one side": ("along one side", "return image_size // patch_size, in_channels * patch_size ** 2"),
         "one channel": ("all 3 channels", "return (image_size // patch_size) ** 2, patch_size ** 2"),
         "one line": ("one line", "return (image_size // patch_size) ** 2, in_channels * patch_size"),
-        "swapped": ("other way round", "return in_channels * patch_size ** 2, (image_size // patch_size) ** 2"),
+        "swapped": ("in the wrong order", "return in_channels * patch_size ** 2, (image_size // patch_size) ** 2"),
         "float": ("whole numbers", "return (image_size / patch_size) ** 2, in_channels * patch_size ** 2"),
         "patches of one pixel": ("expected", "return image_size ** 2 // patch_size, in_channels * patch_size ** 2"),
         "off by one": ("expected", "return (image_size // patch_size + 1) ** 2, in_channels * patch_size ** 2"),
@@ -87,16 +87,16 @@ WRONG = {
     "check_find_pixel": {
         "made for the lesson's image": ("Use image_size and P", """
             return row // 8 * 4 + column // 8, channel * 64 + row % 8 * 8 + column % 8"""),
-        "swapped": ("other way round", """
+        "swapped": ("in the wrong order", """
             s = row // P * (image_size // P) + column // P
             return channel * P * P + row % P * P + column % P, s"""),
         "down the columns": ("along a row of the grid", "return column // P * (image_size // P) + row // P, 0"),
-        "times P": ("Not P", "return row // P * P + column // P, 0"),
-        "added": ("above the pixel counts", "return row // P + column // P, 0"),
+        "times P": ("is not P", "return row // P * P + column // P, 0"),
+        "added": ("all the patches in each row of the grid above the pixel", "return row // P + column // P, 0"),
         "pixels for patches": ("not pixels", "return row // P * image_size + column // P, 0"),
-        "grid row alone": ("And the column", "return row // P, 0"),
-        "grid row's first patch": ("And the column", "return row // P * (image_size // P), 0"),
-        "grid column alone": ("And the row", "return column // P, 0"),
+        "grid row alone": ("What about the column", "return row // P, 0"),
+        "grid row's first patch": ("What about the column", "return row // P * (image_size // P), 0"),
+        "grid column alone": ("What about the row", "return column // P, 0"),
         "patches from 1": ("begins at 0", "return row // P * (image_size // P) + column // P + 1, 0"),
         "float": ("whole numbers", "return row / P * (image_size / P) + column / P, 0"),
         "the lesson's sizes": (r"12, 4\)", """
@@ -105,14 +105,14 @@ WRONG = {
         **{name: (word, f"return row // P * (image_size // P) + column // P, {d}") for name, word, d in [
             ("numbers from 1", "begins at 0", "channel * P * P + row % P * P + column % P + 1"),
             ("no channel", "channel is missing", "row % P * P + column % P"),
-            ("channel of the image", r"channel of the patch is worth P \* P",
+            ("channel of the image", r"Each channel of the patch has P \* P",
              "channel * image_size * image_size + row % P * P + column % P"),
-            ("channel worth P", r"worth P \* P", "channel * P + row % P * P + column % P"),
-            ("channel worth 1", r"worth P \* P", "channel + row % P * P + column % P"),
+            ("channel worth P", r"channel of the patch has P \* P", "channel * P + row % P * P + column % P"),
+            ("channel worth 1", r"channel of the patch has P \* P", "channel + row % P * P + column % P"),
             ("from the image's corner", "corner of the patch", "channel * P * P + row * P + column"),
-            ("line of the image", "line of the patch is worth P num",
+            ("line of the image", "line of the patch has P num",
              "channel * P * P + row % P * image_size + column % P"),
-            ("line worth 1", "line of the patch is worth P num", "channel * P * P + row % P + column % P"),
+            ("line worth 1", "line of the patch has P num", "channel * P * P + row % P + column % P"),
             ("transposed", "along a line first", "channel * P * P + column % P * P + row % P"),
             ("channels last", r"\(channel, row, column\)", "(row % P * P + column % P) * 3 + channel"),
         ]},
@@ -128,9 +128,9 @@ WRONG = {
         "down the columns": ("down the columns",
                              CUT + "return x.permute(0, 4, 2, 3, 5, 1).reshape(B, -1, P * P * C_in)"),
         "transposed": ("transposed", CUT + "return x.permute(0, 2, 4, 5, 3, 1).reshape(B, -1, P * P * C_in)"),
-        "channel in the middle": ("last of all",
+        "channel in the middle": ("must come last",
                                   CUT + "return x.permute(0, 2, 4, 3, 1, 5).reshape(B, -1, P * P * C_in)"),
-        "pixels before patches": ("which patch come before",
+        "pixels before patches": ("choose the patch before",
                                   CUT + "return x.permute(0, 3, 5, 2, 4, 1).reshape(B, -1, P * P * C_in)"),
         "split the wrong way": ("far apart", """
             x = images.reshape(B, C_in, P, H // P, P, W // P)
@@ -162,7 +162,7 @@ return out"""),
         "down the columns": ("down the columns", """
             x = patches.reshape(B, W // P, H // P, C_in, P, P)
             return x.permute(0, 3, 2, 4, 1, 5).reshape(B, C_in, H, W)"""),
-        "channels last": ("order of exercise 1.3", """
+        "channels last": ("as in exercise 1.3", """
             x = patches.reshape(B, H // P, W // P, P, P, C_in)
             return x.permute(0, 5, 1, 3, 2, 4).reshape(B, C_in, H, W)"""),
         "same permute again": ("repeats the permute",

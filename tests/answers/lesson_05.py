@@ -61,7 +61,7 @@ RIGHT = {
             gradients = iter(torch.autograd.grad(table.sum(), parameters))
             return [torch.cat([next(gradients).flatten() for p in block.parameters()]).norm().item()
                     for block in blocks]""",
-        "anew each time": """
+        "the score again for each block": """
             norms = []
             for block in blocks:
                 found = torch.autograd.grad(blocks(x).sum(), tuple(block.parameters()))
@@ -97,7 +97,7 @@ TABLES = """
 
 WRONG = {
     "check_mixer_block": {name: (word, but(BLOCK, *changes)) for name, word, *changes in [
-        ("half a block", "half way", ("return u + channel_mixing(norm2(u))", "return u")),
+        ("half a block", "halfway", ("return u + channel_mixing(norm2(u))", "return u")),
         ("no skips", "no skip connection", ("x + ", ""), ("return u + ", "return ")),
         ("first skip forgotten", "first skip connection is missing", ("x + ", "")),
         ("second skip forgotten", "second skip connection is missing", ("return u + ", "return ")),
@@ -124,9 +124,9 @@ WRONG = {
         ("channel mixing twice", "channel_mixing is used in both", ("token_mixing", "channel_mixing"),
          ("norm1", "norm2")),
         ("transposed by hand", "transposes by itself", ("token_mixing(norm1(x))", "token_mixing(norm1(x).mT).mT")),
-        ("answer transposed", "add its answer as it stands",
+        ("answer transposed", "do not transpose its answer",
          ("token_mixing(norm1(x))", "token_mixing(norm1(x)).mT")),
-        ("transposed first", "along its rows", ("token_mixing(norm1(x))", "token_mixing(norm1(x.mT)).mT")),
+        ("transposed first", "before any transpose", ("token_mixing(norm1(x))", "token_mixing(norm1(x.mT)).mT")),
         ("in place", "changes a tensor", ("u = x + ", "x += "), ("u + channel_mixing(norm2(u))",
                                                                  "x + channel_mixing(norm2(x))")),
         ("both tables", "got tuple", ("return ", "return u, ")),
@@ -135,19 +135,19 @@ WRONG = {
         ("own block", "stopped with", ("u = x + ", "u = MyMixerBlock(x) + ")),
     ]},
     "check_layers_to_reach": {name: (word, body) for name, word, body in [
-        ("one", "enough for a Mixer block", "return 1"),
+        ("one", "One Mixer block is enough", "return 1"),
         ("the lesson's 3", "gives 3, expected 13", "return 3"),
         ("from 1 on", "one step less", but(REACH, (" - 1)", ")"))),
         ("rounded down", "round up", "return (max(grid_height, grid_width) - 1) // (kernel // 2)"),
         ("any kernel", r"\(14, 14, 5\) gives 13, expected 7.*larger kernel", but(REACH, (" / (kernel // 2)", ""))),
         ("whole window", "to the edge", but(REACH, ("kernel // 2", "kernel"))),
         ("window less one", "to the edge", but(REACH, ("kernel // 2", "kernel - 1"))),
-        ("shorter side", "And the longer", but(REACH, ("max", "min"))),
-        ("height alone", r"\(3, 9, 3\).*And the longer", but(REACH, ("max(grid_height, grid_width)", "grid_height"))),
-        ("width alone", r"\(12, 3, 5\).*And the longer", but(REACH, ("max(grid_height, grid_width)", "grid_width"))),
+        ("shorter side", "What about the longer", but(REACH, ("max", "min"))),
+        ("height alone", r"\(3, 9, 3\).*What about the longer", but(REACH, ("max(grid_height, grid_width)", "grid_height"))),
+        ("width alone", r"\(12, 3, 5\).*What about the longer", but(REACH, ("max(grid_height, grid_width)", "grid_width"))),
         ("down, then across", "at once",
          but(REACH, ("max(grid_height, grid_width) - 1", "grid_height + grid_width - 2"))),
-        ("at least one", r"\(1, 1, 3\) gives 1, expected 0. A single place",
+        ("at least one", r"\(1, 1, 3\) gives 1, expected 0. With a single place",
          but(REACH, ("return ", "return max(1, "), ("2))", "2)))"))),
         ("float", "gives 13.0: the number of layers is a whole",
          "return (max(grid_height, grid_width) - 1) / (kernel // 2)"),
@@ -160,14 +160,14 @@ WRONG = {
             ("reversed", "order is reversed", ("return norms", "return norms[::-1]")),
             ("from the end", "order is reversed", ("in blocks:", "in reversed(blocks):")),
             ("weights' norms", "parameters themselves", ("for g in gradients", "for g in block.parameters()")),
-            ("squares", "take the root", (".sqrt()", "")),
+            ("squares", "take the square root", (".sqrt()", "")),
             ("sum of norms", "added up", ("sum(g.square().sum() for g in gradients).sqrt()",
                                           "sum(g.norm() for g in gradients)")),
-            ("largest", "largest of the norms", ("sum(g.square().sum() for g in gradients).sqrt()",
+            ("largest", "largest norm in each block", ("sum(g.square().sum() for g in gradients).sqrt()",
                                                  "max(g.norm() for g in gradients)")),
             ("mean of norms", "mean over", ("sum(g.square().sum() for g in gradients).sqrt()",
                                             "(sum(g.norm() for g in gradients) / len(gradients))")),
-            ("weights alone", "weight matrices only", ("list(block.parameters())",
+            ("weights alone", "only the weight matrices", ("list(block.parameters())",
                                                        "[p for n, p in block.named_parameters() if p.ndim == 2]")),
             ("running sum", "blocks before it", ("norms = []", "norms, total = [], 0"),
              ("norms.append(sum(g.square().sum() for g in gradients).sqrt().item())",
@@ -179,7 +179,7 @@ WRONG = {
             ("mean", "not its mean", (".sum()\n    norms", ".mean()\n    norms")),
             ("squared score", "sum of its squares", ("blocks(x).sum()", "blocks(x).square().sum()")),
             ("norm as score", "not its norm", ("blocks(x).sum()", "blocks(x).norm()")),
-            ("no retain_graph", "has forgotten", (", retain_graph=True", "")),
+            ("no retain_graph", "has discarded", (", retain_graph=True", "")),
             ("generator", "RuntimeError|TypeError|stopped", ("list(block.parameters())", "block")),
             ("last block", "1 numbers for 3 blocks", ("return norms", "return norms[-1:]")),
             ("one number", "return a list", ("return norms", "return sum(norms)")),

@@ -85,14 +85,14 @@ WRONG = {
         "each image": ("expected one number, got 5", "return logits.argmax(1) == labels"),
         "list": ("expected one number", "return (logits.argmax(1) == labels).tolist()"),
         "text": ("expected a number", "return f'{(logits.argmax(1) == labels).float().mean().item():.2f}'"),
-        "mean of booleans": (r"Error: mean.*Bool.*`return.*Booleans first .*\.float\(\)",
+        "mean of booleans": (r"Error: mean.*Bool.*`return.*turn the booleans into numbers, with \.float\(\)",
                              "return (logits.argmax(1) == labels).mean()"),
         "if of a tensor": ("ambiguous.*labels:`\\.$", """
             if logits.argmax(1) == labels:
                 return 1.0
             return 0.0"""),
-        "item without ()": ("call it", "return (logits.argmax(1) == labels).float().mean().item"),
-        "share of ten": ("divide by the number", "return (logits.argmax(1) == labels).sum().item() / 10"),
+        "item without ()": ("call that function", "return (logits.argmax(1) == labels).float().mean().item"),
+        "share of ten": ("Divide by the number", "return (logits.argmax(1) == labels).sum().item() / 10"),
         "one for all": ("gives 0", "return float((logits.argmax(1) == labels).all())"),
         "in place": ("changes a tensor", """
             share = (logits.argmax(1) == labels).float().mean().item()
@@ -103,7 +103,7 @@ WRONG = {
         ("no zero_grad", "add up", ("optimizer.zero_grad()\n", "\n")),
         ("zero_grad without ()", "parentheses", ("zero_grad()", "zero_grad")),
         ("step without ()", "not moved.*parentheses", ("step()", "step")),
-        ("item without ()", "call it", ("item()", "item")),
+        ("item without ()", "call that function", ("item()", "item")),
         ("label smoothing", "plain cross-entropy", (", y)", ", y, label_smoothing=0.1)")),
         ("clipped", "Leave the gradients",
          ("loss.backward()", "loss.backward(); nn.utils.clip_grad_norm_(model.parameters(), 0.1)")),
@@ -112,7 +112,7 @@ WRONG = {
         ("no step", "not moved", ("optimizer.step()", "")),
         ("step before backward", "not moved", ("loss.backward()", ""),
          ("optimizer.step()", "optimizer.step(); loss.backward()")),
-        ("step first of all", "moved once", ("optimizer.zero_grad()", "optimizer.step(); optimizer.zero_grad()"),
+        ("step first of all", "moved only once", ("optimizer.zero_grad()", "optimizer.step(); optimizer.zero_grad()"),
          ("    optimizer.step()\n", "")),
         ("two steps", "two steps", ("    return", "    optimizer.zero_grad(); cross_entropy(model(x), y).backward()\n"
                                                   "    optimizer.step()\n    return")),
@@ -121,8 +121,8 @@ WRONG = {
         ("one image", "expected 1", ("model(x), y", "model(x)[:1], y[:1]")),
         ("squares", "cross-entropy of the batch",
          ("cross_entropy(model(x), y)", "((model(x) - F.one_hot(y)) ** 2).mean()")),
-        ("no return", "now return", ("return ", "")),
-        ("printed", "now return", ("return loss.item()", "print(loss.item())")),
+        ("no return", "Now return", ("return ", "")),
+        ("printed", "Now return", ("return loss.item()", "print(loss.item())")),
         ("tensor", r"loss\.item", ("loss.item()", "loss")),
         ("loss after the step", "before the weights move", ("loss.item()", "cross_entropy(model(x), y).item()")),
         ("accuracy", "expected 1", ("loss.item()", "(model(x).argmax(1) == y).float().mean().item()")),
@@ -155,7 +155,7 @@ WRONG = {
         "shares of all": ("shares of all", """
             matrix = F.one_hot(labels, num_classes).T @ F.one_hot(predictions, num_classes)
             return matrix / matrix.sum()"""),
-        "hits only": ("mistakes go beside", "return torch.bincount(labels[labels == predictions], minlength=4).diag()"),
+        "hits only": ("mistakes go off", "return torch.bincount(labels[labels == predictions], minlength=4).diag()"),
         "mistakes only": ("hits go on", """
             pairs = (labels * num_classes + predictions)[labels != predictions]
             return torch.bincount(pairs, minlength=num_classes ** 2).reshape(num_classes, num_classes)"""),
