@@ -188,7 +188,7 @@ WRONG = {
         "all axes reversed": ("transposed", "return kernel.permute(3, 2, 1, 0).flatten(1)"),
         "on its side": ("on its side", "return kernel.permute(2, 0, 1, 3).flatten(0, 2)"),
         "Conv2d's": ("kernel of a Conv2d", "return kernel.permute(3, 2, 0, 1)"),
-        "channel left behind": ("to the front before you merge", "return kernel.permute(2, 0, 1, 3).reshape(kernel.shape[3], -1)"),
+        "channel left behind": ("to the front", "return kernel.permute(2, 0, 1, 3).reshape(kernel.shape[3], -1)"),
         "view": ("RuntimeError.*view", "return kernel.permute(3, 2, 0, 1).view(kernel.shape[3], -1)"),
         "colors in the middle": ("shape is right", "return kernel.permute(3, 0, 2, 1).flatten(1)"),
         "the horse's sizes": ("invalid for input", "return kernel.permute(3, 2, 0, 1).reshape(64, 192)"),

@@ -132,7 +132,7 @@ WRONG = {
         ("neither", "the MLP alone", ("norm(x)", "x"), ("x + hidden", "hidden")),
         ("residual of the norm", "normalized table", ("x + hidden", "y + hidden")),
         ("another norm", "call norm", ("norm(x)", "F.layer_norm(x, x.shape[-1:], eps=1e-6)")),
-        ("norm last", "Here it comes last", ("norm(x)", "x"), ("x + hidden @ W2.T + b2", "norm(x + hidden @ W2.T + b2)")),
+        ("norm last", "it comes last", ("norm(x)", "x"), ("x + hidden @ W2.T + b2", "norm(x + hidden @ W2.T + b2)")),
         ("norm on the answer", "applied to the MLP's answer", ("norm(x)", "x"),
          ("hidden @ W2.T + b2", "norm(hidden @ W2.T + b2)")),
         ("GELU after the second", "after the second layer. It belongs", ("F.gelu(y @ W1.T + b1)", "y @ W1.T + b1"),

@@ -174,7 +174,7 @@ WRONG = {
         ("left", "moves left", ("M[s, s - 1]", "M[s - 1, s]")),
         ("down", "moves down", ("s % columns > 0", "s >= columns"), ("s - 1", "s - columns")),
         ("up", "moves up", ("s % columns > 0", "s >= columns"), ("M[s, s - 1]", "M[s - columns, s]")),
-        ("along the table", "last token in the row above. They are neighbors in the table", ("s % columns > 0", "s > 0")),
+        ("along the table", "They are neighbors in the table, but", ("s % columns > 0", "s > 0")),
         ("along the table, around", "and token 0 that of the very last", ("s % columns > 0", "True")),
         ("around", "comes back at the left", ("M[s, s - 1] = 1",
          "M[s, s - 1] = 1\n        else:\n            M[s, s + columns - 1] = 1")),

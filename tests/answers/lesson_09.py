@@ -191,7 +191,7 @@ WRONG = {
             ("its own partner", "not its own partner", ("correlations.fill_diagonal_(9)\n", "\n"), (".min(", ".max(")),
             ("all pairs", "mean over all pairs", ("correlations.fill_diagonal_(9)\n", "\n"),
              (".min(dim=1).values", "")),
-            ("not centered", "first subtract each row's mean", ("rows = rows - rows.mean(dim=1, keepdim=True)\n", "\n")),
+            ("not centered", "subtract each row's mean", ("rows = rows - rows.mean(dim=1, keepdim=True)\n", "\n")),
             ("centered over the rows", "own mean subtracted", ("mean(dim=1, keepdim=True)", "mean(dim=0)")),
             ("not of length 1", "lies between -1 and 1",
              ("unit = rows / rows.norm(dim=1, keepdim=True)", "unit = rows")),

@@ -111,7 +111,7 @@ WRONG = {
         ("both inverse", "both orders are the inverse", ("[:, patch_order]", "[:, patch_order.argsort()]"),
          ("[..., inner_order]", "[..., inner_order.argsort()]")),
         ("inverse patches", "order of the patches is the inverse", ("[:, patch_order]", "[:, patch_order.argsort()]")),
-        ("inverse insides", "order inside the patches is the inverse", ("[..., inner_order]", "[..., inner_order.argsort()]")),
+        ("inverse insides", "order inside the patches", ("[..., inner_order]", "[..., inner_order.argsort()]")),
         ("color last", "the color comes first", ("(B, -1, C_in, P * P)[..., inner_order]",
          "(B, -1, P * P, C_in)[:, :, inner_order]")),
         ("the first color", "only the pixels of the first color", ("table.view(B, -1, C_in, P * P)[..., inner_order]",
