@@ -286,11 +286,12 @@ def test_folder_with_train_and_test(tmp_path):
 
 
 def test_folder_without_test(tmp_path):
+    """One image in six of each class is kept for the test."""
     for value in range(18):
         save_png(tmp_path / "a" / f"{value:02}.png", color=(value, 0, 0))
         save_png(tmp_path / "b" / f"{value:02}.png", color=(value, 1, 0))
     data = load_dataset(str(tmp_path) + "/")
-    assert data.train_labels.bincount().tolist() == [15, 15] and data.test_labels.bincount().tolist() == [3, 3]      # one in six
+    assert data.train_labels.bincount().tolist() == [15, 15] and data.test_labels.bincount().tolist() == [3, 3]
     everything = torch.cat([data.train_images, data.test_images])[:, :2, 0, 0]
     assert sorted(everything.tolist()) == sorted([value, label] for value in range(18) for label in (0, 1))
     assert torch.equal(data.test_images[:, 1, 0, 0], data.test_labels)
@@ -357,7 +358,7 @@ def test_load_image(tmp_path):
     stripes = Image.fromarray(np.tile(np.array([0, 200], np.uint8), (4, 8)))      # columns 0, 200, 0, 200, ...
     stripes.save(tmp_path / "stripes.png")
     smooth = load_image(tmp_path / "stripes.png", (4, 4), 1)        # bilinear: every new pixel averages its neighbors
-    assert 60 < smooth.min() and smooth.max() < 140
+    assert smooth.min() > 60 and smooth.max() < 140
 
     save_png(tmp_path / "gray.png")
     assert torch.equal(load_image(str(tmp_path / "gray.png"), (4, 5), 1)[0], random_images(4, 5))

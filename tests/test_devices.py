@@ -129,7 +129,8 @@ def test_diverged_gpu_run_saves_nothing(gpu, tmp_path):
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_a_run_changes_its_device(gpu, tmp_path, optimizer):
-    recipe = Recipe(epochs=3, batch_size=18, lr=0.01, precision="float32", optimizer=optimizer, snapshots=3, **ALL_OF_IT)
+    recipe = Recipe(epochs=3, batch_size=18, lr=0.01, precision="float32", optimizer=optimizer, snapshots=3,
+                    **ALL_OF_IT)
     whole = mixer()
     fit(whole, dataset(), recipe, out=tmp_path / "whole")
 
@@ -165,7 +166,8 @@ def test_default_device(gpu, tmp_path):
 
 def test_data(gpu):
     data = dataset()
-    for images, labels in ((data.train_images.to(gpu), data.train_labels), (data.train_images, data.train_labels.to(gpu))):
+    for images, labels in ((data.train_images.to(gpu), data.train_labels),
+                           (data.train_images, data.train_labels.to(gpu))):
         expected = list(batches(data.train_images, data.train_labels, 25, data.mean, data.std, shuffle=True,
                                 crop_padding=1, flip=True, randaugment=9, generator=torch.Generator().manual_seed(0)))
         got = list(batches(images, labels, 25, data.mean, data.std, shuffle=True, crop_padding=1, flip=True,

@@ -46,7 +46,8 @@ def split(labels, fraction, generator=None):
     """Hold out a share of each class for validation: (train_indices, holdout_indices), int64, ascending, on the CPU.
 
     labels: int64 [N], on any device. fraction: in 0..1, rounded in each class so that both sides get an image of it.
-    generator: a torch.Generator of the CPU (None: torch's own). Raises ValueError on a fraction outside, or a class of fewer than 2 images.
+    generator: a torch.Generator of the CPU (None: torch's own). Raises ValueError on a fraction outside 0..1, or a
+    class of fewer than 2 images.
     """
     if not 0 < fraction < 1:
         raise ValueError(f"fraction={fraction}: expected more than 0 and less than 1")

@@ -78,8 +78,8 @@ def _global_numbers_from(generator):
 
 def normalize(images, mean, std):
     """(images / 255 - mean) / std in each channel: uint8 [B, C, H, W] -> float32 [B, C, H, W]."""
-    mean, std = (send(torch.tensor(values, dtype=torch.float32, device="cpu").view(-1, 1, 1), images.device)  # [C, 1, 1]
-                 for values in (mean, std))
+    facts = send(torch.tensor([mean, std], dtype=torch.float32, device="cpu"), images.device)  # [2, C]
+    mean, std = facts.view(2, -1, 1, 1)  # each [C, 1, 1]
     return (images * (1 / (255 * std))).sub_(mean / std)  # the same formula in two passes over the pixels
 
 

@@ -22,7 +22,7 @@ def check_soft_loss(soft_loss):
         "This is the sum over the images: take their mean.": 4 * expected,
         "This is also a mean over the classes. Within an image, add up.": expected / 3,
         "Take the logarithm of the probabilities.": -(shares * p).sum(1).mean(),
-        "Logits are not yet logarithms of probabilities: log_softmax turns them into those.":
+        "Logits are not yet logarithms of probabilities: use log_softmax.":
             -(shares * logits).sum(1).mean(),
         "The softmax runs over the images. It should run over the classes, dim=1.":
             -(shares * logits.log_softmax(0)).sum(1).mean(),

@@ -72,7 +72,7 @@ def check_control(control):
     need(math.isclose(first, again, abs_tol=1e-6),
          f"called twice with seed 0, it gives {first:.4f} and {again:.4f}: the seed must determine all that is drawn.")
     need(not math.isclose(first, partners(waves)[1].mean(), abs_tol=1e-4),
-         f"it gives {first:.4f}, the number of W1 without any shuffling. The correlations stay as they were if all "
+         f"it gives {first:.4f}, the same as W1 without any shuffling. The correlations stay as they were if all "
          "rows get the same order, and also if only the rows change places. (A new generator with the same seed for "
          "each row draws the same order again.) Each row needs its own order.")
     need(not math.isclose(first, 1, abs_tol=1e-4), f"it gives {first:.4f}, but a row is not its own partner.")

@@ -97,7 +97,7 @@ def check_fc1_as_conv(fc1_as_conv):
             "the weights are transposed: a row of fc1.weight is a hidden unit.": weight.T.reshape(D_S, 1, rows, -1),
         } if S == D_S else {}
         same_weights(conv, fc1, weight.view(D_S, 1, rows, columns), {
-            "the places are laid out column by column. They are in raster order, row by row.":
+            "the places are laid out column by column. Lay them out in raster order, row by row.":
                 weight.view(D_S, 1, columns, rows).mT,
             "the kernels are turned by 180 degrees. PyTorch's convolution does not turn them, so do not do it either.":
                 weight.view(D_S, 1, rows, columns).flip(2, 3),
@@ -142,7 +142,7 @@ def check_is_convolution(is_convolution):
                 (large, True, "a convolution with a kernel that reaches from any place to any other"),
                 (around, True, "a convolution that wraps around at the edges. It is also one with zero padding and a "
                                "larger kernel, since M[s, t] depends on the displacement alone"),
-                (small + 1e-6 * torch.rand(S, S), True, "a 3 x 3 convolution up to rounding. Compare with "
+                (small + 1e-6 * torch.rand(S, S), True, "a 3 x 3 convolution with rounding errors. Compare with "
                                                         "torch.allclose or a small tolerance"),
                 (by_row, False, "a convolution along each row of the grid, but with other weights in each row"),
                 (by_column, False, "a convolution along each column of the grid, but with other weights in each "

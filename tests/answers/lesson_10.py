@@ -180,7 +180,7 @@ WRONG = {
         ("never", "says False for a 3 x 3", ("return True", "return False")),
         ("diagonals", "says False for a 3 x 3 .* diagonals of the whole matrix",
          ("seen = {}", "return torch.allclose(M[1:, 1:], M[:-1, :-1], atol=1e-4)")),
-        ("exactly", "up to rounding", ("> 1e-4", "> 0")),
+        ("exactly", "with rounding errors", ("> 1e-4", "> 0")),
         ("3 x 3 only", "reaches from any place", ("if abs(M[s, t]",
          "if max(abs(down), abs(right)) > 1 and M[s, t] != 0 or abs(M[s, t]")),
         ("right only", "says False for a 3 x 3", ("(down, right)", "right")),
