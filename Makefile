@@ -1,4 +1,4 @@
-# The commands of the course; `make` lists them. Works with the old make of macOS.
+# The commands of the course. `make` lists them. They work with the old make of macOS.
 PYTHON ?= python3
 VENV ?= .venv
 PY = "$(VENV)/bin/python"
@@ -18,19 +18,19 @@ lab: venv ## open the first lesson in JupyterLab (PORT=8888, ARGS="more jupyter 
 	exec $(PY) -m jupyterlab "$$@" $(if $(PORT),--port=$(PORT)) --LabApp.default_url="/lab/tree/$(LESSON)" \
 	    --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(ARGS)
 
-# Two files at a time, each a lesson's or one of tests/: more would need more than a laptop's memory. In the order
-# of pyproject.toml's testpaths, the longest first.
+# Runs two files at a time, lessons and files of tests/. More would need more memory than a laptop has. The order is
+# that of testpaths in pyproject.toml, the longest first.
 test: venv ## check the code and run every test and every lesson (ARGS="pytest options")
 	$(PY) -m ruff check
 	$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
-lessons: venv ## rebuild the notebooks from notebooks/text (NAME=01_patches; FROM=notebook for the way back)
+lessons: venv ## rebuild the notebooks from notebooks/text (NAME=01_patches; FROM=notebook goes the other way)
 	$(PY) tools/lessons.py $(NAME) $(if $(FROM),--from-$(FROM))
 
-figures: venv ## draw the pictures in figures/ anew
+figures: venv ## redraw the pictures in figures/
 	$(PY) figures/draw.py
 
-model: venv ## train a bundled model anew on the full data (NAME=mnist; ARGS="--root folder/of/data")
+model: venv ## retrain a bundled model on the full data (NAME=mnist; ARGS="--root folder/of/data")
 	$(PY) tools/bundle.py $(NAME) $(ARGS)
 
 bench: venv ## measure speed and memory
@@ -40,8 +40,8 @@ clean:   ## remove the environment .venv and all caches
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
-# Installs only what changed: the two records in the environment are written last, after an install went through.
-# The second names the clone, since clones may share one environment.
+# Installs only what changed. Two files in the environment record what is installed. Each is written last, after an
+# install succeeded. The second one also names the clone, since several clones may share one environment.
 venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	    { echo "make: the course needs Python 3.10 or newer; try: make PYTHON=/path/to/python3.12" >&2; exit 1; }

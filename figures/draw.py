@@ -1,8 +1,8 @@
 """Draw every picture of this folder: `make figures`.
 
-The pictures are functions of the bundled samples, so the same code draws the same picture. They stand on a white card,
-readable in a light and in a dark notebook. One color means one thing in all of them: orange is token mixing, blue
-channel mixing; the pixels are a real image, the tokens are computed from it.
+The pictures depend only on the bundled samples, so the same code draws the same picture. They have a white background,
+so they are readable in a light and in a dark notebook. A color means the same in all of them: orange is token mixing,
+blue is channel mixing. The pixels are those of a real image, and the tokens are computed from it.
 """
 
 import math
@@ -22,7 +22,7 @@ SIGNED = ["#0072B2", "#5BA6D1", "#A9D0E8", "#DCECF5", "#FFFFFF", "#FBE7D8", "#F5
 
 
 class Svg:
-    """A white card of width x height units, and shapes on it; x runs right, y down."""
+    """A white card of width x height units, and the shapes on it. x runs right, y runs down."""
 
     def __init__(self, width, height, title):
         self.parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
@@ -41,12 +41,12 @@ class Svg:
                  stroke_width=stroke if outline else None, stroke_dasharray=dash)
 
     def text(self, x, y, text, size=14, color=INK, anchor="middle", bold=False, italic=False):
-        """Centered on (x, y); anchor: start, middle, end."""
+        """Text that is centered on y and starts, has its middle, or ends at x (anchor: start, middle, end)."""
         self.add("text", text, x=x, y=y + size * 0.35, font_size=size, fill=color, text_anchor=anchor,
                  font_weight="bold" if bold else None, font_style="italic" if italic else None)
 
     def arrow(self, *points, color=INK, stroke=1.6, dash=None):
-        """A line through points (x, y), with a head at the last one."""
+        """A line through points (x, y), with an arrowhead at the last point."""
         (x0, y0), (x1, y1) = points[-2:]
         length = math.hypot(x1 - x0, y1 - y0)
         u, v = (x1 - x0) / length, (y1 - y0) / length
@@ -60,7 +60,7 @@ class Svg:
                  stroke_width=stroke, stroke_dasharray=dash, stroke_linejoin="round")
 
     def cells(self, colors, x, y, width, height):
-        """A table of colors [rows, columns]; neighbors of one color in a row are one rectangle."""
+        """A table of colors [rows, columns]. Neighbors with the same color in a row are drawn as one rectangle."""
         self.parts.append('<g shape-rendering="crispEdges">')           # no seams between neighbors
         for i, row in enumerate(colors):
             start = 0
@@ -88,7 +88,7 @@ def number(value):
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
 
 
-# What the pictures are made of
+# The parts of the pictures
 
 def horse():
     return load_dataset("cifar10").train_images[3510]
@@ -101,8 +101,8 @@ def pixel_colors(image):
 
 
 def tokens(count, patch_size=8):
-    """Tokens [S, count] of the horse: each patch's gray values against slow cosine waves, the way one would embed
-    patches by hand; every channel scaled to mean 0 and standard deviation 1."""
+    """Tokens [S, count] of the horse: a hand-made embedding, which multiplies the gray values of each patch by slow
+    cosine waves. Every channel is scaled to mean 0 and standard deviation 1."""
     gray = horse().double().mean(0, keepdim=True)[None] / 255
     patches = patchify(gray, patch_size)[0].numpy()                       # [S, P * P]
     place = (np.arange(patch_size) + 0.5) * np.pi / patch_size
@@ -113,7 +113,7 @@ def tokens(count, patch_size=8):
 
 
 def mixed(table):
-    """A table after an MLP along its rows (of made-up weights, waves too)."""
+    """A table after an MLP along its rows. The weights are made up, from waves, too."""
     size = table.shape[1]
     weights = np.cos(np.outer(np.arange(size) + 1, np.arange(size) + 2) * 1.3) / np.sqrt(size) * 1.6
     return np.maximum(table @ weights, 0) @ weights
@@ -141,7 +141,7 @@ def cut_image(svg, x, y, pixel, gap, labels=True, mark=None):
 
 
 def patch_rows(svg, x, y, pixel, height, mark=None):
-    """The horse's patches as the rows of a table: each patch's 64 pixels side by side."""
+    """The horse's patches as the rows of a table, with the 64 pixels of each patch side by side."""
     colors = pixel_colors(horse())
     for s in range(16):
         i, j = divmod(s, 4)
@@ -229,7 +229,7 @@ def patch_grid():
     patch_rows(svg, 404, 62, 6.5, 15.25, mark=5)
     for s in range(16):
         svg.text(392, 62 + 15.25 * s + 7, s, size=11, anchor="end", color=ORANGE if s == 5 else INK, bold=s == 5)
-    svg.text(611, 36, "a table: a row for each patch", bold=True)
+    svg.text(611, 36, "a table: one row per patch", bold=True)
     svg.text(611, 324, "its pixels, line by line", size=12)
     svg.text(30 + side / 2, 324, "counted along a row, then down", size=12)
     return svg
@@ -327,13 +327,13 @@ def block():
     skip(start, x)
     svg.text((start + x) / 2, 28, "channel mixing", bold=True, size=16, color=BLUE)
     shown(x1 + second, to(x + 9, 20), "[S, C]")
-    svg.text(530, 248, "The table comes out in the shape in which it went in, so blocks can be stacked.", size=14)
-    svg.text(530, 272, "T: transpose, so that the MLP, which works along rows, meets a column.", size=14)
+    svg.text(530, 248, "The table keeps its shape, so blocks can be stacked.", size=14)
+    svg.text(530, 272, "T: transpose, so that the MLP, which works along rows, reads a column.", size=14)
     return svg
 
 
 def sharing():
-    """One set of weights for every row, one for every column; and what it would be without sharing."""
+    """One set of weights for all rows, one for all columns, and how many there would be without sharing."""
     svg = Svg(1000, 400, "Shared weights")
     table, cell = tokens(6)[3:8], 22                                # five tokens, six channels
     wide, high = 6 * cell, 5 * cell + 24
@@ -360,19 +360,19 @@ def sharing():
         svg.path([(x, 300), (x + 440, 300)], "#DDDDDD", 1)
         for k in range(count):
             svg.box(center - 29 * count + 58 * k + 5, 316, 48, 30, outline=FAINT, radius=4, stroke=1.5)
-        svg.text(center, 370, f"Not shared, there would be {letter} times as many to learn.", size=14)
+        svg.text(center, 370, f"Without sharing, there would be {letter} times as many to learn.", size=14)
     svg.path([(500, 30), (500, 372)], "#DDDDDD", 1)
     return svg
 
 
 def ledger():
-    """The table of lesson 10: what it costs to write a part of the Mixer as convolutions, and whether it is equal."""
+    """The table of lesson 10: whether a part of the Mixer equals its form as convolutions, and what that form costs."""
     rows = the_ledger.rows()
     equal = sum(row.claim != "not equal" for row in rows)
     svg = Svg(1080, 150 + 28 * len(rows), "The Mixer in convolutions: which forms are equal, and what they cost")
 
     def size(difference, claim):
-        """Only what is the same on every machine: no digits of rounding errors."""
+        """Only what is the same on every machine, without the digits of rounding errors."""
         return {"same bits": "exactly 0", "equal": "below 1e-12"}.get(claim, f"about {float(f'{difference:.1g}'):g}")
 
     def line(y, words, **style):
@@ -380,7 +380,7 @@ def ledger():
         for (x, anchor), word in zip(anchors, words, strict=True):
             svg.text(x, y, word, anchor=anchor, **style)
 
-    line(48, ["part of the Mixer", "written as", "output", "gradient", "parameters", "MACs an image"], bold=True)
+    line(48, ["part of the Mixer", "written as", "output", "gradient", "parameters", "MACs per image"], bold=True)
     svg.text(705, 24, "largest difference", size=12, color=GRAY)
     y = 80
     for i, row in enumerate(rows):

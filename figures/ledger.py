@@ -1,6 +1,7 @@
-"""The ledger of lesson 10: each claim about the Mixer as a network of convolutions, settled by running it.
+"""The ledger of lesson 10: every claim about the Mixer as a network of convolutions, checked by running it.
 
-`rows()` computes it, in float64 and from a seed. tests/test_conv.py holds each row to its claim; draw.py draws it.
+`rows()` computes the ledger, in float64 and from a seed. tests/test_conv.py checks the claim of each row, and draw.py
+draws the ledger.
 """
 
 from typing import NamedTuple
@@ -19,11 +20,11 @@ CONFIG = get_config("mnist")                    # S = 16 in a 4 x 4 grid, C = 64
 
 class Row(NamedTuple):
     part: str           # of the Mixer
-    form: str           # in which it is written otherwise
-    claim: str          # "equal" (but for rounding), "same bits" or "not equal"
+    form: str           # the other way to write it
+    claim: str          # "equal" (except for rounding), "same bits" or "not equal"
     output: float       # the largest difference of an output
-    gradient: float     # and of a gradient, for the input and for all parameters
-    parameters: int     # that the form uses
+    gradient: float     # the same of a gradient, for the input and for all parameters
+    parameters: int     # how many the form uses
     macs: int           # multiply-accumulates for one image, as PyTorch counts them
 
 
@@ -39,7 +40,7 @@ def compare(part, form, claim, mixer, cnn, ours, theirs, x):
                                  materialize_grads=True) for out, model in ((wanted, mixer), (y, cnn))]
     (of_x, *of_mixer), (of_x_too, *of_cnn) = grads
     if type(cnn) is not MlpMixer:
-        of_cnn = [kernel.sum(dim=0) for kernel in in_linear_shape(of_cnn, mixer)]   # untied: the C gradients, added up
+        of_cnn = [kernel.sum(dim=0) for kernel in in_linear_shape(of_cnn, mixer)]   # untied: the sum of the C gradients
     differences = [p - q for p, q in zip([of_x, *of_mixer], [of_x_too, *of_cnn], strict=True)]
     return Row(part, form, claim, (y - wanted).abs().max().item(), max(d.abs().max().item() for d in differences),
                sum(p.numel() for p, grad in zip(cnn.parameters(), used) if grad is not None),
@@ -47,7 +48,7 @@ def compare(part, form, claim, mixer, cnn, ours, theirs, x):
 
 
 def on_maps(layer):
-    """A layer of tables, [B, S, C], for maps, [B, C, H', W']."""
+    """A layer for tables, [B, S, C], as a layer for maps, [B, C, H', W']."""
     return lambda x: layer(x.flatten(2).mT).mT.reshape(x.shape)
 
 
@@ -63,7 +64,7 @@ def rows():
     torch.manual_seed(0)
     mixer = MlpMixer(**vars(CONFIG)).double()
     for p in mixer.parameters():
-        nn.init.normal_(p, std=0.2)             # also what begins at 0: the biases and the head
+        nn.init.normal_(p, std=0.2)             # including what starts at 0: the biases and the head
     images = torch.randn(2, 1, 28, 28, dtype=torch.double)
     maps = torch.randn(2, 64, 4, 4, dtype=torch.double)         # [B, C, H', W']
     cnn, tied, untied = (to_conv(mixer, *form) for form in ((), (TiedTokenMixing,), (UntiedTokenMixing,)))
@@ -81,7 +82,7 @@ def rows():
         return run
 
     def wrong_order(x):
-        """As if the weights were for patches that are read column by column."""
+        """The result if patches were read column by column."""
         return conv2d(x, cnn.stem.weight.mT, cnn.stem.bias, stride=7)
 
     def group(x):
@@ -105,7 +106,7 @@ def rows():
          (mixer, back), images),
         ("token mixing", "kernels turned by 180 degrees", "not equal", (mixer, cnn),
          (mix_tokens, with_kernels(fc1.weight.flip(2, 3), place_bias.bias)), maps),
-        ("token mixing", "one bias in place of one a place", "not equal", (mixer, cnn),
+        ("token mixing", "one bias instead of one per place", "not equal", (mixer, cnn),
          (mix_tokens, with_kernels(fc1.weight, place_bias.bias.mean())), maps),
         ("the whole Mixer", "groups=C, after one step of training", "not equal", (trained_mixer, trained),
          (trained_mixer, trained), images),

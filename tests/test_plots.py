@@ -297,14 +297,17 @@ def test_patch_explorer_shows_the_number_in_all_three_places(image, patch, numbe
     for s, d in np.ndindex(S, D):
         if s != patch and abs(d - number) > 3:                                      # away from the frames
             assert at(570 + 340 / D * (d + 0.5), 34 + 256 / S * (s + 0.5)) == [patches[s, d]] * 3
-    blue = colored(picture, plots.BLUE)
-    for left, right, across, down, i, j in ((285, 560, 64, 64, row, column),
-                                            (565, 920, 340 / D, 256 / S, patch, number)):
-        framed = blue.copy()
+    for color, left, right, x, y, width, height in (                                # the patch, and the number
+            (plots.ORANGE, 0, 285, 10 + 128 * (patch % 2), 34 + 128 * (patch // 2), 128, 128),
+            (plots.ORANGE, 285, 560, 290, 34, 256, 256),
+            (plots.ORANGE, 565, 920, 570, 34 + 256 / S * patch, 340, 256 / S),
+            (plots.BLUE, 285, 560, 290 + 64 * column, 34 + 64 * row, 64, 64),
+            (plots.BLUE, 565, 920, 570 + 340 / D * number, 34 + 256 / S * patch, 340 / D, 256 / S)):
+        framed = colored(picture, color)
         framed[:, :left * SHARP] = framed[:, right * SHARP:] = False
         rows, columns = (places / SHARP for places in np.nonzero(framed))
-        assert (rows.min() + rows.max()) / 2 == pytest.approx(34 + down * (i + 0.5), abs=1)
-        assert (columns.min() + columns.max()) / 2 == pytest.approx(left + 5 + across * (j + 0.5), abs=1)
+        assert (rows.min() + rows.max()) / 2 == pytest.approx(y + height / 2, abs=1.5)
+        assert (columns.min() + columns.max()) / 2 == pytest.approx(x + width / 2, abs=1.5)
 
 
 DETECTORS = {"brightness": np.full((4, 4), 0.25), "right minus left": np.tile([-1.0, -1.0, 1.0, 1.0], (4, 1))}

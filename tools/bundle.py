@@ -1,8 +1,8 @@
 """Train a model on the full data and bundle it with the package: `make model NAME=mnist`.
 
-Writes into mixer_lib/models: NAME.safetensors, in half precision; NAME.md, its card; NAME-history.csv, the epochs of
-its training; and for a recipe with --snapshots NAME-snapshots.safetensors, the token-mixing weights along the way. A
-run that was cut off goes on where it was when the command is given again.
+Writes into mixer_lib/models: NAME.safetensors, the model in half precision; NAME.md, its card; NAME-history.csv, the
+epochs of its training; and, for a recipe with --snapshots, NAME-snapshots.safetensors, the token-mixing weights during
+training. After an interruption, the same command continues the run where it stopped.
 """
 
 import argparse
@@ -18,13 +18,13 @@ from mixer_lib.data import load_dataset
 from mixer_lib.training import best_device, evaluate, fast_bf16
 from mixer_lib.training.devices import describe
 
-# The command line of each model's training, without where its data and its output lie.
+# The command line that trains each model, without the folders of its data and its output.
 RECIPES = {
     "mnist": "--dataset mnist --full --epochs 40 --lr 4e-3 --warmup-epochs 2 --crop-padding 2 --val-fraction 0.05 "
              "--seed 0",
     "cifar10": "--dataset cifar10 --full --epochs 36 --optimizer muon --lr 3e-3 --crop-padding 4 --flip --cutmix 0.5 "
                "--val-fraction 0.02 --snapshots 20 --seed 0",
-    # The one whose rows of W1 are looked at (lesson 9), so Muon does not touch those.
+    # Lesson 9 looks at the rows of W1 of this model, so Muon does not train W1.
     "cifar10-fine": "--dataset cifar10 --full --patch-size 2 --num-blocks 4 --hidden-dim 96 --tokens-mlp-dim 256 "
                     "--channels-mlp-dim 384 --epochs 30 --cutmix 0.5 --optimizer muon-but-w1 --lr 3e-3 "
                     "--weight-decay 0.2 --crop-padding 4 --flip --val-fraction 0.02 --compile --snapshots 20 --seed 0",
@@ -32,7 +32,7 @@ RECIPES = {
 
 CARD = """# {name}
 
-A Mixer of {parameters:,} parameters: {model}.
+A Mixer with {parameters:,} parameters: {model}.
 
 | | |
 |---|---|
@@ -42,10 +42,10 @@ A Mixer of {parameters:,} parameters: {model}.
 | training time | {minutes:.0f} minutes, {epochs} epochs |
 | held-out accuracy, last epoch | {held_out:.2%} |
 | test accuracy, weights of the last epoch, as bundled | {test:.2%} of {tested:,} images |
-| the same on the bundled sample's test images | {sample:.2%} of {sampled:,} images |
+| test accuracy on the bundled sample's test images | {sample:.2%} of {sampled:,} images |
 | bundled | {date}, half precision, {size:.0f} KB |
 
-The test images were read once, after training. Made by `make model NAME={name}`.
+The test images were read once, after training. `make model NAME={name}` makes this model.
 """
 
 
@@ -54,11 +54,11 @@ def bundle(name, out, root):
     arguments = [*recipe.split(), *(["--root", str(root)] if root else []), "--out", str(out)]
     begun = (out / "command.txt").exists()
     if run(["train", *arguments, *(["--resume"] if begun else [])]) != 0:
-        raise SystemExit(f"training stopped; give the same command again to go on from {out}")
+        raise SystemExit(f"training stopped; give the same command again to continue the run in {out}")
     model, about = load_checkpoint(out / "model.safetensors")
     history = read_rows(out / "history.csv")
-    device = best_device()                                      # the one that `train` picks, too
-    model.half().float().to(device)                             # what a reader of the file gets
+    device = best_device()                                      # `train` picks the same one
+    model.half().float().to(device)                             # as when it is read from the file
     full, sample = load_dataset(about.dataset.name, full=True, root=root), load_dataset(about.dataset.name)
     test, on_sample = (evaluate(model, data)["accuracy"] for data in (full, sample))
     path = WEIGHTS / f"{name}.safetensors"
@@ -77,8 +77,8 @@ def bundle(name, out, root):
     card = CARD.format(
         name=name, parameters=sum(p.numel() for p in model.parameters()), recipe=recipe, epochs=len(history),
         model=", ".join(f"{key} {value}" for key, value in vars(model.config).items() if value),
-        data=f"{about.dataset.name}, all {len(full.train_images):,} training images, of which "
-             f"{about.recipe['val_fraction']:.0%} held out",
+        data=f"{about.dataset.name}, all {len(full.train_images):,} training images, "
+             f"{about.recipe['val_fraction']:.0%} of them held out",
         hardware=f"{hardware}, {precision}",
         minutes=sum(row["seconds"] for row in history) / 60, held_out=history[-1]["val_accuracy"],
         test=test, tested=len(full.test_images), sample=on_sample, sampled=len(sample.test_images),

@@ -291,7 +291,7 @@ def rewrite_stubs(pair):
     lesson, changed = stubs_of(pair)
     if changed:
         write_text(lesson, pair.text)
-        print(f"{shown(pair.text)}: {', '.join(changed)} made anew from the solutions")
+        print(f"{shown(pair.text)}: {', '.join(changed)} remade from the solutions")
 
 
 def make(pair):

@@ -3,7 +3,7 @@
     python tools/make_samples.py --root DIR [--cifar10 FILE.npz]
 
 DIR is the folder of the full data, as for load_dataset(..., full=True, root=DIR). With the same versions of torch and
-Pillow, the files come out the same, byte by byte, each time.
+Pillow, the files are always the same, byte by byte.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def lay_out(images):
 
 
 def make_sample(name, full):
-    """Write the sheets of data set `name` and its .json, then check what load_dataset makes of them."""
+    """Write the sheets of data set `name` and its .json file, then check that load_dataset returns the originals."""
     generator = torch.Generator().manual_seed(0)
     originals = {}
     for part, per_class in zip(("train", "test"), PER_CLASS[name]):
@@ -61,14 +61,14 @@ def make_sample(name, full):
     sample = load_dataset(name)
     for key, original in originals.items():
         if not torch.equal(getattr(sample, key), original):
-            raise SystemExit(f"{name}: {key} read back from the sheet are not the original ones")
+            raise SystemExit(f"{name}: the {key} in the sheet differ from the original ones")
     for path in sorted(SAMPLES.glob(f"{name}*")):
         print(f"{path.name:20} {path.stat().st_size:10,} bytes")
 
 
 def main():
     parser = argparse.ArgumentParser(description="Make the bundled samples from the full MNIST and CIFAR-10.")
-    parser.add_argument("--root", required=True, help="folder of the full data; what is missing is downloaded")
+    parser.add_argument("--root", required=True, help="folder of the full data; missing files are downloaded")
     parser.add_argument("--cifar10", metavar="FILE.npz", help="take CIFAR-10 from this file instead")
     args = parser.parse_args()
 

@@ -1,9 +1,9 @@
-"""Measure what one change of the recipe is worth, for lesson 8: `python tools/measure_changes.py --root DIR`.
+"""Measure how much each change of the recipe gains, for lesson 8: `python tools/measure_changes.py --root DIR`.
 
-Trains the lesson's model on the bundled sample of CIFAR-10, with each change alone and with all that helped, over
-several seeds, and writes notebooks/results/cifar10_changes.json. Each model is measured on the same 10,000 images,
-drawn from those of the full training set that are not in the sample: the test images play no part. A run that is cut
-off goes on where it was when the command is given again. DIR: the folder of the full data.
+Trains the lesson's model on the bundled sample of CIFAR-10, with each change alone and with the helpful ones together,
+over several seeds, and writes notebooks/results/cifar10_changes.json. Each model is measured on the same 10,000 images.
+These are drawn from the full training set without the sample, so the test images play no part. After an interruption,
+the same command continues where it stopped. DIR: the folder of the full data.
 """
 
 import argparse

@@ -1,10 +1,11 @@
-"""Measure what optimizers leave in the token-mixing weights, for lesson 9:
+"""Measure what each optimizer leaves in the token-mixing weights, for lesson 9:
 
     python tools/measure_optimizers.py --root FOLDER_OF_THE_FULL_DATA
 
-Trains a small Mixer on all of CIFAR-10 with AdamW, with Muon, and with Muon for all but W1, all else equal, over
-several seeds, and writes notebooks/results/optimizers.json: one row per run, with the accuracy on held-out images and
-each block's numbers from `analysis.summarize`. A run that is cut off goes on where it was.
+Trains a small Mixer on all of CIFAR-10 with AdamW, with Muon, and with Muon for everything but W1, over several seeds.
+Everything else stays the same. Writes notebooks/results/optimizers.json: one row per run, with the accuracy on held-out
+images and each block's numbers from `analysis.summarize`. After an interruption, the same command continues where it
+stopped.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def main(arguments=None):
     parser.add_argument("--root", type=Path, help="folder of the full data")
     options = parser.parse_args(arguments)
     dataset = load_dataset("cifar10", full=True, root=options.root)
-    # Seed by seed, so that an unfinished table has each.
+    # Seed by seed, so that an unfinished table has each optimizer.
     keys = [{"optimizer": optimizer, "seed": seed} for seed in range(SEEDS) for optimizer in OPTIMIZERS]
     fill(RESULTS, {"model": MODEL, "recipe": RECIPE}, keys, lambda **key: run(**key, dataset=dataset))
 

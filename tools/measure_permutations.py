@@ -1,9 +1,9 @@
 """Measure what scrambled images cost a Mixer and a CNN, for lesson 11: `python tools/measure_permutations.py`.
 
 Trains both on CIFAR-10 under each condition of mixer_lib/permutations.py, over several seeds, and writes
-notebooks/results/permutations.json: one row per run, with the accuracy on the test images. The seed draws the
-permutation, the start and the order of the images. On the bundled sample, or with --full --root DIR on all images, DIR
-being the folder of the full data. A run that is cut off goes on where it was when the command is given again.
+notebooks/results/permutations.json: one row per run, with the accuracy on the test images. The seed determines the
+permutation, the first weights and the order of the images. The script uses the bundled sample or, with --full --root
+DIR, all images; DIR is the folder of the full data. After an interruption, the same command continues where it stopped.
 """
 
 import argparse
@@ -22,13 +22,13 @@ from result_table import fill
 RESULTS = Path(__file__).parents[1] / "notebooks/results/permutations.json"
 SEEDS = 3
 MODELS = {"Mixer": lambda: create_model("cifar10", **MIXER), "CNN": SmallCNN}
-# One learning rate for both: of those tried, on held-out images of the sample, near the best of each.
+# One learning rate for both. Of those tried on held-out images of the sample, it is near the best for each.
 RECIPES = {"sample": dict(epochs=5, batch_size=64, lr=6e-3, val_fraction=0),
            "full": dict(epochs=6, batch_size=128, lr=6e-3, val_fraction=0)}
 
 
 def run(model, condition, seed, dataset, recipe):
-    """Train once and measure: {"accuracy", "seconds"}, the seconds being those of one core."""
+    """Train once and measure: {"accuracy", "seconds"}; the seconds are those of one core."""
     start, order = time.process_time(), draw_order(condition, 32, 4, seed)
     scrambled = replace(dataset, train_images=scramble(dataset.train_images, order),
                         test_images=scramble(dataset.test_images, order))

@@ -1,4 +1,4 @@
-"""A table of measured runs that is written row by row, so that a script that is cut off goes on where it was."""
+"""A table of measured runs, written row by row, so that an interrupted script can continue where it stopped."""
 
 import json
 
@@ -6,10 +6,11 @@ from mixer_lib.checkpoints import write_atomically
 
 
 def fill(path, facts, keys, run):
-    """Add to the table at `path`, a JSON file, a row for each of `keys` that has none yet.
+    """Add one row for each of `keys` that has no row yet to the table at `path`, a JSON file.
 
-    facts: what all rows share, {name: value}, such as the recipe; a table with other facts ends the script. keys:
-    dicts, each of which names a row. run: called with a key's values by name; returns the rest of its row, a dict."""
+    facts: what all rows share, {name: value}, such as the recipe. A table with other facts ends the script. keys:
+    dicts, one per row, which identify the rows. run: called with a key's values by name; returns the rest of the row,
+    a dict."""
     table = {**facts, "rows": []}
     if path.exists():
         known = json.loads(path.read_text())
