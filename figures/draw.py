@@ -380,7 +380,7 @@ def ledger():
         for (x, anchor), word in zip(anchors, words, strict=True):
             svg.text(x, y, word, anchor=anchor, **style)
 
-    line(48, ["part of the Mixer", "written as", "output", "gradient", "parameters", "MACs per image"], bold=True)
+    line(48, ["part of the Mixer", "written as", "output", "gradient", "parameters", "MACs"], bold=True)
     svg.text(705, 24, "largest difference", size=12, color=GRAY)
     y = 80
     for i, row in enumerate(rows):

@@ -42,8 +42,8 @@ def rand_augment(images, magnitude, generator=None):
     source = generator.device if generator else images.device
     operations = torch.randint(len(OPERATIONS), (2, batch), generator=generator, device=source)  # [2, B]
     signs = 2 * torch.randint(2, (2, batch), generator=generator, device=source) - 1  # [2, B], each -1 or 1
-    # A GPU takes them in its turn, so the host need not wait. The host itself would read them before they are there.
-    no_wait = images.device.type != "cpu"
+    # A GPU takes them in its turn, and the host need not wait. The host itself would read them before they are there.
+    no_wait = images.device.type == "cuda"
     for operation, sign in zip(operations.to(images.device, non_blocking=no_wait),
                                signs.to(images.device, non_blocking=no_wait)):
         images = one_operation(images, magnitude, operation, sign)

@@ -362,9 +362,11 @@ if again:
     options = dict(changes[again])
     torch.manual_seed(0)
     candidate = create_model("cifar10", **small, **options.pop("model", {}))
-    rerun = fit(candidate.to(training.best_device()), cifar, Recipe(**{**table["recipe"], **options}))
+    changed = Recipe(**{**table["recipe"], **options})
+    rerun = fit(candidate.to(training.best_device()), cifar, changed)
+    known = [run["held_out"] for run in table["rows"] if run["change"] == again]
     print(f"now {rerun.epochs[-1]['val_accuracy']:.1%}, in the table:",
-          *(f"{run['held_out']:.1%}" for run in table["rows"] if run["change"] == again))
+          *(f"{share:.1%}" for share in known))
 
 # %% [markdown]
 # ## All together
