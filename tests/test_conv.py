@@ -31,7 +31,7 @@ from mixer_lib.training import evaluate
 SMALL = dict(image_size=(8, 12), patch_size=(2, 4), in_channels=3, num_classes=5, num_blocks=3, hidden_dim=6,
              tokens_mlp_dim=7, channels_mlp_dim=10)
 MODELS = {"rectangular": {}, "gray": {"in_channels": 1, "patch_size": 2}, "no head": {"num_classes": 0},
-          "one block, tanh": {"num_blocks": 1, "gelu": "tanh"}, "a patch a pixel": {"patch_size": 1},
+          "one block, tanh": {"num_blocks": 1, "gelu": "tanh"}, "one patch per pixel": {"patch_size": 1},
           "a single patch": {"patch_size": (8, 12)}, "one channel": {"hidden_dim": 1, "tokens_mlp_dim": 1},
           "a column of patches": {"patch_size": (1, 12)}, "dropout": {"dropout": 0.5, "drop_path": 0.5}}
 FORMS = [FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing]
@@ -159,9 +159,12 @@ def test_compiles(form, number):
 def test_there_and_back_is_exact(changes, form):
     model = mixer(**changes).float()
     state = torch.random.get_rng_state()
-    back = from_conv(to_conv(model, form))
+    conv = to_conv(model, form)
+    back = from_conv(conv)
     assert torch.equal(state, torch.random.get_rng_state())         # no random number was drawn
     assert back.config == model.config
+    places = [p.data_ptr() for net in (model, conv, back) for p in net.parameters()]
+    assert len(places) == len({*places})                            # copies: training one leaves the others alone
     assert_same_network(model, back)
 
 

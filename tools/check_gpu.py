@@ -2,6 +2,14 @@
 draws there, compares with the CPU, and prints a line for each.
 
 The tests of this project pretend a GPU; here the real one answers. Takes about a minute.
+
+Two recipes wait for a GPU. The first should reach 90% of the CIFAR-10 test images within 90 seconds of training on one
+H100, the second 92% with the same 1.1 million parameters; neither has been run yet. The seconds are in history.csv.
+
+    python -m mixer_lib train --dataset cifar10 --full --compile --batch-size 512 --optimizer muon --lr 4e-3 \\
+        --weight-decay 0.1 --warmup-epochs 3 --crop-padding 4 --flip --cutmix 0.5 --val-fraction 0.02 \\
+        --epochs 80 --out runs/fast
+    the same with --epochs 300 --randaugment 5 --out runs/best
 """
 
 import sys

@@ -29,6 +29,7 @@
 
 # %%
 from collections import Counter
+from copy import deepcopy
 
 import torch
 from torch import nn
@@ -313,11 +314,22 @@ reveal(my_prediction, nn.ConvTranspose2d(32, 1, (4, 4)).bias.numel())
 
 # %% [markdown]
 # One, for its one map. A bias that is the same everywhere is all that a convolution can want, since it treats all
-# places alike. $b_2$ treats each differently, and the trained network makes use of it:
+# places alike. $b_2$ treats each differently:
 
 # %%
 b2 = model.blocks[0].token_mixing.fc2.bias.detach()         # [S]
 b2.reshape(4, 4).float().round(decimals=2)                  # [H', W']
+
+# %% [markdown]
+# The layer needs these numbers, or it is another layer. The *network* does not: $b_2$ adds the same number to all
+# channels of a place, and every LayerNorm that reads the table afterwards subtracts the mean over the channels. Set all
+# of them to zero, in every block, and no logit moves:
+
+# %%
+without = deepcopy(model)
+for block in without.blocks:
+    nn.init.zeros_(block.token_mixing.fc2.bias)
+assert (without(images) - model(images)).abs().max() < 1e-9
 
 # %% [markdown]
 # **Trap 4: the norm.** LayerNorm wants the channels last, maps have them second. CNNs have a norm for that:
@@ -396,8 +408,8 @@ reveal(my_prediction, moved["token mixing"])
 # What a layer takes for granted about space, before it has seen an image, is its **spatial prior**. A small sliding
 # kernel takes two things for granted: *near places matter, far ones do not*, and *what is worth asking here is worth
 # asking everywhere*. Token mixing assumes neither. What it assumes is something else: *what is worth asking of one
-# channel is worth asking of all*. Position is free to matter, in each column of $W_1$, each row of $W_2$ and each
-# number of $b_2$. So the sentences from the beginning and two more, with a verdict:
+# channel is worth asking of all*. Position is free to matter, in each column of $W_1$ and each row of $W_2$. So
+# the sentences from the beginning and two more, with a verdict:
 #
 # - "A Mixer needs no convolutions." As code, yes. As mathematics, no: its patch embedding and its channel mixing
 #   *are* convolutions, and they do share over places.
