@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import browser
+import devices  # noqa: F401 (the fake GPU must be known before the first backward pass, which test_conv does at import)
 
 # The tests' models are so small that a second thread is only waited for: on a busy machine a hundred times longer.
 # The lessons run in processes of their own, with as many threads as a learner has.
