@@ -154,11 +154,11 @@ def training(data, device):
     ours, peer = mixer(compile=True), steps(timm_mixer(), "float32", device)
     compare(f"compiled step, {best}: timm, float32", ">= 2.0 on a CPU", BATCH, ours, peer)
     compare(f"compiled step, {best}: its matmuls at peak", "<= 1.0", BATCH, ours, as_one_matmul(best, device))
-    for batch, target in ((BATCH, ">= 1.3"), (1024, ">= 1.1")) if on_gpu else ((BATCH, ""),):
-        peer = steps(timm_mixer(), best, device, batch, compile=torch.compile)
-        ours = mixer(compile=True, batch=batch)
-        compare(f"compiled step of {batch}, {best}: timm, compiled", target, batch, ours, peer)
-    if on_gpu:
+    if on_gpu:      # on a CPU timm's compiled step in bf16 has gradients that are not finite (torch 2.14)
+        for batch, target in (BATCH, ">= 1.3"), (1024, ">= 1.1"):
+            peer = steps(timm_mixer(), best, device, batch, compile=torch.compile)
+            compare(f"compiled step of {batch}, {best}: timm, compiled", target, batch,
+                    mixer(compile=True, batch=batch), peer)
         compare("compiled step of 512, RandAugment: without", ">= 0.77", 512,
                 mixer(compile=True, batch=512, randaugment=9), mixer(compile=True, batch=512))
 
