@@ -234,6 +234,10 @@ def test_command_line(gpu, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cli, "load_dataset", lambda *args: data)
     monkeypatch.setattr(cli, "pick_device", lambda name: gpu)
     monkeypatch.setattr(cli, "memory_needed", lambda *args: 0)     # it looks at memory, which is not pretended
+    where = []
+    for name in ("fit", "evaluate", "predict"):
+        monkeypatch.setattr(cli, name, lambda model, *args, real=getattr(cli, name), **named: (
+            where.append(next(model.parameters()).device), real(model, *args, **named))[1])
     out = tmp_path / "run"
     sizes = "--num-blocks 2 --hidden-dim 8 --tokens-mlp-dim 6 --channels-mlp-dim 9"
     assert cli.main(f"train --out {out} --epochs 2 --precision float32 {sizes}".split()) == 0
@@ -243,3 +247,4 @@ def test_command_line(gpu, tmp_path, monkeypatch, capsys):
     Image.fromarray(data.test_images[0].permute(1, 2, 0).numpy()).save(tmp_path / "a.png")
     assert cli.main(["predict", str(tmp_path / "a.png"), "--checkpoint", f"{out}/model.safetensors"]) == 0
     assert capsys.readouterr().out.startswith(f"{tmp_path / 'a.png'}: ")
+    assert where == [gpu] * 4
