@@ -235,9 +235,15 @@ def test_command_line(gpu, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cli, "pick_device", lambda name: gpu)
     monkeypatch.setattr(cli, "memory_needed", lambda *args: 0)     # it looks at memory, which is not pretended
     where = []
+
+    def watched(real):
+        def call(model, *args, **named):
+            where.append(next(model.parameters()).device)
+            return real(model, *args, **named)
+        return call
+
     for name in ("fit", "evaluate", "predict"):
-        monkeypatch.setattr(cli, name, lambda model, *args, real=getattr(cli, name), **named: (
-            where.append(next(model.parameters()).device), real(model, *args, **named))[1])
+        monkeypatch.setattr(cli, name, watched(getattr(cli, name)))
     out = tmp_path / "run"
     sizes = "--num-blocks 2 --hidden-dim 8 --tokens-mlp-dim 6 --channels-mlp-dim 9"
     assert cli.main(f"train --out {out} --epochs 2 --precision float32 {sizes}".split()) == 0
