@@ -253,10 +253,20 @@ def test_no_function_is_left_out(room, cases):
     assert public - NO_TENSORS == set(cases)
 
 
-def test_the_untrained_model_of_the_weight_browser_takes_no_random_numbers_from_a_gpu(monkeypatch):
-    """torch.manual_seed seeds every device."""
+def test_a_color_scale_of_weights_on_a_gpu():
+    with fake_gpu() as gpu:
+        assert plots.weights.color_top(W1.to(gpu)) == plots.weights.color_top(W1)
+
+
+def test_the_untrained_model_of_the_weight_browser_is_drawn_on_the_cpu_and_leaves_gpus_alone(monkeypatch):
+    """Their random numbers would be others, and torch.manual_seed and torch.random.fork_rng reach every device."""
+    made, forked, fork = [], [], torch.random.fork_rng
     monkeypatch.setattr(torch, "manual_seed", lambda seed: 1 / 0)
-    widgets.weight_browser(model())
+    monkeypatch.setattr(torch.random, "fork_rng", lambda devices=None: forked.append(devices) or fork(devices))
+    monkeypatch.setattr(widgets.weights, "MlpMixer", lambda **sizes: made.append(MlpMixer(**sizes)) or made[0])
+    with fake_gpu() as gpu, gpu:
+        widgets.weight_browser(moved(model(), gpu))
+    assert forked == [[]] and {parameter.device.type for parameter in made[0].parameters()} == {"cpu"}
 
 
 # The pretended GPU itself

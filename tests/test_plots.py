@@ -550,6 +550,7 @@ def test_by_depth_draws_one_curve_per_run():
 def test_patch_explorer_widget_shows_what_its_sliders_say():
     box = widgets.patch_explorer(COLOR)
     size, patch, number, picture, problem = box.children
+    assert (size.options, size.value, patch.value, number.value) == ((2, 4), 4, 1, 23)
     for values in [(2, 15, 11), (4, 3, 47), (2, 0, 0)]:
         size.value, patch.value, number.value = values
         assert picture.value == plots.to_png(plots.patch_explorer(COLOR, *values))
@@ -713,12 +714,12 @@ def test_augmentation_explorer_shows_what_training_sees():
 
 def test_prediction_browser_pages():
     images, probabilities = torch.stack([COLOR, COLOR.flip(2)]), torch.tensor([[0.9, 0.1], [0.3, 0.7]])
-    box = widgets.prediction_browser(images, torch.tensor([0, 0]), probabilities, ["a", "b"])
+    box = widgets.prediction_browser(images, torch.tensor([0, 1]), probabilities, ["a", "b"])
     index, picture, problem = box.children
     assert index.max == 1
     for i in (0, 1, 0):
         index.value = i
-        assert picture.value == plots.to_png(plots.prediction(images[i], probabilities[i], ["a", "b"], 0))
+        assert picture.value == plots.to_png(plots.prediction(images[i], probabilities[i], ["a", "b"], i))
         assert not problem.value
 
 

@@ -26,7 +26,6 @@ def augmentation_explorer(images, labels, classes):
     """Choose augmentations, draw as often as you like, and see the images that the network is given with their labels.
 
     images: uint8 [N, C, H, W], N from 2. labels: int64 [N]."""
-    images, labels = images.cpu(), labels.cpu()
     style, layout = {"description_width": "160px"}, {"width": "520px", "max_width": "100%"}
 
     def slider(**options):

@@ -137,7 +137,7 @@ def switches(model, dataset, count=100):
     spaced. The effect of each token mixing and each channel mixing is computed at the beginning, which takes some
     seconds, so that these switches answer immediately. For a hidden unit, or several parts, the model reads the images
     when you ask: the picture begins with the first few images and follows the reading."""
-    chosen = torch.arange(count, device="cpu") * len(dataset.test_images) // count
+    chosen = torch.arange(count) * len(dataset.test_images) // count
     images, labels = (_on_cpu(part[chosen.to(part.device)]) for part in (dataset.test_images, dataset.test_labels))
     tables = tables_by_depth(model, beside(model, normalize(images, dataset.mean, dataset.std)))
     turns = (torch.arange(count, device="cpu") % 10).argsort(stable=True)   # every tenth first: labels may be sorted
