@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -89,13 +90,14 @@ class SayHowLong:
     On the error output, where the progress bar is too."""
 
     def __init__(self):
-        self.times = []
+        self.seen = []          # at each call the time, and how many steps were done
 
     def __call__(self, history):
-        self.times.append(time.perf_counter())
-        if len(self.times) != 6:        # the first step, with all that is made ready in it, is not timed
+        self.seen.append((time.perf_counter(), len(history.steps)))
+        if len(self.seen) != 6:         # the time before the first call, when all is made ready, does not count
             return
-        step = median(b - a for a, b in zip(self.times, self.times[1:]))
+        step = median((later - before) / (done - had) for (before, had), (later, done) in pairwise(self.seen)
+                      if done > had)    # a GPU reports many steps at once, and the end of an epoch is no step
         left = history.total_steps - len(history.steps)
         seconds = step * left
         tqdm.write(f"{left:,} steps of {step:.2g} s to go: about {duration(seconds)}", file=sys.stderr)

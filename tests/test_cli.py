@@ -181,6 +181,15 @@ def test_train_says_how_long(there, capsys, monkeypatch, seconds, about, warned)
     assert not any(said[:5] + said[6:])
 
 
+def test_train_says_how_long_where_many_steps_are_reported_at_once(capsys, monkeypatch):
+    """As on a GPU: 25 steps per call, a shorter rest, then the end of the epoch."""
+    callback = command_line.SayHowLong()
+    monkeypatch.setattr(command_line.time, "perf_counter", Clock(50))
+    for steps in (25, 50, 60, 60, 85, 110):
+        callback(training.History(steps=[{}] * steps, total_steps=600))
+    assert "490 steps of 2 s to go: about 16.3 minutes" in capsys.readouterr().err
+
+
 def test_train_says_how_long_and_warns_of_memory(there, capsys, monkeypatch):
     assert run(TRAIN) == 0
     out, err = capsys.readouterr()

@@ -1,6 +1,5 @@
 """mixer_lib.data.randaugment: each operation against torchvision's, what is drawn, and that a GPU is not waited for."""
 
-import contextlib
 
 import pytest
 import torch
@@ -127,18 +126,6 @@ def test_bad_input():
     for channels in (2, 4):
         with pytest.raises(ValueError, match=f"images of 1 or 3 channels, not {channels}: set randaugment to 0"):
             rand_augment(torch.zeros(2, channels, 8, 8, dtype=torch.uint8), 9)
-
-
-def test_number_of_threads_is_put_back():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        for magnitude in (9, 31):
-            with contextlib.suppress(ValueError):
-                rand_augment(pictures(3, 8, 8), magnitude)
-            assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

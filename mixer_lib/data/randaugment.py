@@ -4,8 +4,6 @@ The operations and their magnitudes are those of torchvision.transforms.v2.RandA
 it is given. Here each image of a batch draws its own.
 """
 
-import contextlib
-
 import torch
 import torch.nn.functional as F
 
@@ -14,19 +12,6 @@ OPERATIONS = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate",  # all f
               "Equalize")
 
 
-@contextlib.contextmanager
-def one_thread():
-    """Keep torch to one thread. The steps here are so small that a second one gains little; on a busy machine, each
-    step would wait for it."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@one_thread()
 def rand_augment(images, magnitude, generator=None):
     """Give each image two random operations, such as rotate, shear, brightness or posterize.
 
