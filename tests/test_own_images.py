@@ -261,7 +261,7 @@ def test_what_is_skipped_is_said(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert load_dataset(tmp_path).classes == ["a", "b"]
     assert capsys.readouterr().err == (
-        f"note: {tmp_path}: 5 files were skipped: 2 .txt, 1 .heic, 1 without a suffix, 1 images outside of a class "
+        f"note: {tmp_path}: 5 files were skipped: 2 .txt, 1 .heic, 1 without a suffix, 1 outside of a class "
         f"folder (save .heic photos as JPEG)\n"
         f"note: {tmp_path}: class folders without images were skipped: {tmp_path / 'empty'}\n")
 
@@ -322,7 +322,7 @@ def test_bad_folders(tmp_path):
     (tmp_path / "a" / "1.heic").touch()
     refused(FileNotFoundError, tmp_path, re.escape(f"no images in {tmp_path} (but 1 .heic): expected a folder"))
     save_png(tmp_path / "loose.png")
-    refused(ValueError, tmp_path, f"1 images lie directly in {tmp_path}: put those of each class into a folder of its")
+    refused(ValueError, tmp_path, f"1 image lies directly in {tmp_path}: put those of each class into a folder of its")
     save_png(tmp_path / "a" / "1.png")
     refused(ValueError, tmp_path, "class 0 has only 1 image")
     for number in range(2, 9):

@@ -86,6 +86,15 @@ def complete(parts):
     return parts
 
 
+def split_note(parts):
+    """A line that says what `complete` does with these parts; None where it does nothing."""
+    if "test" in parts:
+        return None
+    if "val" in parts:
+        return "test: there is none, so val is taken for it"
+    return "test: there is none, so one image in six of each class is kept for it, always the same ones"
+
+
 def mean_and_std(images, most=10_000):
     """Mean and standard deviation of each channel of uint8 images [N, C, H, W], pixels in 0..1: two tuples of C floats.
     Of more than `most` images, that many are looked at, spread evenly."""

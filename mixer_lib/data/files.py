@@ -87,6 +87,7 @@ def _decode(path, box=None, needed=None):
                 drafted = file.draft(None, tuple(int(side / spare) for side in file.size))
                 shrunk = width / drafted[1][2] if drafted else 1
             image = ImageOps.exif_transpose(file)   # decodes it all
+            size = size if shrunk > 1 else image.size
     except FileNotFoundError:
         raise FileNotFoundError(f"no image file {path}") from None
     except Exception as error:      # a decoder may raise anything on damaged bytes
@@ -97,6 +98,8 @@ def _decode(path, box=None, needed=None):
 def upright_size(image):
     """(width, height) of an open image as it is shown: a phone may save it on its side and say so."""
     width, height = image.size
+    if image.format == "PNG" and "exif" not in image.info:      # PIL would decode it all to look for it at its end
+        return width, height
     return (height, width) if image.getexif().get(0x0112, 1) >= 5 else (width, height)
 
 

@@ -39,7 +39,8 @@ class Listing:
         if self.skipped:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self.skipped.most_common())
             heic = " (save .heic photos as JPEG)" if ".heic" in self.skipped else ""
-            yield f"{sum(self.skipped.values())} files were skipped: {kinds}{heic}"
+            count = sum(self.skipped.values())
+            yield f"{count} file{'s were' if count > 1 else ' was'} skipped: {kinds}{heic}"
         if self.empty:
             yield f"class folders without images were skipped: {', '.join(map(str, self.empty))}"
         if self.left_out:
@@ -68,7 +69,10 @@ def list_folder(folder):
         return listing
     listing.left_out = [path for path in folders if path.name.lower() not in PARTS]
     listing.skipped.update(_kind(path) for path in _visible(folder) if not path.is_dir())
-    for part, (path,) in sorted(named.items(), reverse=True):       # train first
+    for part in ("train", "val", "test"):
+        if part not in named:
+            continue
+        path, = named[part]
         try:
             listing.parts[part] = _classes(path, listing)
         except (FileNotFoundError, ValueError):
@@ -99,8 +103,8 @@ def _classes(folder, listing):
         else:
             listing.empty.append(path)
     if not classes and loose:
-        raise ValueError(f"{loose} images lie directly in {folder}: put those of each class into a folder of its own, "
-                         f"{folder}/CLASS/*.png")
+        raise ValueError(f"{loose} image{'s lie' if loose > 1 else ' lies'} directly in {folder}: put those of each "
+                         f"class into a folder of its own, {folder}/CLASS/*.png")
     if not classes:
         skipped = ", ".join(f"{count} {kind}" for kind, count in listing.skipped.most_common())
         raise FileNotFoundError(f"no images in {folder}{f' (but {skipped})' if skipped else ''}: expected a folder for "
@@ -129,7 +133,7 @@ def _walk(folder, above=()):
 def _kind(path):
     """What a skipped file is called in a count of them."""
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return "images outside of a class folder"
+        return "outside of a class folder"
     return path.suffix.lower() or "without a suffix"
 
 

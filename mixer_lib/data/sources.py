@@ -73,8 +73,8 @@ def load_dataset(name, full=False, root=None, image_size=None, in_memory=None):
         return replace(dataset, train_images=resize(dataset.train_images, image_size),
                        test_images=resize(dataset.test_images, image_size))
 
-    path = _own(name)
-    parts, classes, notes = _open(path, image_size)
+    path = own_path(name)
+    parts, classes, notes = open_parts(path, image_size)
     if "train" not in parts and "all" not in parts:
         raise ValueError(f"{path} has {', '.join(parts)} but no train: nothing to learn from")
     parts = in_memory_if(in_memory, complete(parts))
@@ -96,8 +96,8 @@ def load_part(name, part="test", full=False, root=None, image_size=None, in_chan
         parts = {"train": (dataset.train_images, dataset.train_labels),
                  "test": (dataset.test_images, dataset.test_labels)}
     else:
-        path = _own(name)
-        parts, classes, notes = _open(path, image_size, in_channels)
+        path = own_path(name)
+        parts, classes, notes = open_parts(path, image_size, in_channels)
         if "all" in parts and PARTS.get(path.name.lower()) in ("test", "val"):
             parts["test"] = parts.pop("all")
     _say(name, notes)
@@ -110,7 +110,7 @@ def load_part(name, part="test", full=False, root=None, image_size=None, in_chan
     return *in_memory_if(in_memory, {part: parts[part]})[part], classes
 
 
-def _own(name):
+def own_path(name):
     """The path to a person's own images. Raises FileNotFoundError or ValueError if there cannot be any."""
     path = Path(name).expanduser()
     if path.is_dir() or is_npz(path):
@@ -126,7 +126,7 @@ def is_npz(path):
     return path.suffix.lower() == ".npz"
 
 
-def _open(path, image_size, in_channels=None):
+def open_parts(path, image_size=None, in_channels=None):
     """The parts of one's own images, {"train": (images, labels), ...}, the names of the classes, and notes. A folder's
     images are not yet read."""
     if is_npz(path):
