@@ -1,5 +1,7 @@
 """Images and labels that come as arrays, in a .npz file, in the layouts that people have."""
 
+import zipfile
+
 import numpy as np
 import torch
 
@@ -17,6 +19,8 @@ def read_npz(path):
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     try:
+        if not zipfile.is_zipfile(path):        # NumPy would take it for a pickle, and give advice to read it unsafely
+            raise ValueError("it is no archive of arrays, or is cut off")
         with np.load(path, allow_pickle=False) as file:
             found = list(file)
             names = {part: pair for part, pairs in NAMES.items() for pair in pairs if pair[0] in found}
@@ -25,6 +29,8 @@ def read_npz(path):
                 raise KeyError
             arrays = {name: file[name] for pair in names.values() for name in pair}
             classes = file["classes"].astype(str).tolist() if "classes" in found else None
+        if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+            raise ValueError(f"{strange[0]} is no array")
     except KeyError:
         need = ", ".join(missing or NAMES["train"][0])
         raise ValueError(f"{path} has no {need}, it has {', '.join(found) or 'nothing'}: it needs train_images and "
