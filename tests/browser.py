@@ -171,6 +171,71 @@ def open_page(browser, lab, name, height=1400):
                 threading.Thread(target=lab.end, args=(session["id"],)).start()
 
 
+@contextlib.contextmanager
+def show(browser, widget, dark=False, width=915, height=600):
+    """Show a widget that is drawn in the page, without a kernel; yields a Shown. What goes wrong fails at the end."""
+    from mixer_lib.widgets import to_html
+
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
+    shown = Shown(page)
+    try:
+        page.set_content(to_html({"widget": widget}))
+        page.wait_for_selector("#widget .mx")
+        yield shown
+        page.wait_for_timeout(20)
+        shown.check()
+    finally:
+        page.close()
+
+
+class Shown:
+    """A widget in a page without a kernel. `page` is playwright's own object."""
+
+    def __init__(self, page):
+        self.page, self.problems = page, []
+        page.on("console", lambda message: self.problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", lambda request: None if request.url.startswith(("data:", "blob:", "about:"))
+                else self.problems.append(f"the page asked for {request.url}"))
+
+    def check(self):
+        """Raise AssertionError with what went wrong: errors, requests, a scrollbar, a message in place of a picture."""
+        wide = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        found = self.problems + [f"{wide} pixels wider than the page"] * (wide > 0)
+        found += self.page.locator(".mx-error:visible").all_inner_texts()
+        assert not found, "\n".join(found)
+
+    @property
+    def picked(self):
+        """What the widget would tell Python."""
+        return self.page.evaluate("document.getElementById('widget').state.picked")
+
+    def text(self):
+        return self.page.locator("#widget .mx").inner_text()
+
+    def find(self, selector, number=0):
+        return self.page.locator(f"#widget {selector}").nth(number)
+
+    def at(self, selector, number, x, y, click=False):
+        """Move the pointer to a place in an element, x and y from 0 to 1, and perhaps click."""
+        box = self.find(selector, number).bounding_box()
+        (self.page.mouse.click if click else self.page.mouse.move)(box["x"] + x * box["width"],
+                                                                   box["y"] + y * box["height"])
+
+    def pixels(self, number=0):
+        """A canvas as it is painted, before the page scales it: uint8 [height, width, 4]."""
+        import numpy as np
+
+        width, height, data = self.find("canvas", number).evaluate(
+            """c => [c.width, c.height, [...c.getContext("2d").getImageData(0, 0, c.width, c.height).data]]""")
+        return np.array(data, np.uint8).reshape(height, width, 4)
+
+    def frame(self, selector=".mx-mark", number=0):
+        """Where a mark lies, in cells: (x, y, width, height); None where it is hidden."""
+        return self.find(selector, number).evaluate(
+            """r => r.style.display === "none" ? null : ["x", "y", "width", "height"].map(n => +r.getAttribute(n))""")
+
+
 class NotebookPage:
     """One open notebook. `page` is playwright's own object, for all that has no method here.
 
@@ -243,7 +308,7 @@ class NotebookPage:
 
     def widget_cells(self):
         """The cells that hold widgets, from top to bottom."""
-        return self.page.locator(f"{PANEL} .jp-CodeCell:has(.jp-OutputArea .jupyter-widgets)").all()
+        return self.page.locator(f"{PANEL} .jp-CodeCell:has(.jp-OutputArea :is(.jupyter-widgets, .mx))").all()
 
     def image(self, cell, number=0):
         """The bytes of the cell's image widget, as the browser has them."""

@@ -17,18 +17,24 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def lab():
     """A JupyterLab on a throw-away copy of the lessons."""
+    need_browser()
+    with browser.jupyter_lab() as running:
+        yield running
+
+
+def need_browser():
+    """Skip a test where there is no browser; where one is required, fail."""
     reason = browser.missing()
     if reason and os.environ.get("REQUIRE_BROWSER"):
         pytest.fail(reason)
     if reason:
         pytest.skip(reason)
-    with browser.jupyter_lab() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")     # not longer: other modules use asyncio
-def chromium(lab):
+def chromium():
     """A browser, in which each page knows of no other."""
+    need_browser()
     with browser.chromium() as running:
         yield running
 
@@ -38,3 +44,10 @@ def open_notebook(chromium, lab):
     """open_notebook("01_patches.ipynb") gives its browser.NotebookPage. One a test; it is closed after it."""
     with contextlib.ExitStack() as stack:
         yield lambda name: stack.enter_context(browser.open_page(chromium, lab, name))
+
+
+@pytest.fixture
+def show(chromium):
+    """show(widget, dark=False) opens a widget that is drawn in the page, without a kernel: a browser.Shown."""
+    with contextlib.ExitStack() as stack:
+        yield lambda widget, **options: stack.enter_context(browser.show(chromium, widget, **options))

@@ -65,6 +65,11 @@ DATASET, DIGITS = dataset(), dataset(digits=True)
 OFF = [(0, "token mixing"), (1, 3), (1, 4)]
 
 
+def sent(page):
+    """What a widget that is drawn in the page sends to it."""
+    return [page.arrays, page.shapes, page.facts, page.picked]
+
+
 def played(box, *values):
     """What a widget shows at first, and after each round of values for its controls: its pictures."""
     *controls, picture, problem = flat(box)
@@ -153,7 +158,7 @@ PLOTS = {
     "switches": lambda m, x: plots.switches(x(pixels_of(LABELS)), x(LABELS), m(BEFORE), m(AFTER), "abc", OFF),
 }
 WIDGETS = {
-    "patch_explorer": lambda m, x: played(widgets.patch_explorer(x(COLOR)), [2, 3, 4]),
+    "patch_explorer": lambda m, x: sent(widgets.patch_explorer(x(COLOR))),
     "embedding_explorer": lambda m, x: played(widgets.embedding_explorer(x(GRAY), m(DETECTORS)), [2, 1]),
     "token_unit_explorer": lambda m, x: played(
         widgets.token_unit_explorer(x(COLOR), x(COLUMNS), m(UNITS)), ["b", "v"]),

@@ -547,22 +547,6 @@ def test_by_depth_draws_one_curve_per_run():
 
 # Widgets
 
-def test_patch_explorer_widget_shows_what_its_sliders_say():
-    box = widgets.patch_explorer(COLOR)
-    size, patch, number, picture, problem = box.children
-    assert (size.options, size.value, patch.value, number.value) == ((2, 4), 4, 1, 23)
-    for values in [(2, 15, 11), (4, 3, 47), (2, 0, 0)]:
-        size.value, patch.value, number.value = values
-        assert picture.value == plots.to_png(plots.patch_explorer(COLOR, *values))
-    size.value, patch.value, number.value = 2, 15, 11
-    problems = []
-    problem.observe(lambda change: problems.append(change.new), "value")
-    size.value = 4                                                      # 4 patches of 48 numbers: 15 is out of range
-    assert (patch.max, number.max, patch.value) == (3, 47, 3)
-    assert picture.value == plots.to_png(plots.patch_explorer(COLOR, 4, 3, 11))
-    assert problems == []                                               # none flashes up on the way
-
-
 def test_scramble_explorer_widget_shows_what_its_sliders_say():
     orders = {"plain": torch.arange(64), "mirrored": torch.arange(64).view(8, 8).flip(1).flatten()}
     box = widgets.scramble_explorer(COLOR, orders, 4)

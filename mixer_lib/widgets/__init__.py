@@ -1,4 +1,4 @@
-"""Controls around the pictures of plots. A picture depends on nothing but the values of its controls."""
+"""What a person can touch: widgets drawn in the page, and controls around the pictures of plots."""
 
 from .base import live_picture
 from .explorers import (
@@ -11,5 +11,7 @@ from .explorers import (
     token_explorer,
     token_unit_explorer,
 )
+from .export import to_html
+from .page import Page
 from .training import DigitPad, LiveTraining, augmentation_explorer, digit_pad, prediction_browser
 from .weights import ClickPicture, patch_influence, switches, training_scrubber, weight_browser

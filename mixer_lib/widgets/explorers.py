@@ -5,34 +5,18 @@ import ipywidgets
 from .. import plots
 from ..costs import cost_by_part
 from .base import live_picture
+from .page import Page
 
 
 def patch_explorer(image):
-    """Choose a patch size, a patch (a row of the table) and a number in that row, and see where all three lie.
+    """Choose a patch size, hover or pick a patch, one of its pixels or an entry of the table, and see where all lie.
 
     image: uint8 [C, H, W], square."""
-    channels, side = image.shape[:2]
-    sizes = [p for p in range(2, side) if side % p == 0]
-    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
-    size = ipywidgets.SelectionSlider(options=sizes, value=sizes[len(sizes) // 2], description="patch size P",
-                                      style=style, layout=layout)
-    patch = ipywidgets.IntSlider(description="patch (row s)", style=style, layout=layout)
-    number = ipywidgets.IntSlider(description="number (d)", style=style, layout=layout)
-
-    def fit_ranges(change=None):
-        patch.max = (side // size.value) ** 2 - 1
-        number.max = channels * size.value ** 2 - 1
-
-    size.observe(fit_ranges, "value")
-    fit_ranges()
-    patch.value, number.value = patch.max // 3, number.max // 2
-
-    def draw(patch_size, patch, number):
-        # While the ranges are being fitted to a new patch size, a slider may still stand beyond its end.
-        S, D = (side // patch_size) ** 2, channels * patch_size ** 2
-        return plots.patch_explorer(image, patch_size, min(patch, S - 1), min(number, D - 1))
-
-    return live_picture(draw, {"patch_size": size, "patch": patch, "number": number}, width=920)
+    channels, side = image.shape[0], image.shape[1]
+    sizes = [P for P in range(2, side) if side % P == 0]
+    size = sizes[len(sizes) // 2]
+    picked = {"size": size, "patch": (side // size) ** 2 // 3, "entry": channels * size ** 2 // 2}
+    return Page("patches", {"image": image}, {"sizes": sizes}, picked)
 
 
 def embedding_explorer(image, detectors):

@@ -332,12 +332,13 @@ except ValueError as error:
 # %% [markdown]
 # ## Move it
 #
-# Choose a patch size, then a patch, then a number in its row. The orange frame marks the same patch in the image, on
-# its own, and as a row of the table. The blue frame marks one number in all three. Things to try:
+# Move over any of the three pictures. The other two follow: the same patch in the image, on its own, and as a row of
+# the table, and in all three the same pixel. A click keeps what you point at. With the keyboard, go to a picture with
+# Tab, then use the arrow keys. Things to try:
 #
-# 1. Move *number* slowly through a row. When does the blue frame jump to another color channel?
+# 1. Move slowly along one row of the table. When does the line below jump to another color channel?
 # 2. Make the patches as small as they go. What happens to the shape of the table? And as large as they go?
-# 3. Back at $P = 8$, put the blue frame on any pixel. Which two other numbers of that row belong to the same pixel?
+# 3. Back at $P = 8$, click any pixel of the patch. Which two other numbers of its row belong to the same pixel?
 #
 # <details><summary>What you should see</summary>
 #
@@ -354,7 +355,7 @@ from mixer_lib import widgets
 widgets.patch_explorer(horse)
 
 # %% [markdown]
-# The same picture, standing still, for readers without a running kernel:
+# As a still picture, for readers without a running kernel:
 
 # %%
 plots.show(

@@ -1,0 +1,57 @@
+"""Widgets that are drawn in the page: Python sends their numbers once, and JavaScript answers the hand.
+
+The modules lie in page/. `kit.js` is what all share; the others each export a widget as anywidget takes it. They are
+plain ES modules; since a notebook loads one module per widget, `module` puts what one imports in front of it."""
+
+import functools
+import re
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import traitlets
+
+from ..plots.base import as_array
+
+FOLDER = Path(__file__).parent / "page"
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
+KINDS = {"u": np.uint8, "b": np.uint8, "i": np.int32, "f": np.float32}        # by NumPy's letter for a kind
+
+
+@functools.cache
+def module(name):
+    """The source of the ES module page/NAME.js with all that it imports in front of it."""
+    parts = []
+
+    def add(file):
+        source = (FOLDER / file).read_text(encoding="utf-8")
+        for needed in IMPORT.findall(source):
+            if needed not in parts:
+                add(needed)
+        parts.append(file)
+
+    add(f"{name}.js")
+    *needed, last = [IMPORT.sub("", (FOLDER / file).read_text(encoding="utf-8")) for file in parts]
+    return "\n".join([*(re.sub(r"^export ", "", source, flags=re.MULTILINE) for source in needed), last])
+
+
+class Page(anywidget.AnyWidget):
+    """A widget that the module page/NAME.js draws.
+
+    picked: what the person has chosen, {name: number or text}; Python may set it, too. arrays, shapes, facts: what is
+    drawn, sent once. problem: an error of Python's that the page shall show."""
+
+    arrays = traitlets.Dict().tag(sync=True)        # {name: bytes}
+    shapes = traitlets.Dict().tag(sync=True)        # {name: [NumPy's name of the kind, shape]}
+    facts = traitlets.Dict().tag(sync=True)
+    picked = traitlets.Dict().tag(sync=True)
+    problem = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, name, arrays=None, facts=None, picked=None):
+        """arrays: {name: tensor or array}; whole numbers go as uint8 or int32, others as float32."""
+        self.name, self._esm = name, module(name)
+        numbers = {key: as_array(value) for key, value in (arrays or {}).items()}
+        numbers = {key: np.ascontiguousarray(value, dtype=KINDS[value.dtype.kind]) for key, value in numbers.items()}
+        super().__init__(arrays={key: value.tobytes() for key, value in numbers.items()},
+                         shapes={key: [value.dtype.name, [*value.shape]] for key, value in numbers.items()},
+                         facts=facts or {}, picked=picked or {})

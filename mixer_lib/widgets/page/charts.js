@@ -1,0 +1,96 @@
+// Charts on the kit: bars and curves, in SVG, drawn again when their numbers change.
+
+import { make, number } from "./kit.js";
+
+// Bars of numbers, from zero, upward or (flat) to the right. `names`: a label per bar. `top`: the number at the full
+// length. `mark`: which bars are outlined. Returns { node, show(values, { mark }) }; the lengths move to new values.
+export function bars({ names, top, width = 300, thick = 18, signed = false, digits = 2, label = "bars" }) {
+  const left = Math.min(12 + 6.6 * Math.max(...names.map((name) => name.length)), 130), right = 52;
+  const height = names.length * thick, span = width - left - right, zero = signed ? left + span / 2 : left;
+  const svg = make("svg:svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label,
+                                style: `display: block; width: 100%; max-width: ${1.25 * width}px; overflow: visible` });
+  const rows = names.map((name, i) => {
+    const y = i * thick, bar = make("svg:rect", { y: y + 3, height: thick - 6, x: zero, width: 0,
+                                                  style: "transition: width .25s, x .25s" });
+    const value = make("svg:text", { x: width - right + 6, y: y + thick / 2, "dominant-baseline": "central" });
+    const outline = make("svg:rect", { class: "mx-mark", x: 0.5, y: y + 0.5, width: width - 1, height: thick - 1 });
+    svg.append(make("svg:text", { x: left - 6, y: y + thick / 2, "text-anchor": "end", "dominant-baseline": "central" },
+                    name), bar, value, outline);
+    return { bar, value, outline };
+  });
+  svg.append(make("svg:line", { x1: zero, x2: zero, y1: 0, y2: height, stroke: "var(--mx-line)" }));
+
+  function show(values, { mark = [] } = {}) {
+    const full = (signed ? span / 2 : span) / (top || Math.max(...values.map(Math.abs)) || 1);
+    rows.forEach(({ bar, value, outline }, i) => {
+      const length = Math.min(Math.abs(values[i]) * full, signed ? span / 2 : span);
+      bar.setAttribute("x", values[i] < 0 ? zero - length : zero);
+      bar.setAttribute("width", length);
+      bar.setAttribute("fill", !signed ? "var(--mx-soft)" : values[i] < 0 ? "var(--mx-minus)" : "var(--mx-plus)");
+      value.textContent = number(values[i], digits);
+      outline.style.display = mark.includes(i) ? "" : "none";
+    });
+  }
+  return { node: svg, show };
+}
+
+// Curves over a common x: lines = {name: {x: [...], y: [...], dash}}, told apart by their dashes and by names at their
+// ends, not by color alone. Returns { node, show(lines, { at }) }; `at` is an x to mark.
+export function curves({ width = 360, height = 200, xlabel, ylabel, xlog = false, low = 0, high, label = "curves" }) {
+  const edge = { left: 52, right: 84, top: 12, bottom: 40 }, inner = [width - edge.left - edge.right,
+                                                                      height - edge.top - edge.bottom];
+  const svg = make("svg:svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label,
+                                style: `display: block; width: 100%; max-width: ${1.25 * width}px` });
+  const axes = make("svg:g"), drawn = make("svg:g"), cursor = make("svg:line", { stroke: "var(--mx-ink)",
+                                                                                  "stroke-dasharray": "2 3" });
+  svg.append(axes, drawn, cursor);
+  const scale = xlog ? (x) => Math.log10(x + 1) : (x) => x;
+
+  function show(lines, { at = null } = {}) {
+    const every = Object.values(lines), xs = every.flatMap(({ x }) => [...x]), ys = every.flatMap(({ y }) => [...y]);
+    if (!xs.length) return;
+    const [x0, x1] = [scale(Math.min(...xs)), scale(Math.max(...xs))], top = high ?? nice(Math.max(...ys));
+    const X = (x) => edge.left + (scale(x) - x0) / (x1 - x0 || 1) * inner[0];
+    const Y = (y) => edge.top + (1 - (Math.min(y, top) - low) / (top - low || 1)) * inner[1];
+    axes.replaceChildren(
+      ...[0, 0.25, 0.5, 0.75, 1].flatMap((share) => {
+        const y = low + share * (top - low);
+        return [make("svg:line", { x1: edge.left, x2: edge.left + inner[0], y1: Y(y), y2: Y(y), stroke: "var(--mx-line)" }),
+                make("svg:text", { x: edge.left - 6, y: Y(y), "text-anchor": "end", "dominant-baseline": "central",
+                                   class: "mx-soft" }, short(y))];
+      }),
+      ...ticks(Math.min(...xs), Math.max(...xs), xlog).map((x) =>
+        make("svg:text", { x: X(x), y: height - edge.bottom + 16, "text-anchor": "middle", class: "mx-soft" }, short(x))),
+      make("svg:text", { x: edge.left + inner[0] / 2, y: height - 4, "text-anchor": "middle" }, xlabel),
+      make("svg:text", { transform: `translate(11 ${edge.top + inner[1] / 2}) rotate(-90)`, "text-anchor": "middle" },
+           ylabel));
+    const ends = every.map(({ y }) => Y(y[y.length - 1])), order = ends.map((_, i) => i).sort((a, b) => ends[a] - ends[b]);
+    order.forEach((line, i) => { if (i) ends[line] = Math.max(ends[line], ends[order[i - 1]] + 14); });
+    drawn.replaceChildren(...Object.entries(lines).flatMap(([name, { x, y, dash = "" }], i) => [
+      make("svg:path", { fill: "none", stroke: "var(--mx-ink)", "stroke-width": 1.8, "stroke-dasharray": dash,
+                         d: [...x].map((value, j) => `${j ? "L" : "M"}${X(value).toFixed(1)} ${Y(y[j]).toFixed(1)}`).join("") }),
+      make("svg:text", { x: edge.left + inner[0] + 6, y: ends[i], "dominant-baseline": "central" }, name)]));
+    cursor.style.display = at === null ? "none" : "";
+    if (at !== null) for (const [key, value] of Object.entries({ x1: X(at), x2: X(at), y1: edge.top, y2: edge.top + inner[1] }))
+      cursor.setAttribute(key, value);
+  }
+  return { node: svg, show };
+}
+
+// The next of 1, 2, 5, 10, ... that is not below a value.
+function nice(value) {
+  const unit = 10 ** Math.floor(Math.log10(value || 1));
+  return unit * [1, 2, 5, 10].find((step) => step * unit >= value - 1e-12);
+}
+
+function ticks(low, high, log) {
+  if (!log) return [low, (low + high) / 2, high];
+  const values = [];
+  for (let x = 1; x <= high; x *= 10) if (x >= low) values.push(x);
+  return low <= 0 ? [0, ...values] : values;
+}
+
+function short(value) {
+  const text = Math.abs(value) >= 1000 ? `${+(value / 1000).toPrecision(3)}k` : `${+value.toPrecision(3)}`;
+  return text.replace("-", "\u2212");
+}
