@@ -101,7 +101,7 @@ def find_checkpoint(name, known=()):
             raise ValueError(f"the folder {path} holds no model.safetensors, which a run writes after its first epoch")
         return path / "model.safetensors"
     if not path.exists():
-        raise ValueError(f"{str(name)!r} is neither a bundled model nor a folder or a file"
+        raise ValueError(f"no model is named {str(name)!r}, and there is no such folder or file"
                          f"{did_you_mean(name, [*bundled, *(one for one in known if one not in bundled)])}")
     return path
 

@@ -32,7 +32,6 @@ def best_epoch(history):
     return max(history.epochs, key=lambda row: row["val_accuracy"], default={"epoch": 0})["epoch"]
 
 
-def whole_epochs(history):
+def whole_epochs(count):
     """How many epochs are done, in words: "no whole epoch yet", "1 whole epoch", "2 whole epochs"."""
-    count = len(history.epochs)
     return f"{count} whole epoch{'s' * (count > 1)}" if count else "no whole epoch yet"

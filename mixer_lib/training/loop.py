@@ -114,7 +114,7 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
         except KeyboardInterrupt:
             read()
             history.interrupted = True
-            kept = f"{run.path} holds {whole_epochs(history)}" if run else "model and history are kept"
+            kept = f"{run.path} holds {whole_epochs(len(history.epochs))}" if run else "model and history are kept"
             bar.write(f"Interrupted after {len(history.steps)} of {total} steps: {kept}.", file=sys.stderr)
         finally:
             model.eval()
