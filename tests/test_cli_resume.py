@@ -134,6 +134,7 @@ def test_bad_resume(there, capsys):
     for words in (TRAIN + " --resume", RESUME):
         refused(capsys, words + " --lr 0.1", "lr is 0.1, but the run in run was started with 0.01: resume with")
         refused(capsys, words + " --hidden-dim 12", "hidden_dim is 12, but the run in run was started with 8")
+        refused(capsys, words + " --init run", "init is 'run', but the run in run was started with None")
         refused(capsys, words + " --dropout 0.3", "dropout is 0.3, but the run in run was started with 0.1")
         refused(capsys, words + " --epochs 2", "epochs is 2, but the run in run has done 3: resume with as many")
         assert contents(there) == files

@@ -46,10 +46,15 @@ def train(options, words):
     out, words = Path(options.out), merged([word for word in words if word != "--resume"])
     command, resume = out / "command.txt", options.resume
     if resume and command.exists():
-        words = merged(shlex.split(command.read_text(encoding="utf-8"))[len(PROGRAM):] + words)
+        begun = shlex.split(command.read_text(encoding="utf-8"))[len(PROGRAM):]
+        init = options.parser.parse_args([*begun, "--out", str(out)]).init
+        words = merged(begun + words)
         options = options.parser.parse_args(words)
         # A run that was killed before its first save has left only its command. To resume it is to start it.
         resume = any((out / name).exists() for name in ("resume.pt", "model.safetensors"))
+        if resume and options.init != init:     # all else that must stay the same is in resume.pt
+            raise ValueError(f"init is {options.init!r}, but the run in {out} was started with {init!r}: resume with "
+                             f"the same options, or start a new run in another folder")
     elif not resume and holds_an_epoch(out):
         raise ValueError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
 
