@@ -42,6 +42,21 @@ def get_config(name, **overrides):
     return MixerConfig(**MODELS[name] | overrides)
 
 
+def default_patch_size(height, width, usual):
+    """A patch size for images of height x width pixels: `usual` if it gives at most 8 x 8 tokens, as the course's
+    models have, else the smallest that does.
+
+    Raises ValueError if the only one is the whole image."""
+    sizes = [size for size in range(1, min(height, width) + 1)
+             if height % size == width % size == 0 and max(height, width) <= 8 * size]
+    if usual in sizes:
+        return usual
+    if not sizes or sizes[0] == max(height, width) > 8:
+        raise ValueError(f"images of {height} x {width} pixels (height x width) cannot be cut into a few equal square "
+                         f"patches: bring them to another size, for example image_size=32 (--image-size 32)")
+    return sizes[0]
+
+
 def create_model(name, **overrides):
     """Build a model by name, freshly initialized: create_model("mnist"), create_model("B/16", num_classes=0).
 

@@ -32,11 +32,10 @@ import torch
 from torch import nn
 from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 NAME = "fake"
-COPIES = "aten::_to_copy", "aten::copy_", "aten::_copy_from"
 aten = torch.ops.aten
+COPIES = aten._to_copy, aten.copy_, aten._copy_from
 
 
 @contextlib.contextmanager
@@ -116,23 +115,26 @@ class Everywhere(TorchDispatchMode):
 
 def run(operation, args, kwargs):
     """An operation, on the tensors that are held. Raises AssertionError for what a GPU refuses."""
-    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+    tensors = []
+    collect(args, tensors)
+    collect(kwargs, tensors)
     fakes = [tensor for tensor in tensors if isinstance(tensor, GpuTensor)]
+    device = kwargs.get("device") or (args[0].device if operation is aten.copy_.default else None)
+    onto = bool(fakes) if device is None else torch.device(device).type == NAME
+    if not fakes and not onto:              # the CPU's alone
+        return operation(*args, **kwargs)
     for tensor in fakes:
         assert (tensor.shape, tensor.dtype) == (tensor.held.shape, tensor.held.dtype), \
             "a tensor on the fake GPU was given other .data; this is not pretended"
-    if operation.name().partition(".")[0] not in COPIES and fakes:
+    if operation.overloadpacket not in COPIES and fakes:
         others = {str(tensor.device) for tensor in tensors if tensor.ndim > 0 and not isinstance(tensor, GpuTensor)}
         assert not others, f"{operation} mixes {', '.join(others)} and {fakes[0].device}"
-    device = kwargs.get("device") or (args[0].device if operation is aten.copy_.default else None)
-    onto = bool(fakes) if device is None else torch.device(device).type == NAME
     if kwargs.get("generator") is not None and onto:
         raise AssertionError(f"{operation} draws numbers for {NAME} with a generator of {kwargs['generator'].device}")
     if device is not None and "device" in kwargs and onto:
         kwargs = kwargs | {"device": torch.device("cpu")}
     if operation is aten._efficientzerotensor.default:      # zeros without memory, which only autograd can read
         operation = aten.zeros.default
-    held_args, held_kwargs = tree_map_only(GpuTensor, lambda tensor: tensor.held, (args, kwargs))
     known = {id(tensor.held): tensor for tensor in fakes}
 
     def placed(result):
@@ -143,7 +145,36 @@ def run(operation, args, kwargs):
         assert result.dtype not in (torch.float64, torch.complex128), f"{operation} gives {result.dtype} on a GPU"
         return GpuTensor(result)
 
-    return tree_map_only(torch.Tensor, placed, operation(*held_args, **held_kwargs))
+    held_args, held_kwargs = for_each(GpuTensor, held, (args, kwargs))
+    return for_each(torch.Tensor, placed, operation(*held_args, **held_kwargs))
+
+
+# Every operation needs these two. PyTorch's functions for nested lists, torch.utils._pytree, know many more kinds of
+# nesting than arguments of operations have, and would take most of the time of a test.
+
+def collect(thing, tensors):
+    """Append all tensors in nested tuples, lists and dicts to a list."""
+    if isinstance(thing, torch.Tensor):
+        tensors.append(thing)
+    elif isinstance(thing, (tuple, list)):
+        for part in thing:
+            collect(part, tensors)
+    elif isinstance(thing, dict):
+        for part in thing.values():
+            collect(part, tensors)
+
+
+def for_each(kind, function, thing):
+    """Nested tuples, lists and dicts with function(part) in place of each part of a kind."""
+    if isinstance(thing, kind):
+        return function(thing)
+    if isinstance(thing, (tuple, list)):
+        return type(thing)([for_each(kind, function, part) for part in thing])
+    return {name: for_each(kind, function, part) for name, part in thing.items()} if isinstance(thing, dict) else thing
+
+
+def held(tensor):
+    return tensor.held
 
 
 class Backend:

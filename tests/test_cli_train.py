@@ -76,14 +76,21 @@ def test_without_held_out_images(there, capsys):
     assert "a test that one chooses by is no longer a test\n" in err
 
 
+def test_validation_images_of_the_data_set_are_counted(there, capsys):
+    images = np.load("own.npz")
+    save_npz("val.npz", val_images=images["test_images"], val_labels=images["test_labels"])
+    assert run(TRAIN.replace("own.npz", "val.npz")) == 0
+    assert " parameters, 30 training images, 10 held out, on cpu\n" in capsys.readouterr().err
+
+
 def test_every_option_arrives(there, fitted):
     """Each with a value that is not its default."""
     model = dict(patch_size=2, num_blocks=3, hidden_dim=6, tokens_mlp_dim=5, channels_mlp_dim=7, dropout=0.3,
                  drop_path=0.4)
     recipe = dict(epochs=4, batch_size=5, lr=0.5, warmup_epochs=0.25, weight_decay=0.75, label_smoothing=0.375,
-                  clip_norm=3.5, crop_padding=2, flip=True, randaugment=7, mixup=0.25, cutmix=0.75, val_fraction=0.3,
-                  patience=6, schedule="constant", optimizer="muon", precision="float32", compile=True,
-                  snapshots=9, seed=17)
+                  clip_norm=3.5, crop_padding=2, resized_crop=0.5, flip=True, randaugment=7, mixup=0.25, cutmix=0.75,
+                  val_fraction=0.3, patience=6, schedule="constant", optimizer="muon", precision="float32",
+                  compile=True, snapshots=9, seed=17)
     assert model.keys() == command.MODEL_OPTIONS.keys() and recipe.keys() == vars(Recipe()).keys()
     assert all(vars(Recipe())[name] != value for name, value in recipe.items())
     flags = [f"--{name.replace('_', '-')}" + f" {value}" * (value is not True)
@@ -318,7 +325,9 @@ def test_bad_input_for_train(there, capsys, arguments, message):
         (there / "text.txt").write_text("cat")
     if "photos" in arguments:
         (there / "photos" / "a").mkdir(parents=True)
-        Image.fromarray(np.random.default_rng(0).integers(256, size=(30, 30), dtype=np.uint8)).save("photos/a/cut.png")
+        for name in ("cut", "good"):
+            Image.fromarray(np.random.default_rng(0).integers(256, size=(30, 30), dtype=np.uint8)).save(
+                f"photos/a/{name}.png")
         (there / "photos" / "a" / "cut.png").write_bytes((there / "photos" / "a" / "cut.png").read_bytes()[:300])
     before = contents(there)
     refused(capsys, f"{TRAIN} {arguments}", message)

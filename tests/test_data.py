@@ -1,7 +1,6 @@
 """mixer_lib.data: what each function gives, and what it says when it cannot."""
 
 import hashlib
-import re
 import struct
 import subprocess
 import sys
@@ -11,13 +10,11 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from mixer_lib.data import (
     Dataset,
     batches,
     load_dataset,
-    load_image,
     mix,
     normalize,
     random_crop,
@@ -32,21 +29,6 @@ def seeded(seed=0):
 
 def random_images(*shape):
     return torch.randint(256, shape, generator=seeded(), dtype=torch.uint8)
-
-
-def save_png(path, height=4, width=5, color=None):
-    """Write a PNG of random pixels, gray unless `color` (red, green, blue) is given."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    gray = Image.fromarray(random_images(height, width).numpy())
-    (Image.new("RGB", (width, height), color) if color else gray).save(path)
-
-
-def save_npz(path, **changes):
-    """Write a well-formed .npz of 6 + 3 gray 4x5 images, with `changes`; None leaves an array out."""
-    arrays = dict(train_images=random_images(6, 4, 5).numpy(), train_labels=np.array([0, 1, 2, 0, 1, 2]),
-                  test_images=random_images(3, 4, 5).numpy(), test_labels=np.array([0, 1, 2]))
-    np.savez(path, **{key: value for key, value in (arrays | changes).items() if value is not None})
-    return path
 
 
 # ---- the bundled samples -------------------------------------------------------------------------------------
@@ -120,7 +102,8 @@ def test_missing_path(tmp_path):
 def test_home_folder(tmp_path, no_network, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))  # Windows
-    save_npz(tmp_path / "own.npz")
+    images, labels = np.zeros((6, 4, 5), np.uint8), np.arange(6) % 3
+    np.savez(tmp_path / "own.npz", train_images=images, train_labels=labels)
     assert load_dataset("~/own.npz").name == "own"
     write_mnist(tmp_path / "data" / "MNIST" / "raw")
     assert len(load_dataset("mnist", full=True, root="~/data").test_images) == 10
@@ -204,171 +187,10 @@ def test_root_that_cannot_be_made(tmp_path):
             load_dataset("mnist", full=True, root=root)
 
 
-# ---- .npz ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape, axes", [
-    ((6, 4, 5), None), ((6, 4, 5, 3), (0, 3, 1, 2)), ((6, 4, 5, 1), (0, 3, 1, 2)), ((6, 3, 4, 5), (0, 1, 2, 3)),
-])
-def test_npz_layouts(tmp_path, shape, axes):
-    images = random_images(*shape)
-    save_npz(tmp_path / "own.npz", train_images=images.numpy(), test_images=images[:3].numpy())
-    data = load_dataset(str(tmp_path / "own.npz"))
-    expected = images.permute(axes) if axes else images[:, None]
-    assert torch.equal(data.train_images, expected) and torch.equal(data.test_images, expected[:3])
-    assert data.name == "own" and data.classes == ["0", "1", "2"] and data.train_labels.tolist() == [0, 1, 2] * 2
-    torch.testing.assert_close(torch.tensor(data.mean), expected.float().mean((0, 2, 3)) / 255)
-    torch.testing.assert_close(torch.tensor(data.std), expected.float().std((0, 2, 3), correction=0) / 255)
-
-
-def test_npz_classes_and_constant_images(tmp_path):
-    path = save_npz(tmp_path / "own.npz", train_images=np.full((6, 4, 5), 51, np.uint8),
-                    train_labels=np.array([0, 1, 2, 0, 1, 2], np.uint8), classes=np.array(["cat", "dog", "eel"]))
-    data = load_dataset(path)
-    assert data.classes == ["cat", "dog", "eel"] and data.train_labels.dtype == torch.int64
-    assert data.mean == pytest.approx((0.2,)) and data.std == (1.0,)
-    assert normalize(data.train_images, data.mean, data.std).abs().max() < 1e-6
-
-
-@pytest.mark.parametrize("changes, message", [
-    (dict(test_labels=None, test_images=None), "has no test_images, test_labels: it needs"),
-    (dict(train_images=np.array([object()] * 6)), "plain arrays without Python objects"),
-    (dict(classes=np.array(["a", "b", "c"], dtype=object)), "plain arrays without Python objects"),
-    (dict(train_images=np.zeros((6, 4, 5))), "train_images are float64, expected uint8"),
-    (dict(train_images=np.zeros((6, 20), np.uint8)), r"train_images: \[6, 20\], expected \[N, H, W\]"),
-    (dict(train_images=np.zeros((6, 5, 4, 5), np.uint8)), r"\[6, 5, 4, 5\], expected .* C 1 or 3"),
-    (dict(train_images=np.zeros((0, 4, 5), np.uint8)), "train_images is empty"),
-    (dict(train_images=np.zeros((6, 4, 6), np.uint8)), r"training images are .* \[1, 4, 6\] but test images"),
-    (dict(train_labels=np.zeros(6)), "train_labels are float64, expected integers"),
-    (dict(train_labels=np.zeros(5, int)), r"train_labels must be int64 \[6\]"),
-    (dict(train_labels=np.zeros((6, 1), int)), r"train_labels must be int64 \[6\]"),
-    (dict(test_labels=np.array([0, 1, -1])), "test_labels run from -1 to 1, expected 0 to 2"),
-    (dict(classes=np.array(["cat", "dog"])), "train_labels run from 0 to 2, expected 0 to 1"),
-])
-def test_bad_npz(tmp_path, changes, message):
-    path = save_npz(tmp_path / "own.npz", **changes)
-    with pytest.raises(ValueError, match=message) as caught:
-        load_dataset(path)
-    assert "own" in str(caught.value)
-
-
-@pytest.mark.parametrize("keep", [0, 100, -100])
-def test_damaged_npz(tmp_path, keep):
-    path = save_npz(tmp_path / "own.npz")
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ValueError, match=r"cannot read .*own.npz"):
-        load_dataset(path)
-
-
 def test_dataset_checks_mean_and_std():
     images, labels = random_images(2, 3, 4, 4), torch.tensor([0, 1])
     with pytest.raises(ValueError, match="need 3 values each"):
         Dataset("own", images, labels, images, labels, ["a", "b"], mean=(0.5,), std=(0.5,))
-
-
-# ---- folders ---------------------------------------------------------------------------------------------------
-
-
-def test_folder_with_train_and_test(tmp_path):
-    save_png(tmp_path / "train" / "red" / "1.png", color=(200, 0, 0))
-    save_png(tmp_path / "train" / "red" / "2.PNG", color=(200, 0, 0))
-    save_png(tmp_path / "train" / "blue" / "1.png", color=(0, 0, 200))
-    save_png(tmp_path / "train" / "blue" / "2.png")  # gray, becomes RGB with the others
-    save_png(tmp_path / "test" / "red" / "1.png", color=(201, 0, 0))
-    (tmp_path / "train" / "notes.txt").touch()
-    (tmp_path / "train" / ".ipynb_checkpoints").mkdir()
-    (tmp_path / "train" / "red" / "notes.txt").touch()
-    data = load_dataset(tmp_path)
-    assert data.classes == ["blue", "red"]
-    assert data.train_images.shape == (4, 3, 4, 5) and data.train_labels.tolist() == [0, 0, 1, 1]
-    assert data.train_images[:, :, 1, 1].tolist()[2:] == [[200, 0, 0], [200, 0, 0]]
-    assert data.test_images[:, :, 0, 0].tolist() == [[201, 0, 0]] and data.test_labels.tolist() == [1]
-
-
-def test_folder_without_test(tmp_path):
-    """One image in six of each class is kept for the test."""
-    for value in range(18):
-        save_png(tmp_path / "a" / f"{value:02}.png", color=(value, 0, 0))
-        save_png(tmp_path / "b" / f"{value:02}.png", color=(value, 1, 0))
-    data = load_dataset(str(tmp_path) + "/")
-    assert data.train_labels.bincount().tolist() == [15, 15] and data.test_labels.bincount().tolist() == [3, 3]
-    everything = torch.cat([data.train_images, data.test_images])[:, :2, 0, 0]
-    assert sorted(everything.tolist()) == sorted([value, label] for value in range(18) for label in (0, 1))
-    assert torch.equal(data.test_images[:, 1, 0, 0], data.test_labels)
-    assert torch.equal(load_dataset(tmp_path).test_images, data.test_images)
-
-
-def test_gray_folder_stays_gray(tmp_path):
-    for index in range(2):
-        save_png(tmp_path / "a" / f"{index}.png")
-    data = load_dataset(tmp_path)
-    assert data.train_images.shape == (1, 1, 4, 5) and torch.equal(data.train_images[0, 0], random_images(4, 5))
-
-
-def test_bad_folders(tmp_path):
-    def expect(error, message):
-        with pytest.raises(error, match=message):
-            load_dataset(tmp_path)
-
-    expect(FileNotFoundError, f"no images in {tmp_path}: expected a folder for each class")
-    (tmp_path / "a").mkdir()
-    expect(FileNotFoundError, f"no images .* in the class folder {tmp_path / 'a'}")
-    save_png(tmp_path / "a" / "1.png")
-    expect(ValueError, "class 0 has only 1 image")
-    save_png(tmp_path / "a" / "2.png", height=6, width=7)
-    expect(ValueError, f"{tmp_path}/a/1.png is 5x4 pixels but {tmp_path}/a/2.png is 7x6: bring all to one size")
-    (tmp_path / "a" / "2.png").write_text("not an image")
-    expect(OSError, f"cannot read {tmp_path}/a/2.png as an image")
-    save_png(tmp_path / "train" / "a" / "1.png")
-    expect(FileNotFoundError, "has only one of train/ and test/")
-    save_png(tmp_path / "test" / "b" / "1.png")
-    expect(ValueError, "test/ has classes that train/ lacks: b")
-
-
-@pytest.mark.parametrize("keep", [0, 20, 60, -100])
-def test_truncated_png(tmp_path, keep):
-    path = tmp_path / "a" / "1.png"
-    save_png(path, height=20, width=20)
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(OSError, match=f"cannot read {path} as an image"):
-        load_dataset(tmp_path)
-
-
-def test_16_bit_png(tmp_path):
-    (tmp_path / "a").mkdir()
-    Image.fromarray(np.full((4, 5), 40_000, np.uint16)).save(tmp_path / "a" / "1.png")
-    with pytest.raises(ValueError, match=r"1.png has pixels of mode I.*expected 8 bits"):
-        load_dataset(tmp_path)
-
-
-def test_load_image(tmp_path):
-    path = tmp_path / "red.png"
-    save_png(path, height=6, width=4, color=(200, 100, 0))
-    image = load_image(path, (8, 10), 3)
-    assert image.shape == (3, 8, 10) and image.dtype == torch.uint8 and image[:, 3, 3].tolist() == [200, 100, 0]
-    assert load_image(path, 7, 1).shape == (1, 7, 7)
-    assert load_image(path, 7, 1).unique().item() == round(0.299 * 200 + 0.587 * 100)  # PIL's gray
-
-    rotated = Image.Exif()
-    rotated[0x0112] = 6  # as a phone writes it: turn by 90 degrees to show
-    image = Image.fromarray(np.repeat(np.array([[0], [250]], np.uint8), 4, axis=1))  # dark above, bright below
-    image.save(tmp_path / "photo.png", exif=rotated)
-    assert load_image(tmp_path / "photo.png", (4, 2), 1)[0, 0].tolist() == [250, 0]  # bright left, dark right
-
-    stripes = Image.fromarray(np.tile(np.array([0, 200], np.uint8), (4, 8)))      # columns 0, 200, 0, 200, ...
-    stripes.save(tmp_path / "stripes.png")
-    smooth = load_image(tmp_path / "stripes.png", (4, 4), 1)        # bilinear: every new pixel averages its neighbors
-    assert smooth.min() > 60 and smooth.max() < 140
-
-    save_png(tmp_path / "gray.png")
-    assert torch.equal(load_image(str(tmp_path / "gray.png"), (4, 5), 1)[0], random_images(4, 5))
-    with pytest.raises(ValueError, match="in_channels=2"):
-        load_image(path, 7, 2)
-    with pytest.raises(FileNotFoundError, match=r"no image file .*none.png"):
-        load_image(tmp_path / "none.png", 7, 3)
-    path.write_bytes(b"PNG?")
-    with pytest.raises(OSError, match=re.escape(f"cannot read {path} as an image")):
-        load_image(path, 7, 3)
 
 
 # ---- batches and augmentation ----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import timm.models.mlp_mixer
 import torch
 
 from mixer_lib import MixerConfig, MlpMixer, count_macs, count_parameters, create_model, patchify, unpatchify
-from mixer_lib.configs import MODELS, get_config
+from mixer_lib.configs import MODELS, default_patch_size, get_config
 from mixer_lib.costs import cost_by_part, layer_table
 from mixer_lib.model import ChannelMixing, DropPath, MixerBlock, PatchEmbedding, TokenMixing, new_head
 
@@ -298,3 +298,17 @@ def test_unknown_names_suggest_the_nearest():
     with pytest.raises(ValueError, match=r"no option 'hiden_dim': did you mean 'hidden_dim'\?"):
         create_model("mnist", hiden_dim=3)
     assert create_model("mnist", num_blocks=1, dropout=0.1).config.num_blocks == 1
+
+
+@pytest.mark.parametrize("height, width, usual, expected", [
+    (32, 32, 4, 4), (28, 28, 7, 7), (8, 8, 4, 4), (64, 64, 4, 8), (224, 224, 4, 28), (30, 30, 4, 5), (48, 64, 4, 8),
+    (8, 16, 4, 4), (5, 5, 4, 1), (16, 32, 2, 4),
+])
+def test_default_patch_size(height, width, usual, expected):
+    assert default_patch_size(height, width, usual) == expected
+
+
+@pytest.mark.parametrize("height, width", [(37, 37), (37, 53), (8, 100)])
+def test_no_patch_size_fits(height, width):
+    with pytest.raises(ValueError, match=f"images of {height} x {width} pixels .*: bring them to another size"):
+        default_patch_size(height, width, 4)

@@ -205,7 +205,8 @@ def test_recipe_of_the_lessons():
     """Lessons and cards rely on these defaults."""
     assert vars(Recipe()) == dict(
         epochs=10, batch_size=128, lr=1e-3, warmup_epochs=1.0, schedule="cosine", optimizer="adamw", weight_decay=0.05,
-        label_smoothing=0.1, clip_norm=1.0, crop_padding=0, flip=False, randaugment=0, mixup=0.0, cutmix=0.0,
+        label_smoothing=0.1, clip_norm=1.0, crop_padding=0, resized_crop=0.0, flip=False, randaugment=0,
+        mixup=0.0, cutmix=0.0,
         val_fraction=0.1, patience=0, precision="auto", compile=False, snapshots=0, seed=0)
 
 

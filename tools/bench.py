@@ -13,20 +13,25 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
+from pathlib import Path
 
 import mlp_mixer_pytorch
+import numpy as np
+import psutil
 import timm.models.mlp_mixer
 import torch
 import torchvision.transforms.v2 as transforms
 from PIL import Image
+from torchvision.datasets import ImageFolder
 
 from mixer_lib import create_model, plots, widgets
 from mixer_lib.configs import MODELS
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
 from mixer_lib.costs import cost_by_part, count_macs
-from mixer_lib.data import augment, batches, load_dataset, rand_augment
+from mixer_lib.data import ImageFiles, augment, batches, load_dataset, rand_augment
 from mixer_lib.digits import as_mnist
 from mixer_lib.model import ChannelMixing
 from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, pick_device, predict, train_step
@@ -96,6 +101,49 @@ def input_pipeline(data, device):
 
         compare(f"input pipeline: {name}", target, len(images), lambda ours=ours: deque(ours(), maxlen=0),
                 lambda peer=peer: deque(peer, maxlen=0))
+
+
+def folder(data, device):
+    """A folder of photographs that is read as it is needed, against torchvision's ImageFolder with the same workers;
+    then how much more memory ten times the images take."""
+    with tempfile.TemporaryDirectory() as home:
+        y, x = np.mgrid[0:375, 0:500]       # the usual size of an image of ImageNet
+        for number in range(600):
+            waves = np.stack([np.sin(x / (9 + number % 31)), np.cos(y / (7 + number % 23)), np.sin((x + y) / 19)], 2)
+            noise = np.random.default_rng(number).normal(0, 8, (375, 500, 1))
+            path = Path(home, f"class{number % 2}", f"{number}.jpg")
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray((127 + 90 * waves + noise).clip(0, 255).astype(np.uint8)).save(path, quality=90)
+        for size in (64, 224):
+            ours = load_dataset(home, image_size=size, in_memory=False).train_images
+            labels = torch.zeros(len(ours), dtype=torch.long)
+            finish = [transforms.PILToTensor(), transforms.ToDtype(torch.float32, scale=True),
+                      transforms.Normalize((0.5,) * 3, (0.25,) * 3)]
+            for name, options, crop in (
+                    ("random resized crops", {"resized_crop": 0.25, "flip": True},
+                     [transforms.RandomResizedCrop(size, (0.25, 1)), transforms.RandomHorizontalFlip()]),
+                    ("center crops", {}, [transforms.Resize(size), transforms.CenterCrop(size)])):
+                pictures = ImageFolder(home, transforms.Compose([*crop, *finish]))
+                peer = torch.utils.data.DataLoader(torch.utils.data.Subset(pictures, range(len(ours))), 64,
+                                                   num_workers=min(os.cpu_count(), 8))
+                compare(f"folder: {name}, {size} pixels", ">= 1.0", len(ours),
+                        lambda ours=ours, labels=labels, options=options:
+                        deque(batches(ours, labels, 64, (0.5,) * 3, (0.25,) * 3, **options), maxlen=0),
+                        lambda peer=peer: deque(peer, maxlen=0), rounds=5)
+        few = ImageFiles([path] * 600, 224, 3)
+        many = ImageFiles.cat([few] * 10)
+        held = [most_memory(images) for images in (few, many)]
+        print(f"{'folder: memory for 600, and for 6,000 (MB)':<44}"
+              f"{held[0] / 1e6:>10,.0f}{held[1] / 1e6:>10,.0f}{held[0] / held[1]:>8.2f}"
+              f"                near 1: as pixels {many.numel() / 1e6:,.0f} MB", flush=True)
+
+
+def most_memory(images):
+    """The most memory that this process and those that read `images` for it hold for themselves, in bytes."""
+    this, most = psutil.Process(), 0
+    for _ in batches(images, torch.zeros(len(images), dtype=torch.long), 64, (0.5,) * 3, (0.25,) * 3):
+        most = max(most, sum(process.memory_full_info().uss for process in (this, *this.children())))
+    return most
 
 
 def timm_mixer():
@@ -248,8 +296,8 @@ def import_time(data, device):
     print(f"{'import mixer_lib, once torch is imported (s)':<44}{statistics.median(times):>10.3f}            < 0.3")
 
 
-PARTS = {"input": input_pipeline, "training": training, "convolutions": convolutions, "pictures": pictures,
-         "answers": lambda data, device: asyncio.run(answers(data)), "import": import_time}
+PARTS = {"input": input_pipeline, "folder": folder, "training": training, "convolutions": convolutions,
+         "pictures": pictures, "answers": lambda data, device: asyncio.run(answers(data)), "import": import_time}
 
 
 def main():

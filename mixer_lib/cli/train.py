@@ -122,9 +122,13 @@ def make_model(options, dataset):
 
 def say_what_is_trained(model, dataset, recipe, device):
     """Say what is trained on what, and what is to be known before it takes long."""
-    held = len(split(dataset.train_labels, recipe.val_fraction, torch.Generator())[1]) if recipe.val_fraction else 0
-    say(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(dataset.train_images) - held:,} training "
-        f"images, {held:,} held out, on {describe(device)}")
+    images, held = len(dataset.train_images), 0
+    if recipe.val_fraction and dataset.val_images is not None:
+        held = len(dataset.val_images)
+    elif recipe.val_fraction:
+        images, held = map(len, split(dataset.train_labels, recipe.val_fraction, torch.Generator()))
+    say(f"{sum(p.numel() for p in model.parameters()):,} parameters, {images:,} training images, {held:,} held out, on "
+        f"{describe(device)}")
     if not held:
         say("note: with --val-fraction 0 nothing measures the model while it trains. Only the test images are left, "
             "and a test that one chooses by is no longer a test")

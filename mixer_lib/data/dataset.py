@@ -1,13 +1,16 @@
-"""A data set in memory, and how a part of it is held out."""
+"""A data set: its parts, and how one is held out of another."""
 
 from dataclasses import dataclass
 
 import torch
 
+TEST_FRACTION = 1 / 6       # of each class, where there are no test images; CIFAR's share
 
 @dataclass
 class Dataset:
-    """Training and test images with their labels. Raises ValueError when the parts do not fit together."""
+    """Training and test images with their labels, and images to watch the training by where the data set has its own.
+    Images are tensors, or `ImageFiles` that are read as they are needed. Raises ValueError when the parts do not fit
+    together."""
 
     name: str
     train_images: torch.Tensor  # uint8 [N, C, H, W]
@@ -17,13 +20,16 @@ class Dataset:
     classes: list  # the name of each label
     mean: tuple  # C floats, pixels in 0..1
     std: tuple  # C floats, pixels in 0..1
+    val_images: torch.Tensor | None = None  # uint8 [V, C, H, W]
+    val_labels: torch.Tensor | None = None  # int64 [V]
 
     def __post_init__(self):
         def check(condition, message):
             if not condition:
                 raise ValueError(f"data set {self.name!r}: {message}")
 
-        for part in ("train", "test"):
+        train_shape = list(self.train_images.shape[1:])
+        for part in ("train", "test") if self.val_images is None else ("train", "test", "val"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             check(images.ndim == 4 and images.dtype == torch.uint8,
                   f"{part}_images must be uint8 [N, C, H, W], not {images.dtype} {list(images.shape)}")
@@ -35,9 +41,9 @@ class Dataset:
             check(low >= 0 and high < len(self.classes),
                   f"{part}_labels run from {low} to {high}, expected 0 to {len(self.classes) - 1}, "
                   f"as there are {len(self.classes)} classes")
-        train_shape, test_shape = list(self.train_images.shape[1:]), list(self.test_images.shape[1:])
-        check(train_shape == test_shape,
-              f"training images are [C, H, W] = {train_shape} but test images {test_shape}: make them alike")
+            check(list(images.shape[1:]) == train_shape,
+                  f"training images are [C, H, W] = {train_shape} but {part} images {list(images.shape[1:])}: make "
+                  f"them alike, for example with image_size={min(train_shape[1:])} (--image-size)")
         check(len(self.mean) == len(self.std) == train_shape[0],
               f"mean {self.mean} and std {self.std} need {train_shape[0]} values each, one for each channel")
 
@@ -61,3 +67,46 @@ def split(labels, fraction, generator=None):
         holdout.append(members[:count])
         train.append(members[count:])
     return torch.cat(train).sort().values, torch.cat(holdout).sort().values
+
+
+def complete(parts):
+    """The parts of a data set with a test among them: {"train": (images, labels), "test": ...} and perhaps "val".
+
+    parts: the same without a test, or with "all" only. Without "test", "val" is taken for it; without both, one image
+    in six of each class, always the same. Raises ValueError as `split` does."""
+    parts = dict(parts)
+    if "test" not in parts and "val" in parts:
+        parts["test"] = parts.pop("val")
+    if "all" in parts:
+        parts["train"] = parts.pop("all")
+    if "test" not in parts:
+        images, labels = parts["train"]
+        train, test = split(labels, TEST_FRACTION, torch.Generator().manual_seed(0))
+        parts |= {"train": (images[train], labels[train]), "test": (images[test], labels[test])}
+    return parts
+
+
+def split_note(parts):
+    """A line that says what `complete` does with these parts; None where it does nothing."""
+    if "test" in parts:
+        return None
+    if "val" in parts:
+        return "test: there is none, so val is taken for it"
+    return "test: there is none, so one image in six of each class is kept for it, always the same ones"
+
+
+def mean_and_std(images, most=10_000):
+    """Mean and standard deviation of each channel of uint8 images [N, C, H, W], pixels in 0..1: two tuples of C floats.
+    Of more than `most` images, that many are looked at, spread evenly."""
+    if len(images) > most:
+        images = images[torch.arange(most, device="cpu") * len(images) // most]
+    counts = torch.zeros(images.shape[1], 256, dtype=torch.int64, device="cpu")      # [C, 256]: a histogram
+    step = max(1, 2**26 // images.shape[1:].numel())
+    for start in range(0, len(images), step):
+        some = images[start:start + step]
+        some = some.cpu() if isinstance(some, torch.Tensor) else some.read(range(len(some)))
+        counts += torch.stack([channel.flatten().bincount(minlength=256) for channel in some.unbind(1)])
+    shares, values = counts.double() / counts.sum(1, keepdim=True), torch.arange(256, device="cpu").double() / 255
+    mean = shares @ values                                                           # [C]
+    std = ((shares * (values - mean[:, None]) ** 2).sum(1)).sqrt()                   # [C]
+    return tuple(mean.tolist()), tuple(value or 1.0 for value in std.tolist())       # one color: do not divide by 0

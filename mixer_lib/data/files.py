@@ -1,71 +1,126 @@
-"""Image files: which ones a folder holds, and what is in them."""
+"""One image file, as a model reads it: any size, any kind of pixel, upright."""
+
+import warnings
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm",
+                  ".pbm")
 
 
-def load_image(path, image_size, in_channels):
+def load_image(path, image_size, in_channels, numbers=None, smallest=1.0):
     """Read one image file for a model to look at: -> uint8 [C, H, W].
 
-    image_size: the height and width to resize to (bilinear), one int or a pair, in pixels. in_channels: 1 (gray)
-    or 3 (RGB). Raises FileNotFoundError, OSError (unreadable file) or ValueError (other in_channels).
-    """
+    The image is scaled (bilinear) until its short side fits, and the rest of its long side is cut off, as much on one
+    end as on the other. image_size: the height and width of the result, one int or a pair, in pixels. in_channels:
+    1 (gray) or 3 (RGB). With `numbers`, 4 of them in 0..1, the part that is kept is the random one of `random_box`,
+    with at least the share `smallest` of the image's area. Transparent pixels become white.
+    Raises FileNotFoundError, OSError (unreadable file) or ValueError (other in_channels, pixels of unknown range)."""
     if in_channels not in (1, 3):
         raise ValueError(f"in_channels={in_channels}: an image file gives 1 (gray) or 3 (RGB)")
-    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-    image = open_image(path).convert("L" if in_channels == 1 else "RGB")
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
-    return to_nchw(np.array(image)[None], path)[0]  # [C, H, W]
+    height, width = as_pair(image_size)
+
+    def box(old_width, old_height):
+        if numbers is None:
+            return center_box(old_width, old_height, width, height)
+        return random_box(old_width, old_height, width / height, numbers, smallest)
+
+    image, shrunk, size = _decode(path, box, (width, height))
+    image = image.convert("L" if in_channels == 1 else "RGB")
+    image = image.resize((width, height), Image.Resampling.BILINEAR, box=[side / shrunk for side in box(*size)])
+    pixels = torch.from_numpy(np.array(image))          # [H, W] or [H, W, 3]
+    return pixels.view(height, width, in_channels).permute(2, 0, 1).contiguous()        # [C, H, W]
 
 
-def list_images(folder):
-    """The image files in the class folders of `folder`, and for each file the name of its class."""
-    files, names = [], []
-    for class_folder in sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."):
-        found = sorted(path for path in class_folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-        if not found:
-            raise FileNotFoundError(f"no images ({', '.join(IMAGE_SUFFIXES)}) in the class folder {class_folder}")
-        files += found
-        names += [class_folder.name] * len(found)
-    if not files:
-        raise FileNotFoundError(f"no images in {folder}: expected a folder for each class, CLASS/*.png")
-    return files, names
+def as_pair(image_size):
+    """(height, width) of an image_size, which is one int or a pair. Raises ValueError if it is neither."""
+    pair = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(pair) != 2 or not all(isinstance(side, int) and side > 0 for side in pair):
+        raise ValueError(f"image_size={image_size}: expected one whole number of pixels, or a pair (height, width)")
+    return pair
 
 
-def read_images(files):
-    images = [open_image(file) for file in files]
-    for file, image in zip(files, images):
-        if image.size != images[0].size:
-            raise ValueError("{} is {}x{} pixels but {} is {}x{}: bring all to one size first, for example with "
-                             "PIL's Image.resize".format(files[0], *images[0].size, file, *image.size))
-    mode = "L" if all(image.mode == "L" for image in images) else "RGB"
-    return to_nchw(np.stack([image.convert(mode) for image in images]), "images")  # [N, C, H, W]
+def center_box(old_width, old_height, width, height):
+    """The largest part, around the center, of an image that has the shape of the new size: (left, top, right, bottom),
+    in pixels of the image, with fractions."""
+    scale = min(old_width / width, old_height / height)
+    left, top = (old_width - scale * width) / 2, (old_height - scale * height) / 2
+    return left, top, left + scale * width, top + scale * height
+
+
+def random_box(old_width, old_height, shape, numbers, smallest):
+    """A random part of an image, for a random resized crop (Szegedy et al. 2015): (left, top, right, bottom), in
+    pixels, with fractions.
+
+    Its area is a share of the image's, from `smallest` to 1, and its ratio of width to height is `shape` times 3/4 to
+    4/3; what does not fit into the image is cut off. numbers: four in 0..1, for area, ratio and the two positions."""
+    share, ratio, x, y = (float(number) for number in numbers)
+    area = old_width * old_height * (smallest + share * (1 - smallest))
+    ratio = shape * (3 / 4) ** (1 - 2 * ratio)
+    width, height = min((area * ratio) ** 0.5, old_width), min((area / ratio) ** 0.5, old_height)
+    left, top = x * (old_width - width), y * (old_height - height)
+    return left, top, left + width, top + height
 
 
 def open_image(path):
-    """Decode an image file: -> PIL image of mode L (gray) or RGB."""
+    """Decode an image file: -> PIL image of mode L (gray) or RGB, 8 bits per value, the right way up.
+
+    Raises FileNotFoundError, OSError (unreadable file) or ValueError (pixels of unknown range)."""
+    return _decode(path)[0]
+
+
+def _decode(path, box=None, needed=None):
+    """What `open_image` gives, how many times smaller it was decoded, and its full (width, height).
+
+    A JPEG can be decoded at a half, a quarter or an eighth for a fraction of the work. With `box`, a function
+    (width, height) -> part of the image, this is done as long as that part keeps twice the size `needed`."""
     try:
-        with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file)  # decodes it all, and turns a photo the right way up
+        with warnings.catch_warnings(), Image.open(path) as file:
+            warnings.simplefilter("ignore")         # of harmless oddities in a file; PIL itself refuses a huge one
+            size, shrunk = upright_size(file), 1
+            if box:
+                left, top, right, bottom = box(*size)
+                spare = max(min((right - left) / needed[0], (bottom - top) / needed[1]) / 2, 1)
+                width = file.size[0]
+                drafted = file.draft(None, tuple(int(side / spare) for side in file.size))
+                shrunk = width / drafted[1][2] if drafted else 1
+            image = ImageOps.exif_transpose(file)   # decodes it all
+            size = size if shrunk > 1 else image.size
     except FileNotFoundError:
         raise FileNotFoundError(f"no image file {path}") from None
-    except Exception as error:  # a decoder may raise anything on damaged bytes
+    except Exception as error:      # a decoder may raise anything on damaged bytes
         raise OSError(f"cannot read {path} as an image ({error}): replace or delete it") from error
+    return to_8_bits(image, path), shrunk, size
+
+
+def upright_size(image):
+    """(width, height) of an open image as it is shown: a phone may save it on its side and say so."""
+    width, height = image.size
+    if image.format == "PNG" and "exif" not in image.info:      # PIL would decode it all to look for it at its end
+        return width, height
+    return (height, width) if image.getexif().get(0x0112, 1) >= 5 else (width, height)
+
+
+def is_gray(mode):
+    """Whether images of a PIL mode have no colors."""
+    return mode[0] in "1LIF" and mode != "LAB"
+
+
+def to_8_bits(image, path):
+    """A PIL image of any mode as mode L (gray) or RGB. 16 bits per value are scaled to 8, floats in 0..1 to 0..255, and
+    transparent pixels become white. Raises ValueError, naming the path, for values beyond that."""
+    mode = "L" if is_gray(image.mode) else "RGB"
     if image.mode[0] in "IF":
-        raise ValueError(f"{path} has pixels of mode {image.mode}, expected 8 bits for each channel: convert it")
-    return image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
-
-
-def to_nchw(array, what):
-    """uint8 array [N, H, W], [N, H, W, C] or [N, C, H, W] -> tensor [N, C, H, W]."""
-    images = torch.from_numpy(array)
-    if images.ndim == 3:
-        return images.unsqueeze(1)  # [N, 1, H, W]
-    if images.ndim == 4 and images.shape[3] in (1, 3):
-        return images.permute(0, 3, 1, 2).contiguous()  # [N, C, H, W]
-    if images.ndim == 4 and images.shape[1] in (1, 3):
-        return images  # [N, C, H, W]
-    raise ValueError(f"{what}: {list(images.shape)}, expected [N, H, W], [N, H, W, C] or [N, C, H, W], C 1 or 3")
+        pixels = np.asarray(image)
+        most = 1 if image.mode == "F" else 65535
+        low, high = (pixels.min(), pixels.max())
+        if not 0 <= low <= high <= most:
+            raise ValueError(f"{path} has pixels from {low} to {high}, expected 0 to {most}: scale them, or save it "
+                             f"with 8 bits per value")
+        return Image.fromarray(np.rint(pixels * (255 / most)).astype(np.uint8))
+    if image.has_transparency_data:
+        alpha = image.convert("RGBA").getchannel("A")
+        return Image.composite(image.convert("RGBA").convert(mode), Image.new(mode, image.size, "white"), alpha)
+    return image.convert(mode)

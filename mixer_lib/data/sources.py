@@ -2,18 +2,26 @@
 
 import json
 import os
+import random
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ..configs import did_you_mean
-from .dataset import Dataset, split
-from .files import list_images, open_image, read_images, to_nchw
+from .arrays import read_npz, to_nchw
+from .dataset import Dataset, complete, mean_and_std
+from .files import as_pair, open_image
+from .folders import PARTS, all_gray, check_readable, inspect, list_folder
+from .memory import free_memory
+from .on_disk import ImageFiles
+from .transforms import resize
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 DEFAULT_ROOT = Path.home() / ".cache" / "mixer_lib"
-TEST_FRACTION = 1 / 6  # of each class, for a folder without test images; CIFAR's share
+LOOKED_AT = 10_000      # so many files of a folder whose size is given show whether the images have colors
 
 # Mean and standard deviation of each channel over the full training images, pixels in 0..1.
 KNOWN = {
@@ -24,43 +32,185 @@ KNOWN = {
 }
 
 
-def load_dataset(name, full=False, root=None):
-    """Load a data set into memory.
+
+def load_dataset(name, full=False, root=None, image_size=None, in_memory=None):
+    """Load a data set.
 
     name: "mnist" or "cifar10": the bundled sample (10,000 + 2,000 or 5,000 + 1,000 images; needs no network).
         With full=True these, "fashion_mnist" or "cifar100": all of it, read from the folder `root` (default
         ~/.cache/mixer_lib); torchvision downloads what is missing there.
         Anything else is a path to your own images, always loaded whole:
-        - a .npz file with train_images, train_labels, test_images, test_labels and, if you like, `classes` (the
-          names, as strings). Images are uint8 [N, H, W], [N, H, W, C] or [N, C, H, W]; of four axes, the last
-          holds the channels if it is 1 or 3 long, else the second does. Labels are integers from 0.
-        - a folder train/CLASS/*.png and test/CLASS/*.png, or a folder CLASS/*.png, of which one image in six of
-          each class is kept for the test, always the same ones. Labels follow the sorted class names. Images
-          are of one size; if all are gray they stay gray, else all become RGB. Also .jpg, .jpeg, .bmp, .webp.
+        - a .npz file with train_images, train_labels, test_images, test_labels, or with x_train, y_train and so on,
+          as MedMNIST and Keras have it, and, if you like, `classes` (the names, as strings). Images are
+          [N, H, W], [N, H, W, C] or [N, C, H, W]: see `to_nchw`, and `to_pixels` for their values. Labels are integers
+          from 0, or names.
+        - a folder train/CLASS/*.png and test/CLASS/*.png, or a folder CLASS/*.png. val/ counts for the test where
+          there is no test/. Images may lie deeper in a class folder. Labels follow the sorted class names. If all
+          images are gray they stay gray, else all become RGB. Also .jpg, .bmp, .webp, .tif, .gif, .ppm.
+        Without test images one in six of each class is kept for it, always the same ones. Where there are a test
+        and validation images, training is watched by the latter.
 
-    Returns a Dataset. Its mean and std are those of the training images (for a sample, of the full set's).
+    image_size: one int or a pair (height, width), in pixels. Each image is scaled until its short side fits, and cut
+    to the center. Without it all images must have one size. in_memory: whether to read a folder's images now, or each
+    time that they are needed (False); by default they are read now if they fit into a third of the free memory.
+
+    Returns a Dataset. Its mean and std are those of the training images, or of 10,000 of them (for a sample, of the
+    full set's). What was skipped, and other things that one may not expect, are said in a line on the error output.
     Raises ValueError (unknown name, unusable contents), FileNotFoundError (no such path, no images) or OSError
     (unreadable file, failed download).
     """
+    if image_size is not None:
+        as_pair(image_size)
     if name in KNOWN:
         if full:
-            return _load_full(name, Path(root or DEFAULT_ROOT).expanduser())
-        if root is not None:
+            dataset = _load_full(name, Path(root or DEFAULT_ROOT).expanduser())
+        elif root is not None:
             raise ValueError(f"root={str(root)!r} is where the full data lies: pass full=True (--full) as well")
-        if not _has_sample(name):
+        elif not _has_sample(name):
             raise ValueError(f"{name!r} has no bundled sample: pass full=True (--full) to read or download all of it")
-        return _load_sample(name)
+        else:
+            dataset = _load_sample(name)
+        return replace(dataset, train_images=resize(dataset.train_images, image_size),
+                       test_images=resize(dataset.test_images, image_size))
 
+    path = own_path(name)
+    parts, classes, notes = open_parts(path, image_size)
+    if "train" not in parts and "all" not in parts:
+        raise ValueError(f"{path} has {', '.join(parts)} but no train: nothing to learn from")
+    parts = in_memory_if(in_memory, complete(parts))
+    dataset = Dataset(path.stem if is_npz(path) else path.name, *parts["train"], *parts["test"], classes,
+                      *mean_and_std(parts["train"][0]), *parts.get("val", (None, None)))
+    _say(path, [*notes, *_oddities(dataset)])
+    return dataset
+
+
+def load_part(name, part="test", full=False, root=None, image_size=None, in_channels=None, in_memory=None):
+    """One part of a data set, to evaluate a model on: (images, labels, classes). Of a folder only this part is read.
+
+    name, full, root, image_size, in_memory: as for `load_dataset`. part: "train", "val", "test" or "all". A folder of
+    class folders that is itself named test or val is all test. in_channels: 1 or 3, to read a folder's images so.
+    Raises as `load_dataset` does, and ValueError if there is no such part."""
+    if name in KNOWN:
+        dataset, notes = load_dataset(name, full, root, image_size), []
+        classes = dataset.classes
+        parts = {"train": (dataset.train_images, dataset.train_labels),
+                 "test": (dataset.test_images, dataset.test_labels)}
+    else:
+        path = own_path(name)
+        parts, classes, notes = open_parts(path, image_size, in_channels)
+        if "all" in parts and PARTS.get(path.name.lower()) in ("test", "val"):
+            parts["test"] = parts.pop("all")
+    _say(name, notes)
+    if part == "all":
+        return *in_memory_if(in_memory, {part: _together(parts)})[part], classes
+    if part not in parts:
+        parts = complete(parts) if parts.keys() & {"train", "all"} or part == "test" else parts
+    if part not in parts:
+        raise ValueError(f"{name} has no part {part!r}: choose from {', '.join(parts)}, all")
+    return *in_memory_if(in_memory, {part: parts[part]})[part], classes
+
+
+def own_path(name):
+    """The path to a person's own images. Raises FileNotFoundError or ValueError if there cannot be any."""
     path = Path(name).expanduser()
-    if path.is_dir():
-        return _load_folder(path)
-    if path.suffix == ".npz":
-        return _load_npz(path)
+    if path.is_dir() or is_npz(path):
+        return path
     if path.exists():
         raise ValueError(f"{path} is neither a .npz file nor a folder of class folders")
     if isinstance(name, Path) or "/" in name or os.sep in name:
         raise FileNotFoundError(f"no file or folder {path}: expected a .npz file or a folder of class folders")
     raise ValueError(f"unknown data set {name!r}{did_you_mean(name.lower(), KNOWN)}, or a path to your own images")
+
+
+def is_npz(path):
+    return path.suffix.lower() == ".npz"
+
+
+def open_parts(path, image_size=None, in_channels=None):
+    """The parts of one's own images, {"train": (images, labels), ...}, the names of the classes, and notes. A folder's
+    images are not yet read."""
+    if is_npz(path):
+        parts, classes = read_npz(path)
+        return {part: (resize(images, image_size), labels) for part, (images, labels) in parts.items()}, classes, []
+    listing = list_folder(path)
+    shown = listing.parts.get("train") or listing.parts.get("all") or {
+        name: files for part in listing.parts.values() for name, files in part.items()}
+    classes = sorted(shown)
+    for part, files in listing.parts.items():
+        if strange := sorted(set(files) - set(classes)):
+            raise ValueError(f"{path}: {part}/ has classes that train/ lacks: {', '.join(strange)}")
+    image_size, in_channels = look_at(listing, image_size, in_channels)
+    number = {name: label for label, name in enumerate(classes)}
+    parts = {}
+    for part in listing.parts:
+        files, names = listing.files(part)
+        labels = torch.tensor([number[name] for name in names], device="cpu")           # [N]
+        parts[part] = ImageFiles(files, image_size, in_channels), labels
+    return parts, classes, [*listing.notes()]
+
+
+def look_at(listing, image_size=None, in_channels=None):
+    """The (height, width) and the channels, 1 or 3, that a folder's images shall have, where not given: what all have.
+
+    Raises ValueError if they are of several sizes, with one to choose; OSError if some files are no images."""
+    files = [file for part in listing.parts for file in listing.files(part)[0]]
+    if image_size is not None and in_channels is not None:
+        return as_pair(image_size), in_channels
+    if image_size is not None and len(files) > LOOKED_AT:
+        files = random.Random(0).sample(files, LOOKED_AT)
+    found = inspect(files)
+    check_readable(files, found)
+    if image_size is None:
+        sizes = [size for size, _ in found]
+        if len(set(sizes)) > 1:
+            least, most = (pick(sizes, key=lambda size: size[0] * size[1]) for pick in (min, max))
+            raise ValueError(f"the images are of {len(set(sizes))} sizes, from {'x'.join(map(str, least))} to "
+                             f"{'x'.join(map(str, most))} pixels (width x height): choose one size for all, for "
+                             f"example image_size={proposed_size(sizes)} (--image-size {proposed_size(sizes)})")
+        image_size = sizes[0][::-1]
+    return as_pair(image_size), in_channels or (1 if all_gray(found) else 3)
+
+
+def proposed_size(sizes):
+    """A side in pixels, small enough to train on without a GPU, for images of these (width, height)."""
+    side = sorted(min(size) for size in sizes)[len(sizes) // 2]     # of an ordinary image
+    return max([choice for choice in (16, 32, 64) if choice <= side], default=side)
+
+
+def in_memory_if(wanted, parts):
+    """The parts with a folder's images read into memory; where `wanted` is None, only if they fit into a third of
+    what is free, since training makes a copy of them."""
+    size = sum(images.numel() for images, _ in parts.values() if isinstance(images, ImageFiles))
+    if wanted or (wanted is None and size <= free_memory() / 3):
+        return {part: (images.in_memory() if isinstance(images, ImageFiles) else images, labels)
+                for part, (images, labels) in parts.items()}
+    return parts
+
+
+def _together(parts):
+    """All parts as one: (images, labels)."""
+    images, labels = zip(*parts.values(), strict=True)
+    return (ImageFiles.cat if isinstance(images[0], ImageFiles) else torch.cat)(images), torch.cat(labels)
+
+
+def _oddities(dataset):
+    """What a person may not expect of their images, in lines."""
+    images, labels = dataset.train_images, dataset.train_labels
+    if isinstance(images, torch.Tensor) and images.max() <= 1:
+        yield "no pixel of the training images is above 1: pixels go from 0 (black) to 255"
+    empty = sorted(set(range(len(dataset.classes))) - set(labels.tolist()))
+    if empty:
+        names = ", ".join(dataset.classes[label] for label in empty[:10]) + ", ..." * (len(empty) > 10)
+        first = ", so the labels do not start at 0" * (empty[0] == 0)
+        yield f"{len(empty)} of {len(dataset.classes)} classes have no training image: {names}{first}"
+    if len(dataset.classes) == 1:
+        yield (f"there is one class only, {dataset.classes[0]}: expected a folder for each class; do they lie one "
+               f"folder deeper?")
+
+
+def _say(name, notes):
+    for note in notes:
+        print(f"note: {name}: {note}", file=sys.stderr)
 
 
 def _has_sample(name):
@@ -118,63 +268,3 @@ def _load_full(name, root):
     return Dataset(name, *parts, classes, known["mean"], known["std"])
 
 
-def _load_npz(path):
-    keys = ("train_images", "train_labels", "test_images", "test_labels")
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in (*keys, "classes") if key in file}
-    except Exception as error:  # a damaged file raises many kinds
-        raise ValueError(f"cannot read {path} ({error}): expected a .npz file as np.savez writes it, of plain "
-                         f"arrays without Python objects") from error
-    missing = [key for key in keys if key not in arrays]
-    if missing:
-        raise ValueError(f"{path} has no {', '.join(missing)}: it needs {', '.join(keys)}")
-
-    parts = []
-    for part in ("train", "test"):
-        images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
-        if images.dtype != np.uint8:
-            raise ValueError(f"{path}: {part}_images are {images.dtype}, expected uint8, pixels from 0 to 255")
-        if not np.issubdtype(labels.dtype, np.integer):
-            raise ValueError(f"{path}: {part}_labels are {labels.dtype}, expected integers from 0")
-        parts += [to_nchw(images, f"{path}: {part}_images"), torch.from_numpy(labels.astype(np.int64))]
-    if "classes" in arrays:
-        classes = arrays["classes"].astype(str).tolist()
-    else:
-        classes = [str(label) for label in range(max(arrays[key].max(initial=0) for key in keys[1::2]) + 1)]
-    return Dataset(path.stem, *parts, classes, *_mean_and_std(parts[0]))
-
-
-def _load_folder(folder):
-    has_train, has_test = (folder / "train").is_dir(), (folder / "test").is_dir()
-    if has_train != has_test:
-        raise FileNotFoundError(f"{folder} has only one of train/ and test/: add the other, or use neither")
-    train_files, train_names = list_images(folder / "train" if has_train else folder)
-    test_files, test_names = list_images(folder / "test") if has_test else ([], [])
-    classes = sorted(set(train_names))
-    strange = sorted(set(test_names) - set(classes))
-    if strange:
-        raise ValueError(f"{folder}: test/ has classes that train/ lacks: {', '.join(strange)}")
-
-    images = read_images(train_files + test_files)  # [N + M, C, H, W]
-    labels = torch.tensor([classes.index(name) for name in train_names + test_names])  # [N + M]
-    train, test = torch.arange(len(labels)).split([len(train_files), len(test_files)])
-    if not has_test:
-        train, test = split(labels, TEST_FRACTION, torch.Generator().manual_seed(0))
-    return Dataset(folder.name, images[train], labels[train], images[test], labels[test], classes,
-                   *_mean_and_std(images[train]))
-
-
-def _mean_and_std(images):
-    """Mean and standard deviation of each channel of uint8 images [N, C, H, W], pixels in 0..1."""
-    values = torch.arange(256, dtype=torch.float64) / 255
-    means, stds = [], []
-    for channel in images.unbind(1):  # [N, H, W]
-        share = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()  # [256], a histogram
-        mean = (share * values).sum()
-        std = (share * (values - mean) ** 2).sum().sqrt()
-        means.append(mean.item())
-        stds.append(std.item() or 1.0)  # one color only: do not divide by 0
-    return tuple(means), tuple(stds)

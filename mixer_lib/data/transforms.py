@@ -8,6 +8,7 @@ import contextlib
 import torch
 import torch.nn.functional as F
 
+from .files import as_pair, center_box, random_box
 from .randaugment import rand_augment
 
 
@@ -20,6 +21,37 @@ def augment(images, crop_padding=0, flip=False, randaugment=0, generator=None):
     if randaugment:
         images = rand_augment(images, randaugment, generator)
     return images
+
+
+def resize(images, image_size):
+    """Scale images until their short side fits, and cut them to the center, as `load_image` does with a file.
+
+    images: uint8 [N, C, h, w]; image_size: H and W, one int or a pair, in pixels, or None for no change.
+    Returns uint8 [N, C, H, W]."""
+    if image_size is None or images.shape[2:] == as_pair(image_size):
+        return images
+    (old_height, old_width), (height, width) = images.shape[2:], as_pair(image_size)
+    left, top, right, bottom = (round(side) for side in center_box(old_width, old_height, width, height))
+    cut = images[:, :, top:bottom, left:right]                  # [N, C, h', w']
+    return torch.cat([F.interpolate(some.float(), (height, width), mode="bilinear", antialias=True).round().byte()
+                      for some in cut.split(1000)])             # [N, C, H, W]
+
+
+def random_resized_crop(images, numbers, smallest):
+    """Cut a random part out of each image and scale it to the size of the whole, as `load_image` does with a file.
+
+    images: uint8 [B, C, H, W], and so is the result. numbers: [B, 4], in 0..1, for the part's area (a share from
+    `smallest` to 1 of the image's), its shape and its place: see `random_box`."""
+    height, width = images.shape[2:]
+    boxes = [random_box(width, height, width / height, row, smallest) for row in numbers.tolist()]
+    left, top, right, bottom = send(torch.tensor(boxes, device="cpu"), images.device).unbind(1)     # each [B]
+    zero = torch.zeros_like(left)
+    # Both the image and the result reach from -1 to 1 in each direction.
+    theta = torch.stack([(right - left) / width, zero, (left + right) / width - 1,
+                         zero, (bottom - top) / height, (top + bottom) / height - 1], 1).view(-1, 2, 3)
+    grid = F.affine_grid(theta, images.shape, align_corners=False)                      # [B, H, W, 2]
+    cut = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
+    return cut.round().to(torch.uint8)                                                  # [B, C, H, W]
 
 
 def random_crop(images, padding, generator=None):

@@ -4,8 +4,9 @@ import contextlib
 import functools
 import sys
 
-import psutil
 import torch
+
+from ..data import memory
 
 
 def best_device():
@@ -109,7 +110,7 @@ def seed_generators(seed, device):
 
 def free_memory(device):
     """Bytes that a program can still take on a device."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else memory.free_memory()
 
 
 @functools.cache

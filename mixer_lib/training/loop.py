@@ -1,4 +1,4 @@
-"""Train a classifier: plain loops over batches of images that lie in memory.
+"""Train a classifier: plain loops over batches of images.
 
 The same seed on the same machine gives the same weights, also when a run was stopped and resumed.
 """
@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
 
 from ..checkpoints import token_mixing_weights
-from ..data import batches, mix, normalize, split
+from ..data import batches, mix, split
 from .devices import autocast, compiled, device_of, own_random_numbers, seed_generators
 from .evaluation import check_fit, measure, predict
 from .history import History, best_epoch, whole_epochs
@@ -130,11 +130,11 @@ def epoch_generator(seed, epoch):
 
 
 def training_batches(images, labels, dataset, recipe, generator):
-    """One pass over uint8 images [N, C, H, W] and labels [N] of `dataset`, shuffled and augmented as the recipe says:
-    yields (x, y), x float32 [B, C, H, W] and y int64 [B], or with mixup or cutmix float32 [B, K]."""
+    """One pass over images [N, C, H, W] (uint8, or `ImageFiles`) and labels [N] of `dataset`, shuffled and augmented as
+    the recipe says: yields (x, y), x float32 [B, C, H, W] and y int64 [B], or with mixup or cutmix float32 [B, K]."""
     for x, y in batches(images, labels, recipe.batch_size, dataset.mean, dataset.std, shuffle=True,
                         crop_padding=recipe.crop_padding, flip=recipe.flip, randaugment=recipe.randaugment,
-                        generator=generator):
+                        resized_crop=recipe.resized_crop, generator=generator):
         yield mix(x, y, len(dataset.classes), recipe.mixup, recipe.cutmix, generator)
 
 
@@ -179,7 +179,7 @@ def snapshot_moments(total_steps, count):
 def check_recipe(recipe, dataset):
     """Raise ValueError if the recipe cannot be carried out on dataset's images: tries it on one of them."""
     generator = torch.Generator()
-    if recipe.val_fraction:
+    if recipe.val_fraction and dataset.val_images is None:
         split(dataset.train_labels, recipe.val_fraction, generator)
     next(training_batches(dataset.train_images[:1], dataset.train_labels[:1], dataset, recipe, generator))
 
@@ -195,23 +195,26 @@ def memory_needed(model, dataset, recipe):
             storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
             return tensor
 
-        images = dataset.train_images[:1].expand(count, -1, -1, -1).to(device)
-        x = normalize(images, dataset.mean, dataset.std)
+        x = image.to(device).expand(count, -1, -1, -1)
         with own_random_numbers(device), autocast(device, recipe.precision), \
                 torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
             logits = model(x)  # noqa: F841 (holds what was kept until it is counted)
         return sum(storages.values())
 
     device = device_of(model)
+    image, _ = next(batches(dataset.train_images[:1], dataset.train_labels[:1], 1, dataset.mean, dataset.std))
     weights = sum(p.nbytes for p in model.parameters())
     return 3 * weights + dataset.train_images.nbytes + int(1.5 * recipe.batch_size * (kept(2) - kept(1)))
 
 
 def _hold_out(dataset, recipe, device):
-    """Training images and labels on `device`, and the held-out pair, or None where val_fraction is 0."""
+    """Training images and labels on `device`, and the held-out pair, or None where val_fraction is 0: the data set's
+    own validation images if it has some, else a share of the training images."""
     images, labels = dataset.train_images.to(device), dataset.train_labels.to(device)
     if recipe.val_fraction == 0:
         return images, labels, None
+    if dataset.val_images is not None:
+        return images, labels, (dataset.val_images.to(device), dataset.val_labels.to(device))
     parts = split(dataset.train_labels, recipe.val_fraction, torch.Generator().manual_seed(recipe.seed))
     train, held = (part.to(device) for part in parts)
     return images[train], labels[train], (images[held], labels[held])

@@ -24,6 +24,8 @@ class Recipe:
     label_smoothing: float = option(0.1, "share of the target spread over all classes")
     clip_norm: float = option(1.0, "gradients with a larger norm are scaled down to it")
     crop_padding: int = option(0, "augmentation: pixels of padding for random crops")
+    resized_crop: float = option(0.0, "augmentation: random resized crops, the smallest share of an image's area "
+                                      "(0: none)")
     flip: bool = option(False, "augmentation: random left-right flips")
     randaugment: int = option(0, "augmentation: magnitude of RandAugment, 1 (faint) to 30 (0: none)")
     mixup: float = option(0.0, "augmentation: MixUp, the parameter of its Beta distribution (0: none)")
@@ -49,6 +51,7 @@ class Recipe:
         for name in ("crop_padding", "patience", "snapshots", "seed"):
             need(name, isinstance(getattr(self, name), int) and 0 <= getattr(self, name) < 2**63,
                  "a whole number from 0")
+        need("resized_crop", 0 <= self.resized_crop <= 1, "a share from 0 to 1")
         for name in ("label_smoothing", "val_fraction"):
             need(name, 0 <= getattr(self, name) < 1, "a share from 0 up to, not including, 1")
         need("randaugment", self.randaugment in range(31), "a whole number from 0 to 30")

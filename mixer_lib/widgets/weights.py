@@ -12,7 +12,7 @@ import traitlets
 from .. import plots
 from ..analysis import ORDERS, grid_of, logits_without, order, summarize, tables_by_depth
 from ..analysis.influence import beside
-from ..data import normalize
+from ..data import ImageFiles, normalize
 from ..model import MlpMixer
 from ..plots.weights import WIDTH, color_top, mosaic_area
 from .base import live_picture
@@ -138,7 +138,9 @@ def switches(model, dataset, count=100):
     seconds, so that these switches answer immediately. For a hidden unit, or several parts, the model reads the images
     when you ask: the picture begins with the first few images and follows the reading."""
     chosen = torch.arange(count) * len(dataset.test_images) // count
-    images, labels = (_on_cpu(part[chosen.to(part.device)]) for part in (dataset.test_images, dataset.test_labels))
+    images, labels = dataset.test_images, dataset.test_labels
+    images, labels = images[chosen.to(images.device)], _on_cpu(labels[chosen.to(labels.device)])
+    images = images.in_memory() if isinstance(images, ImageFiles) else _on_cpu(images)
     tables = tables_by_depth(model, beside(model, normalize(images, dataset.mean, dataset.std)))
     turns = (torch.arange(count, device="cpu") % 10).argsort(stable=True)   # every tenth first: labels may be sorted
     predicted, blocks = {}, range(len(model.blocks))

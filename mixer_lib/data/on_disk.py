@@ -1,0 +1,114 @@
+"""Images that stay in their files and are read as they are needed."""
+
+import os
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from .files import as_pair, load_image
+from .folders import read_images
+from .transforms import send
+
+
+class ImageFiles:
+    """N image files that stand in for a uint8 tensor [N, C, H, W], in a Dataset and in `batches`.
+
+    An image comes as `load_image` gives it. Only the batches that are under way lie in memory; worker processes of
+    torch's DataLoader read ahead. `files[i]` of an int is one image, uint8 [C, H, W]; of anything else that picks
+    images (int64 tensor, slice), the ImageFiles of these. `to(device)` says where the batches shall go."""
+
+    ndim, dtype = 4, torch.uint8
+
+    def __init__(self, files, image_size, in_channels, device="cpu"):
+        # As one block of bytes: workers that share a list of strings would copy it, a string at a time.
+        self.files = files if isinstance(files, np.ndarray) else np.array([os.fsencode(file) for file in files])
+        self.shape = torch.Size([len(self.files), in_channels, *as_pair(image_size)])
+        self.device = torch.device(device)
+
+    def __len__(self):
+        return len(self.files)
+
+    def __getitem__(self, index):
+        if isinstance(index, int):
+            return self.read([index])[0]                                    # [C, H, W]
+        index = index.cpu().numpy() if isinstance(index, torch.Tensor) else index
+        return ImageFiles(self.files[index], self.shape[2:], self.shape[1], self.device)
+
+    def to(self, device):
+        return ImageFiles(self.files, self.shape[2:], self.shape[1], device)
+
+    def numel(self):
+        return self.shape.numel()
+
+    @property
+    def nbytes(self):
+        """What lies in memory: nothing of the images."""
+        return 0
+
+    def path(self, index):
+        """The path of an image's file."""
+        return os.fsdecode(self.files[index])
+
+    @staticmethod
+    def cat(several):
+        """Several ImageFiles of one shape as one."""
+        first = several[0]
+        names = np.concatenate([images.files for images in several])
+        return ImageFiles(names, first.shape[2:], first.shape[1], first.device)
+
+    def in_memory(self):
+        """All of them, uint8 [N, C, H, W]."""
+        paths = [self.path(i) for i in range(len(self))]
+        return read_images(paths, self.shape[2:], self.shape[1]).to(self.device)
+
+    def read(self, indices, numbers=None, smallest=1.0):
+        """Some of the images: uint8 [n, C, H, W], on `device`. numbers [n, 4], smallest: see `load_image`."""
+        numbers = [None] * len(indices) if numbers is None else numbers
+        images = [load_image(self.path(int(index)), self.shape[2:], self.shape[1], row, smallest)
+                  for index, row in zip(indices, numbers, strict=True)]
+        return torch.stack(images).to(self.device)                          # [n, C, H, W]
+
+    def in_order(self, order, batch_size, numbers=None, smallest=1.0):
+        """Yield the images at `order`, int64 [n], batch_size at a time: uint8 [B, C, H, W] on `device`.
+
+        numbers: [n, 4], in the same order; smallest: see `load_image`. Raises as `load_image` does."""
+        groups = [slice(start, start + batch_size) for start in range(0, len(order), batch_size)]
+        jobs = _Jobs(self.to("cpu"), order.cpu(), groups, numbers, smallest)
+        workers = min(_cores(), 8, len(groups)) if len(groups) > 1 else 0
+        # A generator of its own: a loader draws a seed for its workers, which else changes what the run draws next.
+        loader = DataLoader(jobs, batch_size=None, num_workers=workers, generator=torch.Generator("cpu"),
+                            collate_fn=_as_is)
+        with torch.device("cpu"):
+            ready = iter(loader)
+        for images in ready:
+            if isinstance(images, Exception):
+                raise images
+            yield send(torch.from_numpy(images), self.device)               # [B, C, H, W]
+
+
+class _Jobs:
+    """What the workers do: item g is the g-th batch. A NumPy array travels between processes without shared memory,
+    of which a container often has too little, and an error as a value, without the traceback of the worker."""
+
+    def __init__(self, images, order, groups, numbers, smallest):
+        self.images, self.order, self.groups, self.numbers, self.smallest = images, order, groups, numbers, smallest
+
+    def __len__(self):
+        return len(self.groups)
+
+    def __getitem__(self, g):
+        places = self.groups[g]
+        numbers = None if self.numbers is None else self.numbers[places]
+        try:
+            return self.images.read(self.order[places], numbers, self.smallest).numpy()
+        except (OSError, ValueError) as error:
+            return type(error)(str(error))
+
+
+def _as_is(batch):
+    return batch
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
