@@ -106,9 +106,11 @@ def test_every_option_arrives(there, fitted):
 def test_model_depends_on_images_and_seed(there, fitted):
     save_npz("digits.npz", channels=1, size=28)
     save_npz("wide.npz", train_images=np.zeros((30, 8, 16), np.uint8), test_images=np.zeros((10, 8, 16), np.uint8))
-    for out, arguments in enumerate(("digits.npz", "own.npz", "own.npz", "own.npz --seed 1", "wide.npz")):
+    for out, arguments in enumerate(("digits.npz", "own.npz", "own.npz", "own.npz --seed 1", "wide.npz",
+                                     "own.npz --image-size 64", "own.npz --image-size 64 --patch-size 4")):
         assert run(f"train --out {out} --dataset {arguments}") == 0
-    digits, first, again, other, wide = (args[0] for args, _ in fitted)
+    digits, first, again, other, wide, large, fine = (args[0] for args, _ in fitted)
+    assert [model.config.patch_size for model in (wide, large, fine)] == [4, 8, 4]      # 8 x 8 tokens, if not given
     assert (digits.config.patch_size, digits.config.num_blocks, digits.config.hidden_dim) == (7, 4, 64)
     assert (first.config.patch_size, first.config.num_blocks, first.config.hidden_dim) == (4, 8, 128)
     assert wide.config.image_size == (8, 16)
@@ -166,7 +168,7 @@ def test_init_from_a_bundled_model_learns_and_resumes(there, capsys):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    ("--init mnist", "the model reads images of 1 x 28 x 28 .* 3 x 8 x 8"),
+    ("--init mnist", "the model reads images of 1 x 28 x 28 .* 3 x 28 x 28"),
     ("--init minst", "no model is named 'minst', and there is no such folder or file: did you mean 'mnist'"),
     ("--init own.npz", "own.npz is not a whole safetensors file"),
     ("--init mnist --num-blocks 3", "--num-blocks does not go with --init: the model is that of the checkpoint"),

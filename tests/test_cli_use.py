@@ -43,7 +43,8 @@ def many(there):
 def test_evaluate(home, there, capsys):
     """By name of its folder and its file; it finds the images that it was trained on."""
     expected = evaluate(load_checkpoint(home / "run/model.safetensors")[0], load_dataset("own.npz"))
-    result = rf"own, 10 test images: top-1 {expected['accuracy']:.2%}, loss {expected['loss']:.4f}, [\d,]+ images/s\n"
+    result = (rf"({home}/)?own.npz, 10 test images: top-1 {expected['accuracy']:.2%}, loss {expected['loss']:.4f}, "
+              r"[\d,]+ images/s\n")
     for words in (f"evaluate {home}/run", f"evaluate {home}/run/model.safetensors",
                   f"evaluate {home}/run --dataset own.npz"):
         assert run(words) == 0
@@ -56,7 +57,7 @@ def test_evaluate_a_bundled_model(there, capsys):
     out, err = capsys.readouterr()
     assert re.fullmatch(r"mnist, 2,000 test images: top-1 99.\d\d%, top-5 100.00%, loss 0.\d+, [\d,]+ images/s\n", out)
     assert err == f"{WEIGHTS / 'mnist.safetensors'} on cpu\n{NOTE}"
-    refused(capsys, "evaluate mnist --dataset cifar10", "the model reads images of 1 x 28 x 28 .*, cifar10 has 3 x 32")
+    refused(capsys, "evaluate mnist --dataset cifar10", "the model reads images of 1 x 28 x 28 .*, cifar10 has 3 x 28")
 
 
 def test_evaluate_as_json(many, capsys):
@@ -67,7 +68,7 @@ def test_evaluate_as_json(many, capsys):
     logits = predict(model, data.test_images, data)
     speed, classes = result.pop("images_per_second"), result.pop("per_class")
     assert speed > 0 and result == {
-        "checkpoint": "model.safetensors", "dataset": "many", "images": 20, **measure(logits, data.test_labels),
+        "checkpoint": "model.safetensors", "dataset": "many.npz", "images": 20, **measure(logits, data.test_labels),
         "top5_accuracy": top_accuracy(logits, data.test_labels, 5)}
     assert [row["class"] for row in classes] == ["cat", "dog", "eel", "fox", "gnu", "hen", "ibis"]
     assert [row["images"] for row in classes] == [5, 3, 3, 3, 3, 3, 0] and classes[6]["accuracy"] is None
@@ -119,12 +120,31 @@ def test_evaluate_normalizes_as_the_model_was_trained(home, there, capsys):
 def test_where_the_data_lie_arrives(home, there, monkeypatch):
     """--dataset, --full and --root, of train and of evaluate."""
     asked, data = [], load_dataset("own.npz")
-    for module in (cli.train, use):
-        monkeypatch.setattr(module, "load_dataset", lambda *args: asked.append(args) or data)
+    monkeypatch.setattr(cli.train, "load_dataset", lambda *args: asked.append(args) or data)
+    monkeypatch.setattr(use, "load_part", lambda *args: asked.append(args) or (
+        data.test_images, data.test_labels, data.classes))
     assert run(f"train --dataset cifar10 --full --root somewhere --out run {MODEL} --epochs 1") == 0
+    assert run(f"train --dataset cifar10 --image-size 8x8 --out other {MODEL} --epochs 1") == 0
     assert run("evaluate run --full --root elsewhere") == 0
     assert run("evaluate run --dataset mnist") == 0
-    assert asked == [("cifar10", True, "somewhere"), ("cifar10", True, "elsewhere"), ("mnist", False, None)]
+    assert asked == [("cifar10", True, "somewhere", None), ("cifar10", False, None, (8, 8)),
+                     ("cifar10", "test", True, "elsewhere", [8, 8], 3), ("mnist", "test", False, None, [8, 8], 3)]
+
+
+def test_photos_of_several_sizes(there, capsys):
+    """Trained, fine-tuned and evaluated at one size, which the model remembers; and no size is no riddle."""
+    for label, color in (("red", (250, 0, 0)), ("blue", (0, 0, 250))):
+        (there / "photos" / label).mkdir(parents=True)
+        for number in range(6):
+            Image.new("RGB", (30 + number, 40), color).save(there / "photos" / label / f"{number}.png")
+    refused(capsys, f"train --dataset photos --out run {MODEL}", r"6 sizes, .*\(--image-size \d+\)")
+    assert run(f"train --dataset photos --out run {MODEL} --epochs 1 --image-size 24x32") == 0
+    assert load_checkpoint("run/model.safetensors")[0].config.image_size == (24, 32)
+    assert run("train --dataset photos --out more --init run --epochs 1") == 0
+    assert run("evaluate more") == 0
+    assert "photos, 2 test images: top-1 " in capsys.readouterr().out
+    refused(capsys, "train --dataset photos --out x --init run --image-size 8", "--image-size does not go with --init")
+    refused(capsys, "train --dataset photos --out x --image-size big", "--image-size: invalid image_size value: 'big'")
 
 
 @pytest.mark.parametrize("name", ["own.npz", "./own.npz", "photos", "a/photos"])
@@ -153,9 +173,9 @@ def test_bad_input_for_evaluate(home, there, capsys):
     refused(capsys, "evaluate cifar-10", r"no model is named 'cifar-10', .*: did you mean 'cifar10'\?")
     refused(capsys, "evaluate empty", "the folder empty holds no model.safetensors")
     refused(capsys, f"evaluate {checkpoint} --dataset mnits", "^error: unknown data set 'mnits': did you mean 'mnist'")
-    refused(capsys, f"evaluate {checkpoint} --dataset mnist", "the model reads images of 3 x 8 x 8 .* 1 x 28 x 28")
+    refused(capsys, f"evaluate {checkpoint} --dataset mnist", "the model reads images of 3 x 8 x 8 .* 1 x 8 x 8")
     save_npz("four.npz", num_classes=4, size=8)
-    refused(capsys, f"evaluate {checkpoint} --dataset four.npz", "has 3 classes, four has 4")
+    refused(capsys, f"evaluate {checkpoint} --dataset four.npz", "has 3 classes, four.npz has 4")
 
 
 # ---- predict ---------------------------------------------------------------------------------------------------

@@ -27,9 +27,9 @@ what --dataset takes:
   fashion_mnist, cifar100     with --full
   FILE.npz                    train_images, train_labels, test_images, test_labels and, if there, val_images,
                               val_labels and classes, as in MedMNIST; or x_train, y_train, x_test, y_test, as in
-                              Keras. Images are uint8 [N, H, W] or [N, H, W, C]
+                              Keras. Images are [N, H, W], [N, H, W, C] or [N, C, H, W], pixels from 0 to 255
   FOLDER                      train/CLASS/*.png, test/CLASS/*.png and, if there, val/CLASS/*.png; or CLASS/*.png, of
-                              which one image in six is kept for the test. Also .jpg, .jpeg, .bmp, .webp
+                              which one image in six is kept for the test. Also .jpg, .bmp, .webp, .tif, .gif, .ppm
 """
 
 TRAIN = DATASETS + """
@@ -105,6 +105,9 @@ def _parser():
 
     sub = command("train", train, "train a model", TRAIN)
     sub.add_argument("--dataset", default="mnist", help="the images: see below (default: mnist)")
+    sub.add_argument("--image-size", type=image_size, metavar="PIXELS",
+                     help="scale and cut the images to this size, 32 or HEIGHTxWIDTH (default: as they are, or as the "
+                          "model of --init takes them)")
     _where(sub)
     sub.add_argument("--out", required=True, help="folder for the checkpoint, the history and the command")
     sub.add_argument("--resume", action="store_true",
@@ -144,6 +147,12 @@ def _parser():
     sub = command("info", info, "list a model's layers: shapes, parameters, multiply-accumulates", INFO)
     sub.add_argument("name", help=f"{CHECKPOINT}; or one of {', '.join(MODELS)}")
     return parser
+
+
+def image_size(text):
+    """An --image-size: "32" is one int, "24x32" a pair."""
+    sides = tuple(map(int, text.split("x")))
+    return sides if len(sides) == 2 else int(text)
 
 
 def _where(sub):

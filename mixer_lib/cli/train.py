@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from ..checkpoints import find_checkpoint, load_checkpoint, read_rows, write_atomically
-from ..configs import create_model
+from ..configs import MODELS, create_model, default_patch_size
 from ..data import load_dataset, split
 from ..model import new_head
 from ..training import (
@@ -59,13 +59,15 @@ def train(options, words):
         raise ValueError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
 
     # All that can fail does so before anything is written.
-    dataset = load_dataset(options.dataset, options.full, options.root)
+    begin = load_checkpoint(find_checkpoint(options.init)) if options.init else None
+    image_size = begin[0].image_shape[1:] if begin else options.image_size
+    dataset = load_dataset(options.dataset, options.full, options.root, image_size)
     dataset.name = options.dataset      # kept in the checkpoint, so that `evaluate` finds a path again
     recipe = Recipe(**{f.name: getattr(options, f.name) for f in fields(Recipe)})
     check_recipe(recipe, dataset)
     device = pick_device(options.device)
     torch.manual_seed(recipe.seed)
-    model = make_model(options, dataset).to(device)
+    model = make_model(options, begin, dataset).to(device)
     if resume:
         Run(out, model, dataset, optimizer=None, recipe=recipe).check()
     write_atomically(command, (shlex.join(PROGRAM + words) + "\n").encode())
@@ -98,25 +100,28 @@ def merged(words):
     return [word for option in options.values() for word in option]
 
 
-def make_model(options, dataset):
-    """The model to begin with. That of --init comes with its normalization, which `dataset` then takes over."""
-    given = {name: getattr(options, name) for name in ("model", *MODEL_OPTIONS) if getattr(options, name) is not None}
-    channels, *image_size = dataset.train_images.shape[1:]
-    if not options.init:
-        usual = "mnist" if (channels, *image_size) == (1, 28, 28) else "cifar10"
-        return create_model(given.pop("model", usual), image_size=tuple(image_size), in_channels=channels,
-                            num_classes=len(dataset.classes), **given)
+def make_model(options, begin, dataset):
+    """The model to begin with. begin: that of --init, if any, as `load_checkpoint` gives it. It comes with its
+    normalization, which `dataset` then takes over."""
+    given = {name: getattr(options, name) for name in ("model", "image_size", *MODEL_OPTIONS)
+             if getattr(options, name) is not None}
+    if not begin:
+        channels, *image_size = dataset.train_images.shape[1:]
+        if not options.model:
+            given["model"] = "mnist" if (channels, *image_size) == (1, 28, 28) else "cifar10"
+            given.setdefault("patch_size", default_patch_size(*image_size, MODELS[given["model"]]["patch_size"]))
+        return create_model(given.pop("model"), **given | dict(image_size=tuple(image_size), in_channels=channels,
+                                                              num_classes=len(dataset.classes)))
     if given:
         raise ValueError(f"--{next(iter(given)).replace('_', '-')} does not go with --init: the model is that of the "
                          f"checkpoint")
-    path = find_checkpoint(options.init)
-    model, about = load_checkpoint(path)
+    model, about = begin
     other = about.dataset.classes != dataset.classes
     model = new_head(model, len(dataset.classes)) if other else model
     check_fit(model, dataset)
     dataset.mean, dataset.std = about.dataset.mean, about.dataset.std
     head = f", but for the head: the {len(dataset.classes)} classes are others, so a new head starts at zero" * other
-    say(f"the run starts from the weights in {path}{head}")
+    say(f"the run starts from the weights in {find_checkpoint(options.init)}{head}")
     return model
 
 

@@ -3,11 +3,12 @@
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 
 from ..checkpoints import find_checkpoint, load_checkpoint, write_atomically
-from ..data import load_dataset, load_image
+from ..data import load_image, load_part
 from ..data.files import IMAGE_SUFFIXES
 from ..training import check_fit, class_accuracies, confusion_counts, measure, pick_device, predict, top_accuracy
 from ..training.devices import describe
@@ -20,31 +21,33 @@ def evaluate_checkpoint(options, words):
     if options.confusion and not options.confusion.lower().endswith(".png"):
         raise ValueError(f"--confusion is {options.confusion}: expected a file name that ends in .png")
     model, about, path = _load(options)
+    name = options.dataset or about.dataset.name
     try:
-        dataset = load_dataset(options.dataset or about.dataset.name, options.full, options.root)
+        channels, *image_size = model.image_shape
+        images, labels, classes = load_part(name, "test", options.full, options.root, image_size, channels)
     except (ValueError, OSError) as error:
         if options.dataset:
             raise
         raise ValueError(f"the model's own data set cannot be loaded: {error}. Name one with --dataset") from error
-    check_fit(model, dataset)
-    labels, start = dataset.test_labels, time.perf_counter()
-    logits = predict(model, dataset.test_images, about.dataset)     # normalized as the model was trained
+    check_fit(model, SimpleNamespace(name=name, train_images=images, classes=classes))
+    start = time.perf_counter()
+    logits = predict(model, images, about.dataset)      # normalized as the model was trained
     seconds = time.perf_counter() - start
-    result = {"checkpoint": str(path), "dataset": dataset.name, "images": len(labels), **measure(logits, labels)}
-    if len(dataset.classes) > 5:
+    result = {"checkpoint": str(path), "dataset": name, "images": len(labels), **measure(logits, labels)}
+    if len(classes) > 5:
         result["top5_accuracy"] = top_accuracy(logits, labels, 5)
     result["images_per_second"] = len(labels) / seconds
     counts = confusion_counts(logits, labels)
     if options.per_class:
-        result["per_class"] = [{"class": name, "images": images, "accuracy": accuracy} for name, (images, accuracy)
-                               in zip(dataset.classes, class_accuracies(counts), strict=True)]
+        result["per_class"] = [{"class": label, "images": count, "accuracy": accuracy} for label, (count, accuracy)
+                               in zip(classes, class_accuracies(counts), strict=True)]
     if options.json:
         print(json.dumps(result))
     else:
         _print_result(result)
     if options.confusion:
         from ..plots import confusion, to_png  # here, because it takes seconds
-        write_atomically(options.confusion, to_png(confusion(counts, dataset.classes)))
+        write_atomically(options.confusion, to_png(confusion(counts, classes)))
         say(f"the confusion matrix is in {options.confusion}")
     say("note: test images should be read once, at the end. To choose between models, compare their held-out accuracy")
 
