@@ -1,4 +1,4 @@
-"""python -m mixer_lib: see cli.py."""
+"""python -m mixer_lib: see cli/."""
 
 import sys
 

@@ -89,6 +89,23 @@ def pretrained_names():
     return sorted(path.stem for path in WEIGHTS.glob("*.md"))
 
 
+def find_checkpoint(name, known=()):
+    """The path of a model's file. name: of a bundled model, or the path of the folder of a run or of the file itself.
+
+    known: more names to suggest, where the caller takes more. Raises ValueError where there is no such model."""
+    bundled, path = pretrained_names(), Path(name).expanduser()
+    if str(name) in bundled:
+        return WEIGHTS / f"{name}.safetensors"
+    if path.is_dir():
+        if not (path / "model.safetensors").is_file():
+            raise ValueError(f"the folder {path} holds no model.safetensors, which a run writes after its first epoch")
+        return path / "model.safetensors"
+    if not path.exists():
+        raise ValueError(f"no model is named {str(name)!r}, and there is no such folder or file"
+                         f"{did_you_mean(name, [*bundled, *(one for one in known if one not in bundled)])}")
+    return path
+
+
 def read_rows(path):
     """The rows of a table in CSV as dicts of numbers: {"epoch": 1, "train_loss": 0.5}; steps and epochs are whole."""
     with open(path, newline="", encoding="utf-8") as file:
@@ -99,13 +116,18 @@ def read_rows(path):
 def append_rows(path, rows):
     """Append rows, dicts of numbers with the same keys, to a table in CSV, which begins with a line of their names.
 
-    Raises OSError, naming the path, and then leaves the table as it was."""
+    A table that has columns already keeps them, since an older version may have begun it: what else the rows hold is
+    left out. Raises OSError, naming the path, and then leaves the table as it was."""
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab", buffering=0) as file:
+        with open(path, "a+b", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
-            data = _csv(rows, header=size == 0).encode()
+            file.seek(0)
+            columns = file.readline().decode().strip()
+            if columns:
+                rows = [{name: row[name] for name in columns.split(",")} for row in rows]
+            data = _csv(rows, header=not columns).encode()
             try:
                 if file.write(data) < len(data):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

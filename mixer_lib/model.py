@@ -224,6 +224,15 @@ class MlpMixer(nn.Module):
             nn.init.zeros_(self.head.weight)
 
 
+def new_head(model, num_classes):
+    """An `MlpMixer` with the weights of `model`, on its device, and a head of zeros for `num_classes` classes: so the
+    paper begins its fine-tuning on other classes."""
+    other = MlpMixer(**vars(model.config) | {"num_classes": num_classes}).to(model.norm.weight)
+    body = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("head.")}
+    other.load_state_dict(body, strict=False)
+    return other
+
+
 def grid_shape(image_size, patch_size):
     """(rows, columns) of patches in an image. Raises ValueError if the patches do not tile the image."""
     (H, W), (P_h, P_w) = pair("image_size", image_size), pair("patch_size", patch_size)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import browser
+import commands
 import devices  # noqa: F401 (the fake GPU must be known before the first backward pass, which test_conv does at import)
 
 # The tests' models are so small that a second thread is only waited for: on a busy machine a hundred times longer.
@@ -51,3 +52,21 @@ def show(chromium):
     """show(widget, dark=False) opens a widget that is drawn in the page, without a kernel: a browser.Shown."""
     with contextlib.ExitStack() as stack:
         yield lambda widget, **options: stack.enter_context(browser.show(chromium, widget, **options))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with own.npz, and in `run` what the command in `commands.TRAIN` makes of it. Tests do not change it."""
+    folder = tmp_path_factory.mktemp("home")
+    commands.save_npz(folder / "own.npz")
+    words = commands.TRAIN.replace("own.npz", f"{folder}/own.npz").replace("--out run", f"--out {folder}/run")
+    assert commands.run(words) == 0
+    return folder
+
+
+@pytest.fixture
+def there(monkeypatch, tmp_path):
+    """Work in a folder of one's own that has own.npz."""
+    monkeypatch.chdir(tmp_path)
+    commands.save_npz("own.npz")
+    return tmp_path

@@ -73,7 +73,7 @@ def toy(monkeypatch, tmp_path):
     images, labels = torch.randint(256, (40, 1, 28, 28), dtype=torch.uint8), torch.arange(40) % 2
     images[labels == 1] //= 4
     data = Dataset("mnist", images, labels, images[:10], labels[:10], ["a", "b"], (0.3,), (0.3,))
-    for place in ("bundle.load_dataset", "mixer_lib.cli.load_dataset"):
+    for place in ("bundle.load_dataset", "mixer_lib.cli.train.load_dataset"):
         monkeypatch.setattr(place, lambda *args, **named: data)
     monkeypatch.setattr(bundle, "WEIGHTS", tmp_path / "models")
     monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path / "models")

@@ -15,7 +15,9 @@ from safetensors.torch import save_file
 
 from mixer_lib import MlpMixer
 from mixer_lib.checkpoints import (
+    WEIGHTS,
     append_rows,
+    find_checkpoint,
     keep_rows,
     load_checkpoint,
     load_state,
@@ -55,6 +57,27 @@ def checkpoint(tmp_path):
     path = tmp_path / "model.safetensors"
     save_checkpoint(path, random_mixer(), dataset())
     return path
+
+
+# ---- which file ------------------------------------------------------------------------------------------------
+
+
+def test_find_checkpoint(tmp_path, monkeypatch):
+    """A bundled model comes before a folder of the same name, which ./ reaches."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("mnist", "empty"):
+        Path(folder).mkdir()
+    Path("mnist/model.safetensors").touch()
+    assert find_checkpoint("mnist") == WEIGHTS / "mnist.safetensors"
+    assert find_checkpoint("./mnist") == find_checkpoint(Path("mnist/model.safetensors")) == Path(
+        "mnist/model.safetensors")
+    for name, message in (("minst", "no model is named 'minst', .* no such folder or file: did you mean 'mnist'"),
+                          ("b/16", "choose from cifar10, cifar10-fine, mnist$"), ("runs/x", "no model is named"),
+                          ("empty", "the folder empty holds no model.safetensors")):
+        with pytest.raises(ValueError, match=message):
+            find_checkpoint(name)
+    with pytest.raises(ValueError, match=r"no model is named 'b/16'.*: did you mean 'B/16'"):
+        find_checkpoint("b/16", ["B/16", "S/16"])
 
 
 # ---- models ----------------------------------------------------------------------------------------------------
@@ -260,6 +283,16 @@ def test_failed_append_leaves_the_table(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, handler)
     assert path.read_bytes() == before
+
+
+def test_a_table_keeps_its_columns(tmp_path):
+    path = tmp_path / "steps.csv"
+    append_rows(path, ROWS[:2])
+    append_rows(path, [{"new": 7, **row} for row in ROWS[2:]])
+    assert read_rows(path) == ROWS
+    with pytest.raises(KeyError):       # rather than a row with a hole
+        append_rows(path, [{"step": 5, "loss": 0.5}])
+    assert read_rows(path) == ROWS
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])

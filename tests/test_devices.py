@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from devices import fake_gpu, moved
-from mixer_lib import MlpMixer, cli, patchify
+from mixer_lib import MlpMixer, patchify
 from mixer_lib.checkpoints import load_checkpoint, save_checkpoint, token_mixing_weights
+from mixer_lib.cli import main, train, use
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
 from mixer_lib.data import Dataset, augment, batches, mix, normalize, split
 from mixer_lib.permutations import CONDITIONS, SmallCNN, draw_order, scramble
@@ -234,9 +235,11 @@ def test_snapshots_are_copies():
 
 def test_command_line(gpu, tmp_path, monkeypatch, capsys):
     data = dataset()
-    monkeypatch.setattr(cli, "load_dataset", lambda *args: data)
-    monkeypatch.setattr(cli, "pick_device", lambda name: gpu)
-    monkeypatch.setattr(cli, "memory_needed", lambda *args: 0)     # it looks at memory, which is not pretended
+    monkeypatch.setattr(train, "load_dataset", lambda *args: data)
+    monkeypatch.setattr(use, "load_part", lambda *args: (data.test_images, data.test_labels, data.classes))
+    for module in (train, use):
+        monkeypatch.setattr(module, "pick_device", lambda name: gpu)
+    monkeypatch.setattr(train, "memory_needed", lambda *args: 0)     # it looks at memory, which is not pretended
     where = []
 
     def watched(real):
@@ -245,15 +248,15 @@ def test_command_line(gpu, tmp_path, monkeypatch, capsys):
             return real(model, *args, **named)
         return call
 
-    for name in ("fit", "evaluate", "predict"):
-        monkeypatch.setattr(cli, name, watched(getattr(cli, name)))
+    for module, name in ((train, "fit"), (use, "predict")):
+        monkeypatch.setattr(module, name, watched(getattr(module, name)))
     out = tmp_path / "run"
     sizes = "--num-blocks 2 --hidden-dim 8 --tokens-mlp-dim 6 --channels-mlp-dim 9"
-    assert cli.main(f"train --out {out} --epochs 2 --precision float32 {sizes}".split()) == 0
-    assert "40 training images on fake:0" in capsys.readouterr().out
-    assert cli.main(f"evaluate {out}/model.safetensors".split()) == 0
+    assert main(f"train --out {out} --epochs 2 --precision float32 {sizes}".split()) == 0
+    assert "37 training images, 3 held out, on fake:0\n" in capsys.readouterr().err
+    assert main(f"evaluate {out}".split()) == 0
     assert "on fake:0" in capsys.readouterr().err
     Image.fromarray(data.test_images[0].permute(1, 2, 0).numpy()).save(tmp_path / "a.png")
-    assert cli.main(["predict", str(tmp_path / "a.png"), "--checkpoint", f"{out}/model.safetensors"]) == 0
+    assert main(["predict", str(tmp_path / "a.png"), "--checkpoint", str(out)]) == 0
     assert capsys.readouterr().out.startswith(f"{tmp_path / 'a.png'}: ")
-    assert where == [gpu] * 4
+    assert where == [gpu] * 3

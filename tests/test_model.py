@@ -9,7 +9,7 @@ import torch
 from mixer_lib import MixerConfig, MlpMixer, count_macs, count_parameters, create_model, patchify, unpatchify
 from mixer_lib.configs import MODELS, default_patch_size, get_config
 from mixer_lib.costs import cost_by_part, layer_table
-from mixer_lib.model import ChannelMixing, DropPath, MixerBlock, PatchEmbedding, TokenMixing
+from mixer_lib.model import ChannelMixing, DropPath, MixerBlock, PatchEmbedding, TokenMixing, new_head
 
 SMALL = dict(image_size=(8, 12), patch_size=(2, 4), in_channels=3, num_classes=5, num_blocks=3, hidden_dim=6,
              tokens_mlp_dim=7, channels_mlp_dim=10)
@@ -118,6 +118,16 @@ def test_initialization_is_the_papers():
     assert fc1.weight.std().item() == pytest.approx(128 ** -0.5, rel=0.02)      # variance 1 / fan_in
     assert fc1.weight.abs().max() <= 2 * 128 ** -0.5 / 0.8796                    # cut off at two deviations
     assert all(m.eps == 1e-6 for m in model.modules() if isinstance(m, torch.nn.LayerNorm))
+
+
+def test_new_head_is_zero_on_the_same_body():
+    model = small_model(drop_path=0.1)
+    torch.nn.init.normal_(model.head.weight)
+    other = new_head(model, 5)
+    assert vars(other.config) == vars(model.config) | {"num_classes": 5} and other.num_classes == 5
+    for name, tensor in other.state_dict().items():
+        assert torch.equal(tensor, torch.zeros_like(tensor) if "head" in name else model.state_dict()[name]), name
+    assert other.head.weight.shape == (5, model.config.hidden_dim) and model.head.weight.abs().sum() > 0
 
 
 def test_token_mixing_mixes_tokens_and_not_channels():

@@ -21,6 +21,8 @@ from mixer_lib.training import (
     Recipe,
     best_epoch,
     check_recipe,
+    class_accuracies,
+    confusion_counts,
     devices,
     evaluate,
     fast_bf16,
@@ -31,6 +33,7 @@ from mixer_lib.training import (
     memory_needed,
     predict,
     snapshot_moments,
+    top_accuracy,
     train_step,
 )
 from mixer_lib.training import loop as training
@@ -75,7 +78,8 @@ def same(first, second):
 
 
 def without_seconds(history):
-    return history.steps, [{k: v for k, v in row.items() if k != "seconds"} for row in history.epochs]
+    return history.steps, [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
+                           for row in history.epochs]
 
 
 # ---- fit -------------------------------------------------------------------------------------------------------
@@ -89,11 +93,13 @@ def test_fit_learns():
     assert [row["step"] for row in history.steps] == list(range(30))
     assert [row["epoch"] for row in history.epochs] == list(range(1, 11))
     assert set(history.steps[0]) == {"step", "loss", "lr"}
-    assert set(history.epochs[0]) == {"epoch", "train_loss", "val_loss", "val_accuracy", "seconds"}
+    assert list(history.epochs[0]) == ["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr",
+                                       "images_per_second", "seconds"]
     assert history.epochs[-1]["train_loss"] < 0.5 < 1 < history.epochs[0]["train_loss"]
     assert history.epochs[3]["train_loss"] == pytest.approx(sum(row["loss"] for row in history.steps[9:12]) / 3)
     assert history.epochs[-1]["val_accuracy"] == 1 and evaluate(model, data)["accuracy"] > 0.95
-    assert all(row["seconds"] > 0 for row in history.epochs)
+    assert [row["lr"] for row in history.epochs] == [row["lr"] for row in history.steps[2::3]]
+    assert all(row["seconds"] > 54 / row["images_per_second"] > 0 for row in history.epochs)
 
 
 def test_fit_is_the_plain_loop():
@@ -183,7 +189,7 @@ def test_held_out_images_are_not_trained_on(fraction):
         assert {f"val_{name}": value for name, value in last.items()} == pytest.approx(
             {name: value for name, value in history.epochs[-1].items() if name.startswith("val")})
     else:
-        assert set(history.epochs[0]) == {"epoch", "train_loss", "seconds"}
+        assert set(history.epochs[0]) == {"epoch", "train_loss", "train_accuracy", "lr", "images_per_second", "seconds"}
 
 
 def test_held_out_images_depend_on_the_seed():
@@ -327,8 +333,9 @@ def test_train_step():
     assert norm > 0.2
 
     # The gradients from above are still there: they must not count. Nor those of the first step in the second.
-    of_step, of_gradient = train_step(model, x, y, optimizer, 1e-8, recipe)
+    of_step, of_gradient, hits = train_step(model, x, y, optimizer, 1e-8, recipe)
     assert (of_step.item(), of_gradient.item()) == pytest.approx((loss.item(), norm.item()))
+    assert hits == (log_p.argmax(1) == y).sum()
     assert not of_step.requires_grad        # else it would keep the whole graph
     train_step(model, x, y, optimizer, 0.01, recipe)
     for name, p in model.named_parameters():
@@ -357,8 +364,21 @@ def test_train_step_on_shares_of_classes(precision):
 def test_fit_trains_on_mixed_labels(monkeypatch):
     seen = []
     monkeypatch.setattr(training, "train_step", lambda *args: seen.append(args[2]) or train_step(*args))
-    fit(small_mixer(), toy(), quick(epochs=1, mixup=10.0))
+    history = fit(small_mixer(), toy(), quick(epochs=1, mixup=10.0))
     assert all(y.shape == (18, 3) and ((y > 0.1) & (y < 0.9)).any() for y in seen)
+    assert "train_accuracy" not in history.epochs[0]        # a mixed image has no single right answer
+
+
+def test_train_accuracy_is_measured_while_training(monkeypatch):
+    """On the images as they are trained on, by the model as it is then: before the update, with dropout."""
+    model, labels, hits = small_mixer(dropout=0.3), [], []
+    model.register_forward_hook(lambda module, args, logits: hits.append(
+        (logits.argmax(1) == labels[-1]).sum().item()) if module.training else None)
+    monkeypatch.setattr(training, "train_step", lambda *args: labels.append(args[2]) or train_step(*args))
+    history = fit(model, toy(), quick(flip=True))
+    accuracies = [sum(hits[i:i + 3]) / 54 for i in (0, 3, 6)]
+    assert [row["train_accuracy"] for row in history.epochs] == accuracies
+    assert accuracies[0] < 0.9 < accuracies[2]
 
 
 def test_small_gradients_are_not_scaled():
@@ -460,10 +480,11 @@ class StopAt:
             raise KeyboardInterrupt
 
 
-def test_interrupt_keeps_model_and_history():
+def test_interrupt_keeps_model_and_history(capsys):
     model = small_mixer()
     stop, state = StopAt(model, 6), torch.get_rng_state()
     history = fit(model, toy(), quick(), callbacks=[stop])
+    assert "Interrupted after 5 of 9 steps: model and history are kept." in capsys.readouterr().err
     assert history.interrupted and len(history.steps) == 5 and len(history.epochs) == 1
     assert same(weights(model), stop.weights) and not model.training
     assert torch.equal(torch.get_rng_state(), state)
@@ -595,7 +616,7 @@ def test_resume_only_the_same_run(tmp_path):
     assert not (tmp_path / "run").exists()
     fit(small_mixer(), toy(), quick(), out=tmp_path / "run")
     files = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    refused(r"epochs is 5, but the run in .* was started with 3", epochs=5)
+    refused(r"epochs is 2, but the run in .* has done 3: resume with as many or more", epochs=2)
     refused("flip is True, but .* was started with False", flip=True)
     refused("hidden_dim is 8, but .* started with 16", small_mixer(hidden_dim=8))
     refused("dropout is 0.5, but .* started with 0.0", small_mixer(dropout=0.5))      # would fit the weights
@@ -603,6 +624,50 @@ def test_resume_only_the_same_run(tmp_path):
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == files
     with pytest.raises(ValueError, match="resume=True needs out"):
         fit(small_mixer(), toy(), quick(), resume=True)
+
+
+def note_of(capsys):
+    return [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+
+
+@pytest.mark.parametrize("n", [None, 2, 7, 11])
+def test_longer_run_with_a_constant_rate_is_one_from_the_start(tmp_path, capsys, n):
+    """Also when it was interrupted before (2, 7: it had 3 epochs to do) or after (11)."""
+    data, recipe = toy(), quick(schedule="constant", optimizer="muon", **RANDOM)
+    whole = small_mixer(**RANDOM_MODEL)
+    expected = without_seconds(fit(whole, data, replace(recipe, epochs=5), out=tmp_path / "whole"))
+    model, out = small_mixer(**RANDOM_MODEL), tmp_path / "run"
+    fit(model, data, recipe, callbacks=[StopAt(model, n)] if n and n < 10 else [], out=out)
+    for stop in [5, None] if n == 11 else [None]:
+        model = small_mixer(seed=9, **RANDOM_MODEL)
+        history = fit(model, data, replace(recipe, epochs=5), callbacks=[StopAt(model, stop)] if stop else [], out=out,
+                      resume=True)
+    assert without_seconds(history) == expected and history.total_steps == 15
+    assert same(weights(model), weights(whole)) and not note_of(capsys)
+    assert all((out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+               for name in ("model.safetensors", "steps.csv"))
+
+
+def test_longer_run_with_a_cosine_says_what_it_is(tmp_path, capsys):
+    fit(small_mixer(), toy(), quick(epochs=2), out=tmp_path)
+    history = fit(small_mixer(), toy(), quick(epochs=4), out=tmp_path, resume=True)
+    before, after = history.steps[5]["lr"], history.steps[6]["lr"]
+    assert before < after == learning_rate(6, 12, 3, 0.01) and len(history.epochs) == 4
+    assert note_of(capsys) == [
+        f"note: the run was planned for 2 epochs and now goes on to 4. The learning rate goes up again from "
+        f"{before:.2g} to {after:.2g}, so this is not the run that 4 epochs from the start would have been"]
+    fit(small_mixer(), toy(), quick(epochs=4), out=tmp_path, resume=True)
+    assert not note_of(capsys)
+
+
+def test_fewer_epochs_than_planned_but_not_than_done(tmp_path, capsys):
+    """In the warm-up, and before the first step, all plans have the same learning rate: nothing to say."""
+    model = small_mixer()
+    for stop, epochs, planned, notes in ((9, 2, 5, 1), (5, 3, 4, 0), (2, 1, 2, 0)):
+        out = tmp_path / str(planned)
+        assert fit(model, toy(), quick(epochs=planned), callbacks=[StopAt(model, stop)], out=out).interrupted
+        assert len(fit(small_mixer(), toy(), quick(epochs=epochs + 1), out=out, resume=True).epochs) == epochs + 1
+        assert len(note_of(capsys)) == notes
 
 
 # ---- the best epoch, and stopping there --------------------------------------------------------------------------
@@ -638,7 +703,7 @@ def test_patience(monkeypatch, tmp_path, capsys):
     after, recipe = accuracies(monkeypatch, model, values), quick(epochs=6, patience=3, **RANDOM)
     history = fit(model, toy(), recipe, out=tmp_path)
     assert len(history.epochs) == 5 and not history.interrupted and same(weights(model), after[4])
-    assert "Stopped after 5 of 6 epochs: the held-out accuracy was highest after epoch 2." in capsys.readouterr().out
+    assert "Stopped after 5 of 6 epochs: the held-out accuracy was highest after epoch 2." in capsys.readouterr().err
     assert len(fit(small_mixer(**RANDOM_MODEL), toy(), recipe, out=tmp_path, resume=True).epochs) == 5
 
     accuracies(monkeypatch, model, values)
@@ -660,6 +725,18 @@ def test_history_as_a_table(tmp_path):
     with open(tmp_path / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [{name: float(value) for name, value in row.items()} for row in rows] == history.epochs
+
+
+def test_run_that_an_older_version_began_is_resumed(tmp_path):
+    """Its history has fewer columns. They stay; what was done is not measured again."""
+    model, path = small_mixer(), tmp_path / "history.csv"
+    assert fit(model, toy(), quick(), callbacks=[StopAt(model, 6)], out=tmp_path).interrupted
+    row, = read_rows(path)
+    old = ["epoch", "train_loss", "val_loss", "val_accuracy", "seconds"]
+    path.write_text("".join(",".join(values) + "\n" for values in (old, [str(row[name]) for name in old])))
+    history = fit(small_mixer(), toy(), quick(), out=tmp_path, resume=True)
+    assert read_rows(path) == [{name: row[name] for name in old} for row in history.epochs]
+    assert len(history.epochs) == 3 and "lr" in history.epochs[2]
 
 
 def test_snapshot_moments():
@@ -802,6 +879,13 @@ def test_measure_and_evaluate():
     result = measure(logits, torch.tensor([0, 1, 1]))
     right, wrong = torch.log1p(torch.tensor([-2.0, 2.0]).exp()).tolist()
     assert result == pytest.approx({"loss": (2 * right + wrong) / 3, "accuracy": 2 / 3})
+
+    logits = torch.tensor([[3.0, 2, 1, 0], [0, 1, 2, 3], [1, 3, 0, 2], [1, 3, 2, 0]])
+    labels = torch.tensor([0, 2, 0, 1])
+    assert [top_accuracy(logits, labels, k) for k in (1, 2, 3, 4)] == [0.5, 0.75, 1, 1]
+    counts = confusion_counts(logits, labels)
+    assert counts.tolist() == [[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0]]
+    assert class_accuracies(counts) == [(2, 0.5), (1, 1), (1, 0), (0, None)]
 
     data = toy()
     data.test_images, data.test_labels = data.train_images[:20].clone(), torch.full((20,), 2)      # unlike training's

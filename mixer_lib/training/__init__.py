@@ -4,8 +4,16 @@
 """
 
 from .devices import best_device, fast_bf16, pick_device
-from .evaluation import check_fit, evaluate, measure, predict
-from .history import History, best_epoch
+from .evaluation import (
+    check_fit,
+    class_accuracies,
+    confusion_counts,
+    evaluate,
+    measure,
+    predict,
+    top_accuracy,
+)
+from .history import History, best_epoch, whole_epochs
 from .loop import (
     check_recipe,
     epoch_generator,

@@ -31,6 +31,25 @@ def measure(logits, labels):
             "accuracy": (logits.argmax(1) == labels).float().mean().item()}
 
 
+def top_accuracy(logits, labels, k):
+    """The share of images, of logits [N, K] and labels [N], whose label is among the k classes with the highest
+    logits."""
+    return (logits.topk(k, dim=1).indices == labels.to(logits.device)[:, None]).any(1).float().mean().item()
+
+
+def confusion_counts(logits, labels):
+    """Of logits [N, K] and labels [N], a table int64 [K, K]: how many images of each true class (row) the model takes
+    for each class (column)."""
+    K = logits.shape[1]
+    pairs = K * labels.to(logits.device) + logits.argmax(1)                         # [N]
+    return pairs.bincount(minlength=K * K).view(K, K).cpu()
+
+
+def class_accuracies(counts):
+    """For each class of `confusion_counts`: (how many images, the share of hits, None where there are no images)."""
+    return [(sum(row), row[k] / sum(row) if sum(row) else None) for k, row in enumerate(counts.tolist())]
+
+
 def evaluate(model, dataset):
     """{"loss", "accuracy"} on dataset's test images. Raises ValueError when the model does not fit the data."""
     check_fit(model, dataset)

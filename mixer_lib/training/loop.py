@@ -4,6 +4,7 @@ The same seed on the same machine gives the same weights, also when a run was st
 """
 
 import math
+import sys
 import time
 
 import torch
@@ -14,7 +15,7 @@ from ..checkpoints import token_mixing_weights
 from ..data import batches, mix, split
 from .devices import autocast, compiled, device_of, own_random_numbers, seed_generators
 from .evaluation import check_fit, measure, predict
-from .history import History, best_epoch
+from .history import History, best_epoch, whole_epochs
 from .optimizers import make_optimizer
 from .recipe import Recipe, learning_rate
 from .run import Run
@@ -26,7 +27,8 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
     model: any classifier that says its `image_shape` and `num_classes`, on any device; the images follow it there.
     callbacks: functions called as f(history) after every step and every epoch; on a GPU, which runs ahead of the
     program, after every few steps. out: the folder of the run, see `Run` for what it then holds; only for models that
-    `save_checkpoint` takes. With resume=True the run there goes on from its last whole epoch.
+    `save_checkpoint` takes. With resume=True the run there goes on from its last whole epoch; recipe.epochs may then be
+    another number than before, all else stays the same (see `Run.restore`).
 
     Interrupting (Ctrl-C, the notebook's stop button) ends training early; the model and the history keep what they
     have. With recipe.patience the run may also end by itself; the model is then that of the last epoch. Raises
@@ -60,15 +62,16 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
     steps_per_read = 1 if device.type == "cpu" else 25
 
     with tqdm(total=total, initial=len(history.steps), unit="step") as bar, own_random_numbers(device):
-        unread = []         # (step, lr, loss, norm of the gradient), the last two still on the device
+        unread, right = [], []      # (step, lr, loss, norm of the gradient, hits), three still on the device; hits
 
         def read():
-            numbers = [number.float() for _, _, *two in unread for number in two]
-            numbers = torch.stack(numbers).tolist() if numbers else []
-            for (step, lr, *_), loss, norm in zip(unread, numbers[::2], numbers[1::2], strict=True):
+            numbers = [number.float() for _, _, *three in unread for number in three]
+            numbers = torch.stack(numbers).view(-1, 3).tolist() if numbers else []
+            for (step, lr, *_), (loss, norm, hits) in zip(unread, numbers, strict=True):
                 check_finite(loss, norm, lr)
                 if step == len(history.steps):      # else it was read already, before an interrupt in this loop
                     history.steps.append({"step": step, "loss": loss, "lr": lr})
+                    right.append(hits)
                     bar.update()
             unread.clear()
 
@@ -76,11 +79,12 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
             for epoch in range(first_epoch, recipe.epochs):
                 if recipe.patience and epoch - best_epoch(history) >= recipe.patience:
                     bar.write(f"Stopped after {epoch} of {recipe.epochs} epochs: the held-out accuracy was highest "
-                              f"after epoch {best_epoch(history)}.")
+                              f"after epoch {best_epoch(history)}.", file=sys.stderr)
                     break
                 generator = epoch_generator(recipe.seed, epoch)
                 seed_generators(generator.initial_seed(), device)       # for dropout and drop path
                 start = time.perf_counter()
+                right.clear()
                 model.train()
                 drawn = training_batches(images, labels, dataset, recipe, generator)
                 for step, (x, y) in enumerate(drawn, start=epoch * steps_per_epoch):
@@ -92,11 +96,15 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
                         read()
                         for callback in callbacks:
                             callback(history)
+                speed = len(images) / (time.perf_counter() - start)
                 losses = [row["loss"] for row in history.steps[-steps_per_epoch:]]
                 row = {"epoch": epoch + 1, "train_loss": sum(losses) / len(losses)}
+                if not (recipe.mixup or recipe.cutmix):
+                    row["train_accuracy"] = sum(right) / len(images)
                 if val:
                     row |= {f"val_{k}": v for k, v in measure(predict(model, val[0], dataset), val[1]).items()}
-                history.epochs.append(row | {"seconds": time.perf_counter() - start})
+                history.epochs.append(row | {"lr": lr, "images_per_second": speed,
+                                             "seconds": time.perf_counter() - start})
                 held_out = f", held out {row['val_accuracy']:.1%}" if val else ""
                 bar.set_postfix_str(f"epoch {epoch + 1}/{recipe.epochs}: loss {row['train_loss']:.3f}{held_out}")
                 if run:
@@ -106,7 +114,8 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
         except KeyboardInterrupt:
             read()
             history.interrupted = True
-            bar.write(f"Interrupted after {len(history.steps)} of {total} steps: model and history are kept.")
+            kept = f"{run.path} holds {whole_epochs(len(history.epochs))}" if run else "model and history are kept"
+            bar.write(f"Interrupted after {len(history.steps)} of {total} steps: {kept}.", file=sys.stderr)
         finally:
             model.eval()
     return history
@@ -130,22 +139,25 @@ def training_batches(images, labels, dataset, recipe, generator):
 
 
 def train_step(model, x, y, optimizer, lr, recipe):
-    """One update of the weights on a batch x [B, in_channels, H, W]. Returns two tensors, the loss in nats and the
-    norm of its gradient, which on a GPU are not read here, since the program would wait for them.
+    """One update of the weights on a batch x [B, in_channels, H, W]. Returns three tensors: the loss in nats, the norm
+    of its gradient, and how many images the model had right before the update. On a GPU they are not read here, since
+    the program would wait for them.
 
-    y: the labels, int64 [B], or the share of each class, float32 [B, K]. On a CPU raises FloatingPointError, before
-    the weights are touched, as `check_finite` does."""
+    y: the labels, int64 [B], or the share of each class, float32 [B, K], of which the largest is the right one. On a
+    CPU raises FloatingPointError, before the weights are touched, as `check_finite` does."""
     for group in optimizer.param_groups:
         group["lr"] = lr
     optimizer.zero_grad()
     with autocast(x.device, recipe.precision):
-        loss = cross_entropy(model(x), y, label_smoothing=recipe.label_smoothing)
+        logits = model(x)
+        loss = cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
+    hits = (logits.argmax(1) == (y if y.ndim == 1 else y.argmax(1))).sum()
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
     if x.device.type == "cpu":
         check_finite(loss.item(), norm.item(), lr)
     optimizer.step()
-    return loss.detach(), norm
+    return loss.detach(), norm, hits
 
 
 def check_finite(loss, norm, lr):

@@ -1,5 +1,6 @@
 """The folder of a run: what training leaves there, and what it takes to go on."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ..checkpoints import (
     save_state,
 )
 from .history import History, best_epoch
+from .recipe import learning_rate
 
 
 class Run:
@@ -69,28 +71,45 @@ class Run:
             save_checkpoint(self.path / f"{name}.safetensors", self.model, self.dataset, recipe=asdict(self.recipe),
                             epochs_done=len(history.epochs))
 
-    def restore(self):
-        """Bring the model and the optimizer to where the run is; returns its (history, snapshots).
+    def check(self):
+        """Read the state of the run in the folder, and see that this one is the same, but for the number of epochs.
 
-        Raises FileNotFoundError if there is nothing to resume, ValueError if the run was started otherwise or its
-        files are damaged."""
+        Raises FileNotFoundError if there is nothing to resume, ValueError if the run was started otherwise, has done
+        more epochs than the recipe asks for, or if its state is damaged."""
         state = load_state(self.path / "resume.pt")
         try:
-            changed = [name for name, value in self.settings.items() if state["settings"][name] != value]
-            if not changed:
-                self.model.load_state_dict(state["model"])
-                self.optimizer.load_state_dict(state["optimizer"])
-                steps, epochs = state["steps"], state["epochs"]
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{self.path / 'resume.pt'} is damaged or not the state of a run "
-                             f"({type(error).__name__}): start again in another folder") from error
+            changed = [name for name, value in self.settings.items()
+                       if name != "epochs" and state["settings"][name] != value]
+            done_more = state["epochs"] > self.recipe.epochs
+        except (KeyError, TypeError) as error:
+            raise self._damaged(error) from error
         if changed:
             raise ValueError(f"{changed[0]} is {self.settings[changed[0]]!r}, but the run in {self.path} was started "
                              f"with {state['settings'][changed[0]]!r}: resume with the same options, or start a new "
                              f"run in another folder")
+        if done_more:
+            raise ValueError(f"epochs is {self.recipe.epochs}, but the run in {self.path} has done {state['epochs']}: "
+                             f"resume with as many or more, or start a new run in another folder")
+        return state
+
+    def restore(self):
+        """Bring the model and the optimizer to where the run is; returns its (history, snapshots).
+
+        With the schedule "constant", a run that goes on to more epochs is the one that has as many from the start,
+        apart from the moments of its snapshots. With "cosine" it is not, and a line on the error output says so, since
+        the learning rate follows from the number of epochs. Raises as `check` does, and ValueError if another file of
+        the run is damaged."""
+        state = self.check()
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            steps, epochs, planned = state["steps"], state["epochs"], state["settings"]["epochs"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise self._damaged(error) from error
         history = History(keep_rows(self.path / "steps.csv", steps), keep_rows(self.path / "history.csv", epochs))
         if not epochs:                  # no model yet that has learned anything
             return history, {}
+        self._say_if_changed(history, planned)
         snapshots = {}
         if self.recipe.snapshots:
             moments, weights = load_snapshots(self.path / "snapshots.safetensors")
@@ -98,6 +117,25 @@ class Run:
                          for i, moment in enumerate(moments) if moment <= steps}
         self.save_models(history)
         return history, snapshots
+
+    def _damaged(self, error):
+        return ValueError(f"{self.path / 'resume.pt'} is damaged or not the state of a run ({type(error).__name__}): "
+                          f"start again in another folder")
+
+    def _say_if_changed(self, history, planned):
+        """Say that the learning rate is not that of a run with as many epochs from the start, where it is not."""
+        recipe, steps = self.recipe, len(history.steps)
+        per_epoch = steps // len(history.epochs)
+
+        def rate(step, epochs):
+            return learning_rate(step, epochs * per_epoch, round(recipe.warmup_epochs * per_epoch), recipe.lr,
+                                 recipe.schedule)
+
+        if steps < recipe.epochs * per_epoch and rate(steps - 1, planned) != rate(steps - 1, recipe.epochs):
+            before, after = rate(steps - 1, planned), rate(steps, recipe.epochs)
+            print(f"note: the run was planned for {planned} epochs and now goes on to {recipe.epochs}. The learning "
+                  f"rate goes {'up again' if after > before else 'down'} from {before:.2g} to {after:.2g}, so this is "
+                  f"not the run that {recipe.epochs} epochs from the start would have been", file=sys.stderr)
 
 
 def holds_an_epoch(path):

@@ -1,0 +1,31 @@
+"""The command line: python -m mixer_lib train | evaluate | predict | info.
+
+Results go to the standard output and all else to the error output, so that both can be piped.
+"""
+
+import os
+import sys
+
+from .parser import parse
+from .say import say
+
+
+def main(argv=None):
+    """Run one command and return its exit code: 0, 2 for bad input (one line says what), 130 when interrupted, also by
+    a pipe that its reader closed."""
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        try:
+            options = parse(argv or ["--help"])
+            return options.run(options, argv[1:]) or 0
+        finally:
+            sys.stdout.flush()      # before an error is said; and a closed pipe is noticed here, not after the end
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # where Python writes what is left
+        return 130
+    except (ValueError, OSError, FloatingPointError) as error:
+        say(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:       # outside of `fit`, which has its own way to end
+        say("interrupted")
+        return 130

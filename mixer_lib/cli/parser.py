@@ -1,0 +1,171 @@
+"""The commands and their options."""
+
+import argparse
+from dataclasses import fields
+from importlib import metadata
+
+import torch
+
+from ..configs import MODELS
+from ..model import MixerConfig
+from ..training import Recipe
+from .show import info
+from .train import MODEL_OPTIONS, train
+from .use import evaluate_checkpoint, predict_images
+
+CHOICES = {     # of fields of `Recipe`
+    "schedule": ("cosine", "constant"),
+    "optimizer": ("adamw", "muon", "muon-but-w1"),
+    "precision": ("auto", "float32", "bf16"),
+}
+
+CHECKPOINT = "the name of a bundled model, the folder of a run, or a .safetensors file"
+
+DATASETS = """\
+what --dataset takes:
+  mnist, cifar10              the bundled sample, or with --full all of it
+  fashion_mnist, cifar100     with --full
+  FILE.npz                    train_images, train_labels, test_images, test_labels and, if there, val_images,
+                              val_labels and classes, as in MedMNIST; or x_train, y_train, x_test, y_test, as in
+                              Keras. Images are [N, H, W], [N, H, W, C] or [N, C, H, W], pixels from 0 to 255
+  FOLDER                      train/CLASS/*.png, test/CLASS/*.png and, if there, val/CLASS/*.png; or CLASS/*.png, of
+                              which one image in six is kept for the test. Also .jpg, .bmp, .webp, .tif, .gif, .ppm
+"""
+
+TRAIN = DATASETS + """
+examples:
+  python -m mixer_lib train --dataset mnist --epochs 10 --lr 6e-3 --out runs/mnist
+  python -m mixer_lib train --out runs/mnist --resume --epochs 20
+  python -m mixer_lib train --dataset photos --init cifar10 --lr 3e-4 --out runs/photos
+"""
+
+EVALUATE = DATASETS + """
+examples:
+  python -m mixer_lib evaluate runs/mnist
+  python -m mixer_lib evaluate cifar10 --per-class --confusion mistakes.png
+  python -m mixer_lib evaluate runs/mnist/best.safetensors --json
+"""
+
+PREDICT = """\
+examples:
+  python -m mixer_lib predict digit.png --checkpoint mnist
+  python -m mixer_lib predict photo.jpg holidays --checkpoint runs/photos --top 5
+  python -m mixer_lib predict scans --checkpoint mnist --json > answers.jsonl
+"""
+
+INFO = """\
+examples:
+  python -m mixer_lib info B/16
+  python -m mixer_lib info cifar10
+  python -m mixer_lib info runs/mnist
+"""
+
+
+def parse(argv):
+    """The options of a command line; options.run(options, the words after the command) carries it out, and
+    options.parser reads such words. Raises ValueError for wrong usage."""
+    options, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return options
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises ValueError, where argparse would print its usage and end the program.
+
+    It takes no abbreviated options: a command that is kept should still mean the same when there are more of them."""
+
+    def __init__(self, **named):
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **named)
+
+    def error(self, message):
+        raise ValueError(f"{message}; see {self.prog} --help")
+
+
+class Version(argparse.Action):
+    def __call__(self, parser, *args):
+        try:
+            version = metadata.version("mixer-course")
+        except metadata.PackageNotFoundError:
+            version = "(not installed)"
+        print(f"mixer-course {version}, torch {torch.__version__}")
+        parser.exit()
+
+
+def _parser():
+    parser = Parser(prog="python -m mixer_lib", description="Train and use small MLP-Mixers.",
+                    epilog="python -m mixer_lib COMMAND --help lists the options of a command and has examples.")
+    parser.add_argument("--version", action=Version, nargs=0, help="print the versions of the course and of torch")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name, run, help, epilog):
+        sub = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog)
+        sub.set_defaults(run=run, parser=sub)
+        return sub
+
+    sub = command("train", train, "train a model", TRAIN)
+    sub.add_argument("--dataset", default="mnist", help="the images: see below (default: mnist)")
+    sub.add_argument("--image-size", type=image_size, metavar="PIXELS",
+                     help="scale and cut the images to this size, 32 or HEIGHTxWIDTH (default: as they are, or as the "
+                          "model of --init takes them)")
+    _where(sub)
+    sub.add_argument("--out", required=True, help="folder for the checkpoint, the history and the command")
+    sub.add_argument("--resume", action="store_true",
+                     help="go on with the run in --out, by the command kept there; options given now replace those of "
+                          "that command, and more --epochs make the run longer")
+    model = sub.add_argument_group("model")
+    model.add_argument("--init", metavar="CHECKPOINT", help=f"start from the weights of a model: {CHECKPOINT}")
+    model.add_argument("--model", help=f"start from scratch with one of {', '.join(MODELS)} (default: mnist for gray "
+                                       f"images of 28 x 28, else cifar10), which the options below change")
+    for name, help in MODEL_OPTIONS.items():
+        kind = float if MixerConfig.__dataclass_fields__[name].type is float else int
+        model.add_argument(_flag(name), type=kind, help=help)
+    recipe = sub.add_argument_group("recipe")
+    for f in fields(Recipe):
+        kind = {"action": "store_true"} if f.type is bool else {"type": f.type, "choices": CHOICES.get(f.name)}
+        default = "" if f.type is bool else f" (default: {f.default})"
+        recipe.add_argument(_flag(f.name), default=f.default, **kind, help=f.metadata["help"] + default)
+
+    sub = command("evaluate", evaluate_checkpoint, "measure a model on test images", EVALUATE)
+    sub.add_argument("checkpoint", help=CHECKPOINT)
+    sub.add_argument("--dataset", help="the images: see below (default: what the model was trained on)")
+    _where(sub)
+    sub.add_argument("--per-class", action="store_true", help="also the accuracy of each class")
+    sub.add_argument("--confusion", metavar="FILE.png", help="draw which classes are taken for which")
+    sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+    sub = command("predict", predict_images, "name the classes of image files", PREDICT)
+    sub.add_argument("images", nargs="+", metavar="IMAGE", help="an image file, or a folder for all images in it")
+    sub.add_argument("--checkpoint", required=True, help=CHECKPOINT)
+    _device(sub)
+    sub.add_argument("--top", type=int, default=3, metavar="K", help="how many classes to name (default: 3)")
+    sub.add_argument("--invert", choices=("auto", "yes", "no"), default="auto",
+                     help="exchange light and dark; auto: where the image has a light border, and the model was "
+                          "trained on gray images that are light on dark (default: auto)")
+    sub.add_argument("--json", action="store_true", help="print one JSON object per image, each on a line")
+
+    sub = command("info", info, "list a model's layers: shapes, parameters, multiply-accumulates", INFO)
+    sub.add_argument("name", help=f"{CHECKPOINT}; or one of {', '.join(MODELS)}")
+    return parser
+
+
+def image_size(text):
+    """An --image-size: "32" is one int, "24x32" a pair."""
+    sides = tuple(map(int, text.split("x")))
+    return sides if len(sides) == 2 else int(text)
+
+
+def _where(sub):
+    sub.add_argument("--full", action="store_true", help="the full data set rather than the bundled sample")
+    sub.add_argument("--root", help="folder of the full data sets (default: ~/.cache/mixer_lib)")
+    _device(sub)
+
+
+def _device(sub):
+    sub.add_argument("--device", default="auto",
+                     help="cpu, cuda, cuda:1 (the second GPU), mps, or auto: CUDA, else MPS, else the CPU "
+                          "(default: auto)")
+
+
+def _flag(name):
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,10 @@
+"""What a command says beside its results."""
+
+import re
+import sys
+
+
+def say(text):
+    """Print one line on the error output, after the results that were printed before it."""
+    sys.stdout.flush()
+    print(re.sub(r"\s*\n\s*", " ", text.strip()), file=sys.stderr)

@@ -1,0 +1,34 @@
+"""The command info."""
+
+from ..checkpoints import find_checkpoint, load_checkpoint, pretrained_names
+from ..configs import MODELS, get_config
+from ..costs import layer_table
+
+
+def info(options, words):
+    if options.name in MODELS and options.name not in pretrained_names():
+        config = get_config(options.name)
+    else:
+        path = find_checkpoint(options.name, known=MODELS)
+        model, about = load_checkpoint(path)
+        config, data = model.config, about.dataset
+        facts = {"file": path, "model": vars(config), "trained on": data.name, "classes": ", ".join(data.classes),
+                 "normalization": {"mean": data.mean, "std": data.std}, **vars(about)}
+        for name, value in facts.items():
+            if name != "dataset":
+                print(f"{name.replace('_', ' '):<24}{in_words(value)}")
+        print()
+    print(f"{'layer':<24}{'output':>14}{'parameters':>16}{'MACs':>18}")
+    table = layer_table(config)
+    for layer, shape, parameters, macs in table:
+        print(f"{layer:<24}{'x'.join(map(str, shape)):>14}{parameters:>16,}{macs:>18,}")
+    print(f"{'total':<38}{sum(row[2] for row in table):>16,}{sum(row[3] for row in table):>18,}")
+
+
+def in_words(value):
+    """A fact of a checkpoint, which may be any JSON, as one line: "image_size 28 x 28, dropout 0.1"."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {in_words(part)}" for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return (" x " if all(isinstance(part, int) for part in value) else " ").join(map(in_words, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

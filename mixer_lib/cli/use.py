@@ -1,0 +1,138 @@
+"""The commands that use a trained model: evaluate and predict."""
+
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+from ..checkpoints import find_checkpoint, load_checkpoint, write_atomically
+from ..data import load_image, load_part
+from ..data.files import IMAGE_SUFFIXES
+from ..training import check_fit, class_accuracies, confusion_counts, measure, pick_device, predict, top_accuracy
+from ..training.devices import describe
+from .say import say
+
+GROUP = 256         # images that are in memory at once
+
+
+def evaluate_checkpoint(options, words):
+    if options.confusion and not options.confusion.lower().endswith(".png"):
+        raise ValueError(f"--confusion is {options.confusion}: expected a file name that ends in .png")
+    model, about, path = _load(options)
+    name = options.dataset or about.dataset.name
+    try:
+        channels, *image_size = model.image_shape
+        images, labels, classes = load_part(name, "test", options.full, options.root, image_size, channels)
+    except (ValueError, OSError) as error:
+        if options.dataset:
+            raise
+        raise ValueError(f"the model's own data set cannot be loaded: {error}. Name one with --dataset") from error
+    check_fit(model, SimpleNamespace(name=name, train_images=images, classes=classes))
+    start = time.perf_counter()
+    logits = predict(model, images, about.dataset)      # normalized as the model was trained
+    seconds = time.perf_counter() - start
+    result = {"checkpoint": str(path), "dataset": name, "images": len(labels), **measure(logits, labels)}
+    if len(classes) > 5:
+        result["top5_accuracy"] = top_accuracy(logits, labels, 5)
+    result["images_per_second"] = len(labels) / seconds
+    counts = confusion_counts(logits, labels)
+    if options.per_class:
+        result["per_class"] = [{"class": label, "images": count, "accuracy": accuracy} for label, (count, accuracy)
+                               in zip(classes, class_accuracies(counts), strict=True)]
+    if options.json:
+        print(json.dumps(result))
+    else:
+        _print_result(result)
+    if options.confusion:
+        from ..plots import confusion, to_png  # here, because it takes seconds
+        write_atomically(options.confusion, to_png(confusion(counts, classes)))
+        say(f"the confusion matrix is in {options.confusion}")
+    say("note: test images should be read once, at the end. To choose between models, compare their held-out accuracy")
+
+
+def _print_result(result):
+    top5 = f", top-5 {result['top5_accuracy']:.2%}" if "top5_accuracy" in result else ""
+    print(f"{result['dataset']}, {result['images']:,} test images: top-1 {result['accuracy']:.2%}{top5}, "
+          f"loss {result['loss']:.4f}, {result['images_per_second']:,.0f} images/s")
+    if "per_class" in result:
+        width = max(len("class"), *(len(row["class"]) for row in result["per_class"]))
+        print(f"{'class':<{width}}{'images':>9}{'accuracy':>10}")
+        for row in result["per_class"]:
+            share = "-" if row["accuracy"] is None else f"{row['accuracy']:.2%}"
+            print(f"{row['class']:<{width}}{row['images']:>9,}{share:>10}")
+
+
+def predict_images(options, words):
+    if options.top < 1:
+        raise ValueError(f"--top is {options.top}: expected a whole number from 1")
+    model, about, _ = _load(options)
+    channels, *image_size = model.image_shape
+    files, errors = image_files(options.images)
+    for error in errors:
+        say(f"error: {error}")
+    inverted = 0
+    for start in range(0, len(files), GROUP):
+        good = []           # (file, image uint8 [C, H, W], whether it is inverted)
+        for file in files[start:start + GROUP]:
+            try:
+                image = load_image(file, image_size, channels)
+            except (ValueError, OSError) as error:
+                errors.append(error)
+                say(f"error: {error}")
+                continue
+            invert = options.invert == "yes" or (options.invert == "auto" and is_to_invert(image, about.dataset))
+            good.append((file, 255 - image if invert else image, invert))
+        if good:
+            logits = predict(model, torch.stack([image for _, image, _ in good]), about.dataset)        # [n, K]
+            for (file, _, invert), row in zip(good, logits.softmax(dim=1), strict=True):
+                _print_answer(file, row, about.dataset.classes, invert, options)
+        inverted += sum(invert for _, _, invert in good)
+    if inverted and options.invert == "auto":
+        say(f"note: {inverted} of {len(files)} images are dark on light and were inverted, since the model was trained "
+            f"on light on dark; --invert no leaves them as they are")
+    return 2 if errors else 0
+
+
+def _print_answer(file, probabilities, classes, inverted, options):
+    top = probabilities.topk(min(options.top, len(classes)))
+    top = [(classes[k], p) for p, k in zip(top.values.tolist(), top.indices.tolist())]
+    if options.json:
+        print(json.dumps({"file": file, "inverted": inverted,
+                          "top": [{"class": name, "probability": p} for name, p in top]}))
+    else:
+        print(f"{file}: " + ", ".join(f"{name} {p:.1%}" for name, p in top))
+
+
+def image_files(paths):
+    """The image files that `paths` name, where a folder stands for the images directly in it, without hidden ones, and
+    a list of what is wrong: folders without images."""
+    files, errors = [], []
+    for path in paths:
+        if not Path(path).is_dir():
+            files.append(path)
+            continue
+        found = sorted(file for file in Path(path).iterdir()
+                       if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith("."))
+        files += map(str, found)
+        if not found:
+            errors.append(f"no images ({', '.join(IMAGE_SUFFIXES)}) in the folder {path}")
+    return files, errors
+
+
+def is_to_invert(image, dataset):
+    """Whether an image, uint8 [C, H, W], is dark on light where `dataset`'s are light on dark, such as MNIST's: gray
+    and dark on average. An image's border, its outermost ring of pixels, shows its ground."""
+    border = torch.ones(image.shape[1:], dtype=torch.bool)
+    border[1:-1, 1:-1] = False
+    return len(image) == 1 and dataset.mean[0] < 0.35 and image[0, border].median().item() > 0.6 * 255
+
+
+def _load(options):
+    """The model that was asked for, on its device; what its checkpoint says; and the path of that file."""
+    device = pick_device(options.device)
+    path = find_checkpoint(options.checkpoint)
+    model, about = load_checkpoint(path)
+    say(f"{path} on {describe(device)}")
+    return model.to(device), about, path
