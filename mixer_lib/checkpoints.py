@@ -138,10 +138,10 @@ def append_rows(path, rows):
         raise OSError(f"cannot write {path}: {error}") from error
 
 
-def keep_rows(path, count):
+def keep_rows(path, count, columns=()):
     """Cut a table in CSV down to its first `count` rows, and return them. What a kill left of a row goes, too.
 
-    Raises ValueError, naming the path, if there are fewer."""
+    Raises ValueError, naming the path, if there are fewer, or if one of these columns is missing."""
     try:
         lines = Path(path).read_bytes().splitlines(keepends=True)[:count + 1 if count else 0]
         write_atomically(path, b"".join(lines))
@@ -150,6 +150,8 @@ def keep_rows(path, count):
         raise ValueError(f"{path} is damaged ({error}): start again in another folder") from error
     if len(rows) < count:
         raise ValueError(f"{path} is damaged, it has {len(rows)} rows of {count}: start again in another folder")
+    if missing := [name for row in rows for name in columns if name not in row]:
+        raise ValueError(f"{path} is damaged, it has no column {missing[0]}: start again in another folder")
     return rows
 
 

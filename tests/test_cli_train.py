@@ -63,7 +63,7 @@ def test_result_is_the_last_epoch_and_the_best(there, capsys, monkeypatch, accur
 def test_test_images_are_not_read(there, monkeypatch):
     data = load_dataset("own.npz")
     data.test_images = data.test_labels = None
-    monkeypatch.setattr(command, "load_dataset", lambda *args: data)
+    monkeypatch.setattr(command, "load_dataset", lambda *args, **named: data)
     assert run(TRAIN) == 0
 
 
@@ -382,7 +382,7 @@ def test_disk_full(there, capsys, monkeypatch):
 
 
 def test_interrupt_outside_of_training(there, capsys, monkeypatch):
-    def interrupt(*args):
+    def interrupt(*args, **named):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "load_dataset", interrupt)

@@ -68,8 +68,8 @@ def test_evaluate_as_json(many, capsys):
     logits = predict(model, data.test_images, data)
     speed, classes = result.pop("images_per_second"), result.pop("per_class")
     assert speed > 0 and result == {
-        "checkpoint": "model.safetensors", "dataset": "many.npz", "images": 20, **measure(logits, data.test_labels),
-        "top5_accuracy": top_accuracy(logits, data.test_labels, 5)}
+        "checkpoint": "model.safetensors", "dataset": "many.npz", "part": "test", "images": 20,
+        **measure(logits, data.test_labels), "top5_accuracy": top_accuracy(logits, data.test_labels, 5)}
     assert [row["class"] for row in classes] == ["cat", "dog", "eel", "fox", "gnu", "hen", "ibis"]
     assert [row["images"] for row in classes] == [5, 3, 3, 3, 3, 3, 0] and classes[6]["accuracy"] is None
     hits = (logits.argmax(1) == data.test_labels)[data.test_labels == 0]
@@ -120,7 +120,7 @@ def test_evaluate_normalizes_as_the_model_was_trained(home, there, capsys):
 def test_where_the_data_lie_arrives(home, there, monkeypatch):
     """--dataset, --full and --root, of train and of evaluate."""
     asked, data = [], load_dataset("own.npz")
-    monkeypatch.setattr(cli.train, "load_dataset", lambda *args: asked.append(args) or data)
+    monkeypatch.setattr(cli.train, "load_dataset", lambda *args, **named: asked.append(args) or data)
     monkeypatch.setattr(use, "load_part", lambda *args: asked.append(args) or (
         data.test_images, data.test_labels, data.classes))
     assert run(f"train --dataset cifar10 --full --root somewhere --out run {MODEL} --epochs 1") == 0
@@ -175,7 +175,8 @@ def test_bad_input_for_evaluate(home, there, capsys):
     refused(capsys, f"evaluate {checkpoint} --dataset mnits", "^error: unknown data set 'mnits': did you mean 'mnist'")
     refused(capsys, f"evaluate {checkpoint} --dataset mnist", "the model reads images of 3 x 8 x 8 .* 1 x 8 x 8")
     save_npz("four.npz", num_classes=4, size=8)
-    refused(capsys, f"evaluate {checkpoint} --dataset four.npz", "has 3 classes, four.npz has 4")
+    refused(capsys, f"evaluate {checkpoint} --dataset four.npz",
+            "does not know 1 of the 4 classes of four.npz: fox. It knows 3")
 
 
 # ---- predict ---------------------------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ import torch
 from ..configs import MODELS
 from ..model import MixerConfig
 from ..training import Recipe
-from .show import info
+from .show import describe_data, info
 from .train import MODEL_OPTIONS, train
-from .use import evaluate_checkpoint, predict_images
+from .use import PARTS, evaluate_checkpoint, predict_images
 
 CHOICES = {     # of fields of `Recipe`
     "schedule": ("cosine", "constant"),
@@ -51,6 +51,13 @@ examples:
   python -m mixer_lib predict digit.png --checkpoint mnist
   python -m mixer_lib predict photo.jpg holidays --checkpoint runs/photos --top 5
   python -m mixer_lib predict scans --checkpoint mnist --json > answers.jsonl
+"""
+
+DATA = DATASETS + """
+examples:
+  python -m mixer_lib data photos
+  python -m mixer_lib data photos --sheets sheets
+  python -m mixer_lib data cifar10
 """
 
 INFO = """\
@@ -130,6 +137,9 @@ def _parser():
     sub.add_argument("checkpoint", help=CHECKPOINT)
     sub.add_argument("--dataset", help="the images: see below (default: what the model was trained on)")
     _where(sub)
+    sub.add_argument("--part", choices=tuple(PARTS), default="test",
+                     help="which images; of a folder of class folders without a test, test is one image in six of each "
+                          "class, and all of them where the folder itself is named test or val (default: test)")
     sub.add_argument("--per-class", action="store_true", help="also the accuracy of each class")
     sub.add_argument("--confusion", metavar="FILE.png", help="draw which classes are taken for which")
     sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
@@ -144,6 +154,11 @@ def _parser():
                           "trained on gray images that are light on dark (default: auto)")
     sub.add_argument("--json", action="store_true", help="print one JSON object per image, each on a line")
 
+    sub = command("data", describe_data, "describe images: classes, counts, sizes, what is damaged or skipped", DATA)
+    sub.add_argument("dataset", help="the images: see below")
+    sub.add_argument("--sheets", metavar="FOLDER", help="write a picture of each class's first images to this folder")
+    _sets(sub)
+
     sub = command("info", info, "list a model's layers: shapes, parameters, multiply-accumulates", INFO)
     sub.add_argument("name", help=f"{CHECKPOINT}; or one of {', '.join(MODELS)}")
     return parser
@@ -156,9 +171,13 @@ def image_size(text):
 
 
 def _where(sub):
+    _sets(sub)
+    _device(sub)
+
+
+def _sets(sub):
     sub.add_argument("--full", action="store_true", help="the full data set rather than the bundled sample")
     sub.add_argument("--root", help="folder of the full data sets (default: ~/.cache/mixer_lib)")
-    _device(sub)
 
 
 def _device(sub):

@@ -1,8 +1,18 @@
-"""The command info."""
+"""The commands that show what there is: data and info."""
 
 from ..checkpoints import find_checkpoint, load_checkpoint, pretrained_names
 from ..configs import MODELS, get_config
 from ..costs import layer_table
+from ..data.card import contact_sheets, describe
+from .say import say
+
+
+def describe_data(options, words):
+    for line in describe(options.dataset, options.full, options.root):
+        print(line, flush=True)
+    if options.sheets:
+        written = contact_sheets(options.dataset, options.sheets, options.full, options.root)
+        say(f"{len(written)} contact sheet{'s are' if len(written) != 1 else ' is'} in {options.sheets}")
 
 
 def info(options, words):

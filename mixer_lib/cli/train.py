@@ -61,9 +61,11 @@ def train(options, words):
     # All that can fail does so before anything is written.
     begin = load_checkpoint(find_checkpoint(options.init)) if options.init else None
     image_size = begin[0].image_shape[1:] if begin else options.image_size
-    dataset = load_dataset(options.dataset, options.full, options.root, image_size)
-    dataset.name = options.dataset      # kept in the checkpoint, so that `evaluate` finds a path again
     recipe = Recipe(**{f.name: getattr(options, f.name) for f in fields(Recipe)})
+    # Random parts of a photograph come from its file, where it has all of its detail.
+    dataset = load_dataset(options.dataset, options.full, options.root, image_size,
+                           in_memory=False if recipe.resized_crop else None)
+    dataset.name = options.dataset      # kept in the checkpoint, so that `evaluate` finds a path again
     check_recipe(recipe, dataset)
     device = pick_device(options.device)
     torch.manual_seed(recipe.seed)

@@ -15,6 +15,7 @@ from ..training.devices import describe
 from .say import say
 
 GROUP = 256         # images that are in memory at once
+PARTS = {"test": "test ", "val": "validation ", "train": "training ", "all": ""}       # of a data set, with their names
 
 
 def evaluate_checkpoint(options, words):
@@ -24,16 +25,18 @@ def evaluate_checkpoint(options, words):
     name = options.dataset or about.dataset.name
     try:
         channels, *image_size = model.image_shape
-        images, labels, classes = load_part(name, "test", options.full, options.root, image_size, channels)
+        images, labels, classes = load_part(name, options.part, options.full, options.root, image_size, channels)
     except (ValueError, OSError) as error:
         if options.dataset:
             raise
         raise ValueError(f"the model's own data set cannot be loaded: {error}. Name one with --dataset") from error
-    check_fit(model, SimpleNamespace(name=name, train_images=images, classes=classes))
+    check_fit(model, SimpleNamespace(name=name, train_images=images, classes=about.dataset.classes))
+    labels, classes = as_the_model(labels, classes, about.dataset.classes, name), about.dataset.classes
     start = time.perf_counter()
     logits = predict(model, images, about.dataset)      # normalized as the model was trained
     seconds = time.perf_counter() - start
-    result = {"checkpoint": str(path), "dataset": name, "images": len(labels), **measure(logits, labels)}
+    result = {"checkpoint": str(path), "dataset": name, "part": options.part, "images": len(labels),
+              **measure(logits, labels)}
     if len(classes) > 5:
         result["top5_accuracy"] = top_accuracy(logits, labels, 5)
     result["images_per_second"] = len(labels) / seconds
@@ -49,13 +52,29 @@ def evaluate_checkpoint(options, words):
         from ..plots import confusion, to_png  # here, because it takes seconds
         write_atomically(options.confusion, to_png(confusion(counts, classes)))
         say(f"the confusion matrix is in {options.confusion}")
-    say("note: test images should be read once, at the end. To choose between models, compare their held-out accuracy")
+    if options.part == "test":
+        say("note: test images should be read once, at the end. To choose between models, compare their held-out "
+            "accuracy")
+
+
+def as_the_model(labels, classes, known, name):
+    """Labels, numbers of `classes`, as numbers of the classes that a model knows, which go by their names; numbers of
+    classes without names stay. Raises ValueError if the model does not know some of them."""
+    unnamed = [str(number) for number in range(len(classes))]
+    if classes == known or (classes == unnamed and len(classes) == len(known)):
+        return labels
+    if strange := sorted(set(classes) - set(known)):
+        raise ValueError(f"the model does not know {len(strange)} of the {len(classes)} classes of {name}: "
+                         f"{', '.join(strange[:5])}{', ...' * (len(strange) > 5)}. It knows {len(known)}: "
+                         f"{', '.join(known[:10])}{', ...' * (len(known) > 10)}")
+    return torch.tensor([known.index(one) for one in classes], device=labels.device)[labels]
 
 
 def _print_result(result):
     top5 = f", top-5 {result['top5_accuracy']:.2%}" if "top5_accuracy" in result else ""
-    print(f"{result['dataset']}, {result['images']:,} test images: top-1 {result['accuracy']:.2%}{top5}, "
-          f"loss {result['loss']:.4f}, {result['images_per_second']:,.0f} images/s")
+    print(f"{result['dataset']}, {result['images']:,} {PARTS[result['part']]}images: "
+          f"top-1 {result['accuracy']:.2%}{top5}, loss {result['loss']:.4f}, "
+          f"{result['images_per_second']:,.0f} images/s")
     if "per_class" in result:
         width = max(len("class"), *(len(row["class"]) for row in result["per_class"]))
         print(f"{'class':<{width}}{'images':>9}{'accuracy':>10}")

@@ -106,7 +106,9 @@ class Run:
             steps, epochs, planned = state["steps"], state["epochs"], state["settings"]["epochs"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise self._damaged(error) from error
-        history = History(keep_rows(self.path / "steps.csv", steps), keep_rows(self.path / "history.csv", epochs))
+        measured = ("val_loss", "val_accuracy") if self.recipe.val_fraction else ()
+        history = History(keep_rows(self.path / "steps.csv", steps, ("step", "loss", "lr")),
+                          keep_rows(self.path / "history.csv", epochs, ("epoch", "train_loss", *measured)))
         if not epochs:                  # no model yet that has learned anything
             return history, {}
         self._say_if_changed(history, planned)
