@@ -12,7 +12,17 @@ from mixer_lib import MlpMixer, patchify
 from mixer_lib.checkpoints import load_checkpoint, save_checkpoint, token_mixing_weights
 from mixer_lib.cli import main, train, use
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
-from mixer_lib.data import Dataset, augment, batches, mix, normalize, split
+from mixer_lib.data import (
+    Dataset,
+    ImageFiles,
+    augment,
+    batches,
+    mix,
+    normalize,
+    random_resized_crop,
+    resize,
+    split,
+)
 from mixer_lib.permutations import CONDITIONS, SmallCNN, draw_order, scramble
 from mixer_lib.training import Recipe, evaluate, fit, measure, predict
 
@@ -192,6 +202,33 @@ def test_data(gpu):
                                                  split(labels.cpu(), 0.2, torch.Generator().manual_seed(0))))
 
 
+def test_sizes_and_random_resized_crops(gpu):
+    images, numbers = dataset().train_images, torch.rand(40, 4, generator=torch.Generator().manual_seed(0))
+    for change in (lambda x: resize(x, (5, 6)), lambda x: random_resized_crop(x, numbers, 0.3)):
+        there, here = change(images.to(gpu)), change(images)
+        assert there.device == gpu and (there.cpu().float() - here.float()).abs().max() <= 1        # rounding
+
+
+def test_images_in_files(gpu, tmp_path):
+    """They are read on the CPU; their batches go to the model. So do a data set's own validation images."""
+    data = dataset()
+    for number, image in enumerate(data.train_images):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / f"{number:02}.png")
+    files = ImageFiles(sorted(tmp_path.glob("*.png")), 8, 3)
+    there = replace(data, train_images=files, test_images=files[:20], val_images=files[20:],
+                    val_labels=data.train_labels[20:])
+    here = replace(data, val_images=data.train_images[20:], val_labels=data.train_labels[20:])
+    assert files.to(gpu)[0].device == files.to(gpu)[torch.tensor([1, 2], device=gpu)].in_memory().device == gpu
+    recipe, results = Recipe(epochs=1, batch_size=18, precision="float32", crop_padding=1, flip=True), []
+    for device, some in ((torch.device("cpu"), here), (gpu, there), (gpu, here)):
+        model = moved(mixer(), device)
+        history = fit(model, some, recipe)
+        results.append((weights(model), history.epochs[0]["val_loss"], evaluate(model, some)["loss"]))
+    for values, *losses in results[1:]:
+        assert_same(results[0][0], values)
+        assert losses == pytest.approx(results[0][1:], rel=1e-4)
+
+
 def test_permutations(gpu):
     data, order = dataset(), draw_order("patches and inside", 8, 4, seed=0)
     for images in (data.train_images, data.train_images.to(gpu)):
@@ -235,7 +272,7 @@ def test_snapshots_are_copies():
 
 def test_command_line(gpu, tmp_path, monkeypatch, capsys):
     data = dataset()
-    monkeypatch.setattr(train, "load_dataset", lambda *args: data)
+    monkeypatch.setattr(train, "load_dataset", lambda *args, **named: data)
     monkeypatch.setattr(use, "load_part", lambda *args: (data.test_images, data.test_labels, data.classes))
     for module in (train, use):
         monkeypatch.setattr(module, "pick_device", lambda name: gpu)
