@@ -2,6 +2,7 @@
 
 import base64
 import io
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -224,6 +225,18 @@ def test_confusion_writes_the_counts():
     digits, names = (plots.confusion(np.eye(2, dtype=int), some).axes[0] for some in (["0", "1"], ["deer", "frog"]))
     assert {label.get_rotation() for label in digits.get_xticklabels()} == {0}
     assert {label.get_rotation() for label in names.get_xticklabels()} == {90}      # or they would overlap
+
+
+def test_confusion_of_many_classes():
+    """Room for every number, and of very many classes the colors alone, with a scale."""
+    matrix = np.random.default_rng(0).integers(0, 90, (60, 60))
+    figure = plots.confusion(matrix, [f"class {k}" for k in range(60)])
+    figure.canvas.draw()
+    boxes = sorted((text.get_window_extent() for text in figure.axes[0].texts if text.get_position()[1] == 7),
+                   key=lambda box: box.x0)
+    assert len(boxes) > 50 and all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    axis, bar = plots.confusion(np.eye(200, dtype=int), ["x"] * 200).axes
+    assert not axis.texts and "number of the class" in axis.get_xlabel() and "images" in bar.get_ylabel()
 
 
 def test_tables_write_small_numbers_and_leave_zero_white():

@@ -104,11 +104,18 @@ def losses(runs, top=3.0):
 
 def confusion(matrix, classes):
     """Figure of a confusion matrix [K, K] of counts: one row per true class, one column per predicted class. The
-    diagonal, the hits, stays pale so that the mistakes stand out."""
+    diagonal, the hits, stays pale so that the mistakes stand out. Many classes make it larger; of more than 60 only the
+    colors are shown, and classes go by their numbers."""
     matrix = as_array(matrix)
     mistakes = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
-    figure, axis = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
+    more = 0.28 * min(max(len(classes) - 10, 0), 50)
+    figure, axis = plt.subplots(figsize=(4.6 + more, 4.4 + more), layout="constrained")
     axis.imshow(mistakes, cmap="Oranges", vmax=max(2 * mistakes.max(), 1))
+    if len(classes) > 60:
+        bar = figure.colorbar(axis.images[0], shrink=0.8)
+        bar.set_label("mistakes (images)")
+        axis.set(xlabel="predicted (number of the class)", ylabel="true (number of the class)")
+        return figure
     for i, j in np.ndindex(*matrix.shape):
         if matrix[i, j]:
             axis.text(j, i, matrix[i, j], ha="center", va="center", fontsize=8, color=GRAY if i == j else "black")
