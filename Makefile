@@ -4,7 +4,7 @@ VENV ?= .venv
 PY = "$(VENV)/bin/python"
 LESSON = $(firstword $(sort $(wildcard notebooks/[0-9]*.ipynb)))
 
-.PHONY: help lab test lessons figures model bench clean venv
+.PHONY: help lab test lessons export figures model bench clean venv
 
 help:    ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,9 @@ test: venv ## check the code and run every test and every lesson (ARGS="pytest o
 
 lessons: venv ## rebuild the notebooks from notebooks/text (NAME=01_patches; FROM=notebook goes the other way)
 	$(PY) tools/lessons.py $(NAME) $(if $(FROM),--from-$(FROM))
+
+export: venv ## write a lesson as one HTML file that lives without a kernel (NAME=01_patches; ARGS="--out FILE")
+	$(PY) tools/export.py $(NAME) $(ARGS)
 
 figures: venv ## redraw the pictures in figures/
 	$(PY) figures/draw.py

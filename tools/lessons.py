@@ -245,8 +245,9 @@ except ImportError:     # on Windows
     print("memory unknown")"""
 
 
-def execute(notebook, folder):
-    """Run all cells in `folder` and keep their outputs; returns the kernel's peak memory, in words."""
+def execute(notebook, folder, widgets=False):
+    """Run all cells in `folder` and keep their outputs, with `widgets` also live widgets and their states; returns the
+    kernel's peak memory, in words."""
     folder.mkdir(exist_ok=True)
     current = 0
 
@@ -260,7 +261,7 @@ def execute(notebook, folder):
         km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
-        store_widget_state=False,
+        store_widget_state=widgets,
         coalesce_streams=True,  # two prints in one cell may else arrive as one output or as two
         on_cell_start=remember,
     )
@@ -274,7 +275,7 @@ def execute(notebook, folder):
     memory = notebook.cells.pop().outputs[0].text.strip()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        if cell.cell_type == "code":
+        if cell.cell_type == "code" and not widgets:
             cell.outputs = [output for output in cell.outputs if not is_widget(output)]
     return memory
 

@@ -15,8 +15,6 @@ def to_html(pages, title="MLP-Mixer"):
                      "arrays": {key: base64.b64encode(value).decode() for key, value in page.arrays.items()}}
               for name, page in pages.items()}
     places = "\n".join(f'<div id="{html.escape(name)}"></div>' for name in pages)
-    start = (FOLDER / "standalone.js").read_text(encoding="utf-8").replace("export ", "")
-    data = json.dumps(states).replace("</", "<\\/")         # a script ends at the first </script
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>
@@ -24,10 +22,14 @@ def to_html(pages, title="MLP-Mixer"):
 </head>
 <body>
 {places}
-<script type="module">
-{start}
-start({data});
-</script>
+{script(states)}
 </body>
 </html>
 """
+
+
+def script(states):
+    """The HTML that brings widgets to life: {id of an element: what Python would send, its arrays in base64}."""
+    start = (FOLDER / "standalone.js").read_text(encoding="utf-8").replace("export ", "")
+    data = json.dumps(states).replace("</", "<\\/")         # a script ends at the first </script
+    return f'<script type="module">\n{start}\nstart({data});\n</script>'
