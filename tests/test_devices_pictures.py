@@ -159,14 +159,13 @@ PLOTS = {
 }
 WIDGETS = {
     "patch_explorer": lambda m, x: sent(widgets.patch_explorer(x(COLOR))),
-    "embedding_explorer": lambda m, x: played(widgets.embedding_explorer(x(GRAY), m(DETECTORS)), [2, 1]),
-    "token_unit_explorer": lambda m, x: played(
-        widgets.token_unit_explorer(x(COLOR), x(COLUMNS), m(UNITS)), ["b", "v"]),
-    "token_explorer": lambda m, x: played(widgets.token_explorer(x(TOKEN), m(NORM), m(MLP)), [2, 0.5, 1]),
+    "embedding_explorer": lambda m, x: sent(widgets.embedding_explorer(x(GRAY), m(DETECTORS))),
+    "token_unit_explorer": lambda m, x: sent(widgets.token_unit_explorer(x(COLOR), x(COLUMNS), m(UNITS))),
+    "token_explorer": lambda m, x: sent(widgets.token_explorer(x(TOKEN), m(NORM), m(MLP))),
     "kernel_explorer": lambda m, x: played(widgets.kernel_explorer(x(COLOR), m(READS)), [1, 2]),
     "influence_explorer": lambda m, x: played(widgets.influence_explorer(x(COLOR), m(STRENGTHS), 4), [2, 2]),
     "patch_influence": lambda m, x: played(widgets.patch_influence(x(COLOR), m(STRENGTHS), 4), [2, 2]),
-    "cost_explorer": lambda m, x: played(widgets.cost_explorer(), [32, 2, 64]),
+    "cost_explorer": lambda m, x: sent(widgets.cost_explorer()),
     "scramble_explorer": lambda m, x: played(
         widgets.scramble_explorer(x(COLOR), m({"plain": torch.arange(64), "all": ORDER}), 4), ["all", 0, 7]),
     "augmentation_explorer": lambda m, x: played(

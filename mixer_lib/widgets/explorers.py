@@ -1,9 +1,15 @@
 """Explorers of the parts of a Mixer: choose an input, and see what the part makes of it."""
 
 import ipywidgets
+import numpy as np
+import torch
+from torch.nn.functional import gelu
 
 from .. import plots
+from ..configs import MODELS
 from ..costs import cost_by_part
+from ..model import patchify
+from ..plots import as_array
 from .base import live_picture
 from .page import Page
 
@@ -23,40 +29,37 @@ def embedding_explorer(image, detectors):
     """Choose a patch and a channel, and see how the channel's detector makes one number of the patch's token.
 
     image: gray, [H, W] in 0..1. detectors: {name: weights [P, P]}."""
-    P = len(next(iter(detectors.values())))
-    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
-    patch = ipywidgets.IntSlider(max=image.shape[0] // P * (image.shape[1] // P) - 1, description="patch (row s)",
-                                 style=style, layout=layout)
-    channel = ipywidgets.SelectionSlider(options=[(name, c) for c, name in enumerate(detectors)],
-                                         description="channel (c)", style=style, layout=layout)
-    return live_picture(lambda patch, channel: plots.embedding_explorer(image, detectors, patch, channel),
-                        {"patch": patch, "channel": channel}, width=920)
+    image, weights = (torch.from_numpy(as_array(numbers)).float() for numbers in (image, [*detectors.values()]))
+    C, P, _ = weights.shape
+    tokens = patchify(image[None, None], P)[0] @ weights.flatten(1).T              # [S, C]
+    picked = {"patch": len(tokens) // 3, "channel": min(1, C - 1), "pixel": P * P // 2 + P // 4}
+    return Page("embedding", {"image": image, "weights": weights, "tokens": tokens}, {"names": [*detectors]}, picked)
 
 
 def token_unit_explorer(image, channels, units):
     """Choose a channel of the table and a hidden unit of token mixing, and see what the unit makes of the channel.
 
-    image: [C_in, H, W], square. channels: {name: [S]}. units: {name: weights [S]}."""
-    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
-    channel, unit = (ipywidgets.SelectionSlider(options=[*options], description=description, style=style,
-                                                layout=layout)
-                     for options, description in ((channels, "channel (c)"), (units, "hidden unit")))
-    return live_picture(lambda channel, unit: plots.token_unit_explorer(image, channels, units, channel, unit),
-                        {"channel": channel, "unit": unit}, width=920)
+    image: [C_in, H, W], square. channels: {name: [S]}. units: {name: weights [S]}; they have no bias."""
+    columns, rows = (torch.from_numpy(as_array([*numbers.values()])).float() for numbers in (channels, units))
+    before = rows @ columns.T                                                      # [D_S, C]
+    reach = 1.1 * before.abs().max().clamp(min=1e-6).item()
+    x = torch.linspace(-reach, reach, 121)
+    arrays = {"image": plots.as_pixels(image).transpose(2, 0, 1), "channels": columns, "units": rows, "before": before,
+              "after": gelu(before), "curve": torch.stack([x, gelu(x)], dim=1).flatten()}
+    facts = {"channels": [*channels], "units": [*units], "columns": round(columns.shape[1] ** 0.5)}
+    return Page("unit", arrays, facts, {"channel": 0, "unit": 0, "place": columns.shape[1] // 3})
 
 
 def token_explorer(tokens, norm, mlp):
-    """Choose a token, multiply it, add to all its channels, and see what each step of channel mixing makes of it.
+    """Choose a token, multiply it, add to all its channels or drag one of its bars, and see what each step of channel
+    mixing makes of it.
 
-    tokens: [S, C]. norm, mlp: modules, mlp with fc1, gelu and fc2."""
-    style, layout = {"description_width": "160px"}, {"width": "520px", "max_width": "100%"}
-    token = ipywidgets.IntSlider(max=len(tokens) - 1, description="token (row s)", style=style, layout=layout)
-    times = ipywidgets.FloatSlider(value=1, min=-1, max=1, step=0.25, description="multiply it by", style=style,
-                                   layout=layout)
-    plus = ipywidgets.FloatSlider(value=0, min=-4, max=4, step=0.5, description="add to all channels", style=style,
-                                  layout=layout)
-    return live_picture(lambda token, times, plus: plots.token_explorer(times * tokens[token] + plus, norm, mlp),
-                        {"token": token, "times": times, "plus": plus}, width=900)
+    tokens: [S, C]. norm, mlp: modules, norm an nn.LayerNorm and mlp with fc1, gelu and fc2."""
+    arrays = {"tokens": tokens, "scale": norm.weight, "shift": norm.bias, "fc1": mlp.fc1.weight, "bias1": mlp.fc1.bias,
+              "fc2": mlp.fc2.weight, "bias2": mlp.fc2.bias}
+    arrays = {name: as_array(numbers).astype("float32") for name, numbers in arrays.items()}
+    return Page("token", arrays, {"eps": norm.eps, "gelu": mlp.gelu.approximate},
+                {"token": 0, "times": 1, "plus": 0, "change": {}, "panel": 2, "index": 0})
 
 
 def kernel_explorer(image, blocks):
@@ -89,21 +92,44 @@ def cost_explorer(image_size=224):
     """Choose a Mixer's sizes, and see where its parameters and its multiply-accumulates lie.
 
     image_size: the side of the images in pixels. They have 3 channels, and there are 1000 classes."""
-    style, layout = {"description_width": "140px"}, {"width": "520px", "max_width": "100%"}
+    options = {"patch_size": [P for P in (7, 8, 14, 16, 28, 32, 56) if image_size % P == 0],
+               "num_blocks": [1, 2, 4, 8, 12, 24, 32], "hidden_dim": [64, 128, 256, 512, 768, 1024, 1280],
+               "tokens_mlp_dim": [32, 64, 128, 256, 384, 512, 640, 3072],
+               "channels_mlp_dim": [64, 256, 512, 1024, 2048, 3072, 4096, 5120]}
+    models = {name: {size: model[size] for size in options} for name, model in MODELS.items()
+              if model["num_classes"] == 1000 and all(model[size] in options[size] for size in options)}
+    costs = costs_by_part(image_size, options)
+    facts = {"image_size": image_size, "options": options, "models": models, "costs": costs}
+    start = models.get("B/16") or {size: few[len(few) // 2] for size, few in options.items()}
+    return Page("costs", facts=facts, picked=start | {"part": "channel mixing"})
 
-    def slider(options, value, description):
-        return ipywidgets.SelectionSlider(options=options, value=value, description=description, style=style,
-                                          layout=layout)
 
-    return live_picture(
-        lambda **sizes: plots.cost_split(cost_by_part(
-            {"image_size": image_size, "in_channels": 3, "num_classes": 1000, **sizes})),
-        {"patch_size": slider([p for p in (7, 8, 14, 16, 28, 32, 56) if image_size % p == 0], 16, "patch_size P"),
-         "num_blocks": slider([1, 2, 4, 8, 12, 24, 32], 12, "num_blocks L"),
-         "hidden_dim": slider([64, 128, 256, 512, 768, 1024, 1280], 768, "hidden_dim C"),
-         "tokens_mlp_dim": slider([32, 64, 128, 256, 384, 512, 640, 3072], 384, "tokens_mlp_dim"),
-         "channels_mlp_dim": slider([64, 256, 512, 1024, 2048, 3072, 4096, 5120], 3072, "channels_mlp_dim")},
-        width=740)
+def costs_by_part(image_size, options):
+    """What a part costs with each option, from `cost_by_part`: {what: {part: counts}}. The counts of a mixing are those
+    of one block, [patch sizes, hidden dims, dims of its MLP]; the embedding's and the head's are [patch sizes, hidden
+    dims].
+
+    A count is linear in C, and in the width of the MLP, too: its values at 1 and 2 give all others."""
+    def at(P, C, D):
+        return cost_by_part({"image_size": image_size, "patch_size": P, "in_channels": 3, "num_classes": 1000,
+                             "num_blocks": 1, "hidden_dim": C, "tokens_mlp_dim": D, "channels_mlp_dim": D})
+
+    known = [[[at(P, C, D) for D in (1, 2)] for C in (1, 2)] for P in options["patch_size"]]
+    widths = {"token mixing": options["tokens_mlp_dim"], "channel mixing": options["channels_mlp_dim"]}
+    counts = {}
+    for what, parts in known[0][0][0].items():
+        counts[what] = {}
+        for part in parts:
+            table = np.array([[[one[what][part] for one in row] for row in rows] for rows in known])   # [P, 2, 2]
+            table = line_through(options["hidden_dim"]) @ table                                        # [P, C, 2]
+            table = table @ line_through(widths[part]).T if part in widths else table[:, :, 0]
+            counts[what][part] = table.tolist()
+    return counts
+
+
+def line_through(places):
+    """The matrix [places, 2] that turns a linear function's values at 1 and 2 into its values at `places`."""
+    return np.array([[2 - place, place - 1] for place in places], dtype=np.int64)
 
 
 def scramble_explorer(image, orders, patch_size):

@@ -364,19 +364,21 @@ detectors = {"brightness": torch.full((8, 8), 1 / 64),
              "center minus rim": center}                    # each [P, P]
 
 # %% [markdown]
-# Choose a patch and a channel. Pixel times weight, added up, is one number of the table of tokens. (The frames only
-# mark what belongs together; the colors inside are the numbers.) Things to try:
+# Point at a patch of the image: its pixels are multiplied by the weights, and the products add up to one number of the
+# table of tokens. Point at a pixel to see its weight and its product; click to keep your choice, or use the arrow keys.
+# The map at the lower left shows one channel of all patches, and you can point at that and at the table, too. Orange is
+# above 0, blue below. Things to try:
 #
-# 1. Stay at *brightness* and walk through the patches. What changes in the picture, and what never does?
-# 2. Find the patch where *right minus left* is strongest, above 0 or below. What is to be seen in it?
-# 3. Go to patch 8 and walk through the channels. What has *center minus rim* found?
+# 1. Choose *brightness* and move over the image. What changes in the picture, and what never does?
+# 2. Find the patch where *right minus left* is strongest, above 0 or below. What do you see in it?
+# 3. Click patch 8 and try each channel. What has *center minus rim* found?
 # 4. The tokens of patches 13, 14 and 15 are nearly the same. Why? Could you tell from its token which is which?
 #
 # <details><summary>What you should see</summary>
 #
-# 1. The pixels, the products and the marked row of the table change. The weights never do: they are shared.
-# 2. Patch 4, with -0.15: bright background on the left, the dark rump on the right. So much blue cannot be made up
-#    for by the orange, whose pixels are dark.
+# 1. The pixels, the products, their sum and the marked number change. The weights never do: all patches share them.
+# 2. Patch 4, with -0.15: bright background on the left, the dark rump on the right. The pixels on the right are so dark
+#    that their orange products cannot make up for the blue ones.
 # 3. The horse's hind leg: -0.11, dark in the middle of a brighter surrounding.
 # 4. All three show the bright, even ground. Their tokens say *bright and plain*, and nothing about the place.
 #
@@ -388,7 +390,7 @@ from mixer_lib import widgets
 widgets.embedding_explorer(gray, detectors)
 
 # %% [markdown]
-# The same picture for patch 4 and *right minus left*, standing still:
+# As a still picture, for patch 4 and *right minus left*:
 
 # %%
 plots.show(

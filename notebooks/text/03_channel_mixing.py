@@ -457,24 +457,28 @@ assert torch.allclose(influence(layer, horse_tokens), moves, atol=1e-5)
 # %% [markdown]
 # ## Move it
 #
-# One token of the toy on its way, a bar for each number: the token, after the norm, the four hidden units (a gray
-# frame before the GELU, a filled bar after it), the MLP's answer, and the sum (a gray frame around the token as it
-# was). The first and the last panel have one scale, the three between them another. Things to try:
+# One token of the toy on its way through channel mixing, with a bar for each number. Drag a bar of the token up or down,
+# and the page computes everything after it. Point at any other bar to see what it is made of. To take another token,
+# click its row in the table. The first and the last panel share one scale, and the three between them share another.
+# Things to try:
 #
 # 1. Take token 0 and turn down the light: move *multiply it by* from 1 to 0.25. Which panels stand still? And at 0?
-# 2. Back at 1, move *add to all channels*. Which panels stand still now?
-# 3. Set *multiply it by* to −1, so that every sign in the token turns. What do the hidden units do, and what does the
-#    answer do?
+# 2. Go back to 1, and move *add to all channels*. Which panels stand still now?
+# 3. Set *multiply it by* to −1, so that every number of the token changes its sign. What do the hidden units do, and
+#    what does the answer do?
 # 4. Compare tokens 0 and 3.
+# 5. Drag the token's bars to make the answer in channel 1 as large as you can. How far does it go?
 #
 # <details><summary>What you should see</summary>
 #
-# 1. The three panels in the middle do not move; the MLP never learns about the light. Only the first and the last do.
-#    At 0 nothing is left to normalize, and all is 0.
+# 1. The three panels in the middle do not move, because the MLP never learns about the light. Only the first and the
+#    last panel move. At 0 nothing is left to normalize, and every number is 0.
 # 2. The same three.
 # 3. The norm's bars turn upside down, and the hidden units trade places, 0 with 1 and 2 with 3. The answer stays as it
 #    was: it says *that* a channel stands out, whichever way.
 # 4. Equal in the middle, different at both ends.
+# 5. To 1.19, with channels 0 and 2 equal and channel 1 anywhere else. However far you drag, LayerNorm puts one of three
+#    channels at most $\sqrt{2}$ = 1.41 standard deviations from the mean.
 #
 # </details>
 
@@ -484,7 +488,7 @@ from mixer_lib import widgets
 widgets.token_explorer(tokens, toy.norm, toy)
 
 # %% [markdown]
-# The same picture for token 0, standing still:
+# As a still picture, for token 0:
 
 # %%
 plots.show(

@@ -439,12 +439,13 @@ channels = {"brightness": pixels.mean((1, 2, 3)),       # each [S]
             "red minus blue": pixels[:, 0].mean((1, 2)) - pixels[:, 2].mean((1, 2))}
 
 # %% [markdown]
-# Choose a channel (a column of the table) and a hidden unit (a row of $W_1$). Both are laid out on the grid,
-# multiplied place by place, and added up: one number of the hidden layer, before bias and GELU. (The stronger the
-# orange, the larger the number, so the dark horse is pale.) Things to try:
+# Choose a channel (a column of the table) and a hidden unit (a row of $W_1$), with the buttons or in the small table at
+# the lower left, which has a row for each unit. Both are laid out on the grid and multiplied patch by patch. The
+# products add up to one number of the hidden layer, which then goes through GELU. (There is no bias here.) Point at a
+# patch to see its product. The stronger the orange, the larger the number, so the dark horse is pale. Things to try:
 #
-# 1. Move *channel* alone. Which of the three pictures stays as it is, and why?
-# 2. Stay with *brightness*. Before you move *hidden unit*: for which unit will the bar be longest, and to which side?
+# 1. Change the channel alone. Which of the three squares beside the image stays as it is, and why?
+# 2. Stay with *brightness*. Before you try the units: which unit's sum will be largest, and on which side of 0?
 # 3. Which unit says something about the color of the horse?
 # 4. The checkerboard finds next to nothing in three of the four channels. Why?
 #
@@ -452,6 +453,7 @@ channels = {"brightness": pixels.mean((1, 2, 3)),       # each [S]
 #
 # 1. The unit's weights: they are shared by all channels.
 # 2. Center minus rim, far to the left, -2.41: the horse stands in the middle, and it is darker than what is around it.
+#    GELU lets almost nothing of this through, -0.02. A unit with the opposite weights would pass on 2.39.
 # 3. In *red minus blue*, again center minus rim, 0.59: the reddish brown is in the middle. Top minus bottom sees it,
 #    too, 0.49, since there is hardly any red at the bottom.
 # 4. Neighboring patches resemble each other, and it subtracts neighbors. Images vary slowly from place to place, so
@@ -465,7 +467,7 @@ from mixer_lib import widgets
 widgets.token_unit_explorer(horse, channels, units)
 
 # %% [markdown]
-# The same picture, standing still, for brightness and center minus rim:
+# As a still picture, for brightness and center minus rim:
 
 # %%
 plots.show(

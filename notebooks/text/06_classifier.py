@@ -410,11 +410,14 @@ plots.show(
 #
 # ## Move it
 #
-# Where do the parameters sit, and where the work? Begin with B/16, as set. Then try:
+# Which part has the parameters, and which does the work? The sliders set the sizes. The chart shows your model as a ring
+# among the models of the paper, with a power of ten from one line to the next; click a model there to take its sizes.
+# Point at a part below to read its numbers. Begin with B/16, as set. Things to try:
 #
 # 1. Which part is largest, by both counts?
-# 2. Make the patches as small as they go. What happens to the shares of the work, and what to its total?
-# 3. Can you make token mixing cost as much work as channel mixing? Are its parameters as many, then?
+# 2. Make the patches as small as they go. What happens to the shares of the work, and what happens to its total?
+# 3. Can you make token mixing cost as much work as channel mixing? Does it then have as many parameters?
+# 4. Change one size at a time. Which of them moves the ring straight up?
 #
 # <details><summary>What you should see</summary>
 #
@@ -423,6 +426,8 @@ plots.show(
 #    with it. (Of the *parameters*, token mixing's share grows: it has weights for every place.)
 # 3. Set `tokens_mlp_dim` to 3072, the same as `channels_mlp_dim`. The work is equal, as the formula says; the
 #    parameters are not, because a token MLP has sides of 196 and 3072, a channel MLP of 768 and 3072.
+# 4. The patch size: the same weights work on more tokens. (The ring moves a little to the side, since the embedding and
+#    the token MLPs change their size.) The other sizes move it up and to the right.
 #
 # </details>
 
@@ -432,7 +437,7 @@ from mixer_lib import widgets
 widgets.cost_explorer()
 
 # %% [markdown]
-# The same picture for B/16, standing still:
+# The shares of B/16 as a still picture:
 
 # %%
 from mixer_lib.costs import cost_by_part

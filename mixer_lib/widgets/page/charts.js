@@ -34,6 +34,39 @@ export function bars({ names, top, width = 300, thick = 18, signed = false, digi
   return { node: svg, show };
 }
 
+// Bars on one axis, each from one number to another: a name, the bar, a text of at most `room` letters. A bar to the left
+// is blue, one to the right orange; `plain` bars have no sign. show(pairs, texts, low, high) moves them; the axis reaches
+// from low to high, and zero is marked.
+export function spans({ names, plain = false, room = 7 }) {
+  const rows = names.map((name) => ({ name: make("span", {}, name), bar: make("i"), zero: make("u"),
+                                      text: make("output", { style: `min-width: ${room}ch` }) }));
+  const node = make("div", { class: "mx-spans" }, ...rows.flatMap(({ name, bar, zero, text }) =>
+    [name, make("div", {}, bar, zero), text]));
+  function show(pairs, said, low, high) {
+    const place = (value) => 98 * (Math.min(Math.max(value, low), high) - low) / (high - low || 1) + 1;
+    rows.forEach(({ bar, zero, text }, i) => {
+      const [from, to] = pairs[i];
+      bar.style.left = `${place(Math.min(from, to))}%`;
+      bar.style.width = `${Math.abs(place(to) - place(from))}%`;
+      bar.style.background = plain ? "var(--mx-soft)" : to < from ? "var(--mx-minus)" : "var(--mx-plus)";
+      zero.style.left = `${place(0)}%`;
+      text.textContent = said[i];
+    });
+  }
+  return { node, rows, show };
+}
+
+// What some numbers add up to: those above zero to the right, from there those below zero to the left, and the rest.
+export function adding(total, digits = 2) {
+  const { node, show } = spans({ names: ["above 0", "below 0", total] });
+  return { node, show(values, low, high) {
+    const plus = values.reduce((sum, value) => sum + Math.max(value, 0), 0);
+    const minus = values.reduce((sum, value) => sum + Math.min(value, 0), 0);
+    show([[0, plus], [plus, plus + minus], [0, plus + minus]],
+         [plus, minus, plus + minus].map((value) => number(value, digits)), low, high);
+  } };
+}
+
 // Curves over a common x: lines = {name: {x: [...], y: [...], dash}}, told apart by their dashes and by names at their
 // ends, not by color alone. Returns { node, show(lines, { at }) }; `at` is an x to mark.
 export function curves({ width = 360, height = 200, xlabel, ylabel, xlog = false, low = 0, high, label = "curves" }) {

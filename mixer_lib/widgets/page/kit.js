@@ -52,6 +52,27 @@ body[data-jp-theme-light="false"] .mx { color-scheme: dark; }
 .mx-waits { opacity: .55; transition: opacity .15s .2s; }
 .mx svg text { fill: var(--mx-ink); font-size: 12px; }
 .mx svg .mx-soft { fill: var(--mx-soft); }
+.mx-four { display: grid; grid-template-columns: repeat(4, 1fr); gap: 14px 32px; align-items: start; }
+.mx-wide { grid-column: span 2; }
+.mx-sign { position: relative; }
+.mx-sign::before { content: attr(data-sign); position: absolute; left: -32px; width: 32px; text-align: center; top: 50%;
+                   transform: translateY(-50%); font-size: 20px; color: var(--mx-soft); }
+.mx-texts { position: absolute; inset: 0; display: grid; place-items: center; pointer-events: none; font-size: 12px;
+            line-height: 1; }
+.mx-box { container-type: inline-size; }
+@container (max-width: 620px) { .mx-four { grid-template-columns: repeat(2, 1fr); gap: 14px 24px; padding-left: 20px; }
+                                .mx-sign::before { left: -24px; width: 24px; }
+                                .mx-wide { order: 1; } .mx-texts { font-size: 11px; letter-spacing: -.3px; }
+                                .mx-four figcaption { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+                                .mx-four .mx-say { min-height: 9em !important; } }
+.mx-scale { display: flex; align-items: center; gap: 6px; margin-top: 5px; color: var(--mx-soft); font-size: 11px; }
+.mx-scale i { flex: 1; height: 7px;
+              background: linear-gradient(to right, var(--mx-minus), transparent, var(--mx-plus)); }
+.mx-spans { display: grid; grid-template-columns: auto 1fr auto; gap: 5px 10px; align-items: center; }
+.mx-spans div { position: relative; height: 18px; overflow: hidden; }
+.mx-spans i { position: absolute; top: 3px; bottom: 3px; transition: left .25s, width .25s; }
+.mx-spans u { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--mx-soft); transition: left .25s; }
+.mx-spans output { text-align: right; }
 @media (prefers-reduced-motion: reduce) { .mx * { transition: none !important; animation: none !important; } }
 `;
 
@@ -185,7 +206,8 @@ export function pixel(pixels, i) {
 
 // Cells in `rows` x `columns` that can be hovered, clicked, and reached with the arrow keys. `name`: of the selection.
 // `draw(canvas)` paints all of it. `label(cell)`: what a screen reader says. `cuts`: whether lines part the cells.
-// `to(cell)` and `from(value)` turn a cell into a value of the selection and back, if they are not the same.
+// `to(cell)` and `from(value)` turn a cell into a value of the selection and back, if they are not the same. Where a cell
+// stands for several values, `name` is a list, `to` gives {name: value}, and `from` takes that.
 export function grid(state, { name, rows, columns, ratio = columns / rows, label, cuts = false, to = (cell) => cell,
                               from = (value) => value }) {
   const canvas = make("canvas", { "aria-hidden": "true" });
@@ -221,8 +243,12 @@ export function grid(state, { name, rows, columns, ratio = columns / rows, label
     return x >= 0 && y >= 0 && x < columns && y < rows ? y * columns + x : null;
   }
 
-  const pick = (cell) => { if (cell !== null) state.pick({ [name]: to(cell) }); };
-  const touch = (cell) => state.hover({ [name]: cell === null ? null : to(cell) });
+  const names = [name].flat(), several = Array.isArray(name);
+  const values = (cell) => (several ? to(cell) : { [name]: to(cell) });
+  const cellOf = (chosen) => from(several ? chosen : chosen[name]);
+  const nothing = Object.fromEntries(names.map((one) => [one, null]));
+  const pick = (cell) => { if (cell !== null) state.pick(values(cell)); };
+  const touch = (cell) => state.hover(cell === null ? nothing : values(cell));
   node.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") touch(cellAt(event)); });
   node.addEventListener("pointerleave", () => touch(null));
   node.addEventListener("click", (event) => pick(cellAt(event)));
@@ -231,20 +257,38 @@ export function grid(state, { name, rows, columns, ratio = columns / rows, label
     if (!step) return;
     event.preventDefault();                     // otherwise the page scrolls
     event.stopPropagation();
-    const cell = from(state.get()[name]) + step;
+    const cell = cellOf(state.get()) + step;
     if (cell >= 0 && cell < rows * columns) pick(cell);
   });
 
   shape(rows, columns);
-  state.on([name], (now) => {
-    const picked = from(now[name]), hovered = now.hover[name];
+  state.on(names, (now) => {
+    const picked = cellOf(now), hovered = names.filter((one) => (now.hover[one] ?? null) !== null);
     place(halo, picked);
     place(mark, picked);
-    place(over, hovered === null || hovered === undefined ? null : from(hovered));
+    const touched = Object.fromEntries(hovered.map((one) => [one, now.hover[one]]));
+    place(over, hovered.length ? cellOf({ ...now, ...touched }) : null);
     node.setAttribute("aria-valuenow", picked);
-    if (label) { node.setAttribute("aria-label", label.name ?? name); node.setAttribute("aria-valuetext", label.of(picked)); }
+    if (!label) return;
+    node.setAttribute("aria-label", label.name ?? names.join(", "));
+    node.setAttribute("aria-valuetext", label.of(picked));
   });
   return { node, canvas, shape, place };
+}
+
+// Texts over the cells of a grid; its `node` belongs into the grid's. show(list) sets them, cell by cell.
+export function texts(rows, columns) {
+  const cells = Array.from({ length: rows * columns }, () => make("span"));
+  const style = `grid-template-columns: repeat(${columns}, 1fr); grid-template-rows: repeat(${rows}, 1fr)`;
+  const node = make("div", { class: "mx-texts", "aria-hidden": "true", style }, ...cells);
+  return { node, show: (list) => cells.forEach((cell, i) => { cell.textContent = list[i]; }) };
+}
+
+// The scale of the signed colors, from -top to top; show(top) sets it. `most`: how opaque the color is at the ends.
+export function scale(digits = 2, most = 1) {
+  const low = make("span"), high = make("span");
+  const node = make("div", { class: "mx-scale" }, low, make("i", { style: `opacity: ${most}` }), high);
+  return { node, show(top) { low.textContent = number(-top, digits); high.textContent = number(top, digits); } };
 }
 
 // A view with its caption: a <figure>.
