@@ -57,7 +57,7 @@ export function mosaic(state, { name, count, size, label, columns = columnsFor(c
     to: (cell) => order[Math.min(cell, count - 1)], from: (tile) => places[Math.round(tile)],
     label: { name: label.name, of: (cell) => label.of(order[cell]) } });
   const { node, canvas } = view, svg = node.querySelector("svg");
-  const scale = Math.max(1, Math.floor(wide / (columns * width)));
+  const scale = Math.max(1, Math.floor(wide / Math.max(columns * width, rows * height)));
   node.style.width = `min(100%, ${columns * width * scale}px)`;
   node.classList.add("mx-mosaic");
   let borders = "";
