@@ -98,10 +98,14 @@ def drawn_for(m, x):
     return picture.value
 
 
-def browsed(m, x):
-    places = [{"block": 1, "matrix": W, "state": state, "by": by, "same": same, "place": 3}.values()
-              for W, state, by, same in (("W1", "trained", "pairing", False), ("W2", "untrained", "norm", True))]
-    return played(widgets.weight_browser(m(model())), *places)
+def switched(page, *values):
+    """What the switches send at first, and what they answer."""
+    answers = [sent(page)]
+    for off in values:
+        page.picked = {**page.picked, "off": off}
+        assert not page.problem, page.problem
+        answers.append(page.answer)
+    return answers
 
 
 # What each function gives, where m puts the model on one device and x the rest on another.
@@ -174,12 +178,11 @@ WIDGETS = {
     "prediction_browser": lambda m, x: played(
         widgets.prediction_browser(x(pixels_of(SHARES)), x(LABELS), m(SHARES), ["a", "b", "c"]), [2]),
     "digit_pad": drawn_for,
-    "weight_browser": browsed,
-    "training_scrubber": lambda m, x: played(widgets.training_scrubber([0, 5, 9], m(SNAPSHOTS), GRID), [1, "norm", 2]),
-    "switches": lambda m, x: played(widgets.switches(m(model()), x(DATASET), count=10),
-                                    [False], [True, True, True, False, 1, 4]),
+    "weight_browser": lambda m, x: sent(widgets.weight_browser(m(model()))),
+    "training_scrubber": lambda m, x: sent(widgets.training_scrubber([0, 5, 9], m(SNAPSHOTS), GRID)),
+    "switches": lambda m, x: switched(widgets.switches(m(model()), x(DATASET), count=10), "0t", "1c 1u4"),
 }
-NO_TENSORS = {"show", "to_png", "live_picture", "LiveTraining", "DigitPad", "ClickPicture"}
+NO_TENSORS = {"show", "to_png", "live_picture", "LiveTraining", "DigitPad", "ClickPicture", "Page", "to_html"}
 CASES = [pytest.param(case, id=f"{room}.{name}") for room, cases in (
     ("analysis", ANALYSIS), ("plots", PLOTS), ("widgets", WIDGETS)) for name, case in cases.items()]
 

@@ -19,12 +19,11 @@ from mixer_lib.analysis import (
     summarize,
     tables_by_depth,
 )
-from mixer_lib.checkpoints import load_snapshots, save_snapshots, token_mixing_weights
 from mixer_lib.data import Dataset, normalize
 from mixer_lib.model import MlpMixer
 from mixer_lib.plots.card import SHARP, Card
 from mixer_lib.plots.weights import MOSAIC, WIDTH, color_top, mosaic_area
-from mixer_lib.widgets.weights import clickable
+from mixer_lib.widgets.weights import clickable, in_bytes, thumbnails
 
 GRID = 2, 3
 DARKEST_BLUE, DARKEST_ORANGE = (0x00, 0x4C, 0x78), (0x8F, 0x3F, 0x00)
@@ -233,60 +232,7 @@ def test_switches_says_what_is_off():
         "off: token mixing of blocks 0, 1; unit 5 of block 2; channel mixing of block 3"
 
 
-# Widgets
-
-def test_weight_browser_widget_shows_what_its_controls_say(model):
-    controls, picture, problem = widgets.weight_browser(model, seed=5).children
-    assert (controls.children[0].max, controls.children[-1].max) == (2, 9)
-    torch.manual_seed(5)
-    models = {"trained": model, "untrained": MlpMixer(**vars(model.config))}
-    shown = {"W1": {s: [b.token_mixing.fc1.weight.detach() for b in m.blocks] for s, m in models.items()},
-             "W2": {s: [b.token_mixing.fc2.weight.detach().T for b in m.blocks] for s, m in models.items()}}
-    sizes = set()
-    for values in [(0, "W1", "trained", "index", False, 0), (2, "W1", "trained", "pairing", False, 7),
-                   (2, "W2", "trained", "pairing", False, 7), (2, "W2", "untrained", "frequency", False, 9),
-                   (1, "W2", "untrained", "norm", True, 9), (1, "W1", "untrained", "norm", True, 3)]:
-        for control, value in zip(controls.children, values):
-            control.value = value
-        k, W, which, sort, one_scale, p = values
-        rows = shown[W][which][k]
-        top = max(color_top(rows) for state in shown[W].values() for rows in state) if one_scale else color_top(rows)
-        drawn = plots.weight_browser(rows, GRID, order(rows, GRID, sort), p, top,
-                                     f"{W} of block {k}, {which}: 10 units, by {sort}")
-        assert picture.value == plots.to_png(drawn) and not problem.value
-        sizes.add(drawn.size)
-    assert len(sizes) == 1                                              # nothing jumps
-
-
-def test_weight_browser_takes_random_numbers_from_nobody(model):
-    torch.manual_seed(0)
-    expected = torch.rand(1)
-    torch.manual_seed(0)
-    widgets.weight_browser(model)
-    assert torch.equal(torch.rand(1), expected)
-
-
-def test_a_click_and_the_slider_move_together(model):
-    controls, click, _ = widgets.weight_browser(model).children
-    place = controls.children[-1]
-    click.at = 8                                                        # as the page does on a click
-    assert place.value == 8
-    after = click.value
-    place.value = 2
-    assert click.at == 2 and click.value != after
-    area, = click.areas
-    assert (*area, click.rows, click.columns) == mosaic_area(10, GRID) and click.count == 10 and click.width == WIDTH
-    pixels = rgb(Image.open(io.BytesIO(click.value)))
-    assert framed(pixels, plots.ORANGE, area) == pytest.approx(cells(mosaic_area(10, GRID))[2], abs=1)
-
-
-def test_an_error_is_shown_in_place(model, monkeypatch):
-    controls, click, problem = widgets.weight_browser(model).children
-    good = click.value
-    monkeypatch.setattr(plots, "weight_browser", lambda *arguments: 1 / 0)
-    controls.children[0].value = 1
-    assert "ZeroDivisionError" in problem.value and click.value == good
-
+# Widgets: what Python does for them. What the page does is tested in test_page_weights.py and test_page_switches.py.
 
 def test_clickable_stands_for_the_picture_alone():
     import ipywidgets
@@ -295,30 +241,6 @@ def test_clickable_stands_for_the_picture_alone():
     click = clickable(picture, slider, [(0, 0, 1, 1)], 2, 2)
     picture.value = b"two"
     assert click.value == b"two" and picture.comm is None               # a picture is sent once, not twice
-
-
-def test_training_scrubber_widget_shows_what_its_controls_say(model, tmp_path):
-    snapshots = {}
-    for step in (0, 4, 90):
-        snapshots[step] = token_mixing_weights(model)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(torch.randn(parameter.shape))
-    save_snapshots(tmp_path / "snapshots.safetensors", snapshots)
-    steps, weights = load_snapshots(tmp_path / "snapshots.safetensors")
-    controls, picture, problem = widgets.training_scrubber(steps, weights, GRID).children
-    block, by, now, play = controls.children
-    assert (block.max, play.max, by.value, now.value) == (2, 2, "pairing", 0)
-    sizes = set()
-    for k, sort, moment in ((0, "pairing", 0), (0, "pairing", 2), (2, "frequency", 1), (2, "index", 2)):
-        block.value, by.value, play.value = k, sort, moment             # the button moves the slider
-        W1, W2 = (weights[f"blocks.{k}.token_mixing.{layer}.weight"] for layer in ("fc1", "fc2"))
-        drawn = plots.training_scrubber([0, 4, 90], W1, summarize(W1, W2, GRID), GRID, order(W1[-1], GRID, sort),
-                                        moment, color_top(W1), f"W1 of block {k}, by the last {sort},")
-        assert picture.value == plots.to_png(drawn) and not problem.value and now.value == moment
-        sizes.add(drawn.size)
-    now.value = 1                                                       # and the slider where the button goes on
-    assert play.value == 1 and len(sizes) == 1
 
 
 @pytest.mark.parametrize("grid", [(4, 4), (2, 2)])
@@ -339,68 +261,77 @@ def test_patch_influence_can_be_clicked_where_the_patches_are(grid):
     assert click.value == plots.to_png(plots.influence_explorer(image, strengths, 8 // grid[0], S - 1, 2))
 
 
-def test_switches_widget_shows_what_its_switches_say(model, dataset, monkeypatch):
+CHOSEN = torch.arange(20) * 50 // 20                                    # evenly spaced: the labels may be sorted
+
+
+def predicted(model, dataset, *off):
+    tables = tables_by_depth(model, normalize(dataset.test_images[CHOSEN], dataset.mean, dataset.std))
+    return logits_without(model, tables, off).argmax(dim=1)
+
+
+def test_eight_bits_are_close():
+    rows = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(0))
+    rows[1, 2] = 0
+    numbers, scale = in_bytes(rows)
+    assert numbers.dtype == torch.uint8 and scale.shape == (3, 4)
+    error = ((numbers.float() - 128) * scale[..., None] - rows).abs()
+    assert (error <= rows.abs().amax(dim=-1, keepdim=True) / 253).all()
+
+
+def test_the_browser_takes_random_numbers_from_nobody(model):
+    torch.manual_seed(0)
+    wanted = torch.rand(1)
+    torch.manual_seed(0)
+    widgets.weight_browser(model)
+    assert torch.equal(torch.rand(1), wanted)
+
+
+def test_the_kernel_answers(model, dataset, monkeypatch):
     before = {name: value.clone() for name, value in model.state_dict().items()}
     calls = []
     monkeypatch.setattr(widgets.weights, "logits_without", lambda model, tables, off: (
         calls.append(off), logits_without(model, tables, off))[1])
-    tokens, channels, units, picture, problem = widgets.switches(model, dataset, count=20).children
-    token_boxes, channel_boxes = tokens.children[1:], channels.children[1:]
-    block, unit = units.children
-    assert (len(token_boxes), len(channel_boxes), unit.max) == (3, 3, 9)
-    assert len(calls) == 7 * 4                                          # each part alone, and everything on; by fives
-    chosen = torch.arange(20) * 50 // 20                                # evenly spaced: the labels may be sorted
-    tables = tables_by_depth(model, normalize(dataset.test_images[chosen], dataset.mean, dataset.std))
-    predicted = {}
+    page = widgets.switches(model, dataset, count=20)
+    assert len(calls) == 7                                              # each part alone, and everything on
 
-    def shows(off):
-        predicted[off] = logits_without(model, tables, off).argmax(dim=1)
-        drawn = plots.switches(dataset.test_images[chosen], dataset.test_labels[chosen], predicted[frozenset()],
-                               predicted[off], dataset.classes, off)
-        return picture.value == plots.to_png(drawn) and not problem.value
+    def answers(off, *parts):
+        page.picked = {**page.picked, "off": off}
+        now = [number for _, number in sorted(zip(page.answer["read"], page.answer["predicted"]))]
+        return page.answer["off"] == off and now == predicted(model, dataset, *parts).tolist()
 
-    assert shows(frozenset())
-    token_boxes[1].value = False
-    assert shows(frozenset({(1, "token mixing")}))
-    token_boxes[1].value, channel_boxes[2].value = True, False
-    assert shows(frozenset({(2, "channel mixing")}))
-    assert len(calls) == 7 * 4                                          # nothing is computed for a single part
-    block.value, unit.value = 1, 9
-    assert shows(frozenset({(2, "channel mixing"), (1, 9)}))
-    channel_boxes[2].value = True
-    assert shows(frozenset({(1, 9)}))
-    block.value = -1
-    assert shows(frozenset()) and len({tuple(labels.tolist()) for labels in predicted.values()}) == 5
+    assert answers("1t", (1, "token mixing")) and len(calls) == 7
+    assert answers("2c 1u9", (2, "channel mixing"), (1, 9)) and len(calls) == 11        # by fives
+    assert answers("1u9 1u3", (1, 9), (1, 3)) and answers("", *[])
+    assert answers("2c 1u9", (2, "channel mixing"), (1, 9)) and len(calls) == 15        # not a second time
+    page.picked = {**page.picked, "unit": 3}
+    assert len(calls) == 15 and not page.problem
+    page.picked = {**page.picked, "off": "7t 0u1"}
+    assert page.problem.startswith("ValueError")
+    page.picked = {**page.picked, "off": "0t"}
+    assert not page.problem
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_switches_widget_answers_before_it_has_read_every_image(model, dataset, monkeypatch):
+def test_the_kernel_answers_before_it_has_read_every_image(model, dataset, monkeypatch):
     monkeypatch.setattr(widgets.weights, "SOON", 0)
-    shown = []
-    switches = plots.switches
-
-    def draw(images, *more, of=None):
-        shown.append((len(images), of))
-        return switches(images, *more, of=of)
-
-    monkeypatch.setattr(plots, "switches", draw)
-    *_, units, picture, problem = widgets.switches(model, dataset, count=20).children
-    block, unit = units.children
-    assert shown == [(20, None)]
+    page, sent = widgets.switches(model, dataset, count=20), []
+    page.observe(lambda change: sent.append((change.new["off"], len(change.new["read"]))), "answer")
 
     async def ask():
-        block.value = 1
-        assert shown[1:] == [(5, 20)]                                   # all that is done before the kernel hears more
-        unit.value = 1
-        while shown[-1][1]:
+        page.picked = {**page.picked, "off": "1u0"}
+        assert sent == [("1u0", 5)]                                     # all that is done before the kernel hears more
+        page.picked = {**page.picked, "off": "1u1"}
+        while sent[-1][1] < 20:
             await asyncio.sleep(0)
         await asyncio.sleep(0.01)                                       # a late answer to the first move would come now
 
     asyncio.run(ask())
-    assert shown[2:] == [(5, 20), (10, 20), (15, 20), (20, None)]
-    after = picture.value
-    unit.value = 0
-    assert picture.value != after
-    unit.value = 1
-    assert picture.value == after and not problem.value
-    assert shown[-1] == (20, None) and shown[-2][1] is None             # it is not computed a second time
+    assert sent == [("1u0", 5), ("1u1", 5), ("1u1", 10), ("1u1", 15), ("1u1", 20)]
+
+
+def test_thumbnails():
+    images = torch.randint(256, (2, 3, 150, 100), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    small = thumbnails(images)
+    assert small.shape == (2, 3, 50, 33) and small.dtype == torch.uint8
+    assert small[1, 2, 7, 5] == images[1, 2, 21:24, 15:18].float().mean().round()
+    assert torch.equal(thumbnails(images[..., :64, :64]), images[..., :64, :64])

@@ -254,32 +254,40 @@ def pictures(data, device):
 
 
 async def answers(data):
-    """Milliseconds from a move of a control to the new picture, for the widgets that look into a model: to the first,
-    where there are several, and to the last. In a coroutine, as in a kernel, so that the first need not wait for it."""
+    """Milliseconds from a move of a control to the new picture, for the widgets that ask Python for it: to the first,
+    where there are several, and to the last. In a coroutine, as in a kernel, so that the first need not wait for it.
+    And seconds until the widgets of lesson 9, which answer in the page, have sent what they need."""
     model = create_model("cifar10-fine").eval()
     snapshots = {f"blocks.{k}.token_mixing.{layer}.weight": torch.randn(20, 256, 256) for k in range(4)
                  for layer in ("fc1", "fc2")}
-    (_, *parts), _, (block, unit) = (row.children for row in widgets.switches(model, data, count=250).children[:3])
-    for name, target, control in (
-            ("weight browser, 16 x 16 tokens: a unit", "<= 50", widgets.weight_browser(model).children[0].children[-1]),
-            ("training scrubber, 16 x 16: a moment", "<= 17",
-             widgets.training_scrubber([*range(20)], snapshots, (16, 16)).children[0].children[-1]),
-            ("patch influence, 16 x 16: a patch", "<= 50",
-             widgets.patch_influence(data.test_images[0], torch.rand(5, 256, 256), 2).children[0]),
-            ("switches, 250 images: a part", "<= 50", parts[0]),
-            ("switches, 250 images: a unit of block 0", "<= 50", unit)):
-        block.value = 0 if control is unit else -1
+    influence = widgets.patch_influence(data.test_images[0], torch.rand(5, 256, 256), 2).children[0]
+    switches = widgets.switches(model, data, count=250)
+
+    def move(i):
+        influence.value = i
+
+    def switch(i):
+        switches.picked = {**switches.picked, "off": f"0u{i}"}
+
+    for name, target, act in (("patch influence, 16 x 16: a patch", "<= 50", move),
+                              ("switches, 250 images: a unit of block 0", "<= 50", switch)):
         first, last = [], []
         for i in range(1, 41):
             start = time.perf_counter()
-            control.value = i % 2 == 0 if control is parts[0] else i % (control.max + 1)
+            act(i)
             first.append(1000 * (time.perf_counter() - start))
             while len(asyncio.all_tasks()) > 1:
                 await asyncio.sleep(0)
             last.append(1000 * (time.perf_counter() - start))
-        rows = [(name, first, target)] + ([("    until all images are read", last, "")] if control is unit else [])
+        rows = [(name, first, target)] + ([("    until all images are read", last, "")] if act is switch else [])
         for label, times, limit in rows:
             print(f"{label:<44}{sorted(times)[20]:>10.1f}{sorted(times)[38]:>10.1f}   {limit}", flush=True)
+    for name, target, make in (
+            ("weight browser, 4 blocks of 16 x 16: to send", "<= 2000", lambda: widgets.weight_browser(model)),
+            ("training scrubber, 20 x 4 blocks: to send", "<= 2000",
+             lambda: widgets.training_scrubber([*range(20)], snapshots, (16, 16)))):
+        times = sorted(1000 * seconds(make) for _ in range(3))
+        print(f"{name:<44}{times[1]:>10.1f}{times[2]:>10.1f}   {target}", flush=True)
 
 
 def import_time(data, device):

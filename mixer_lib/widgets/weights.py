@@ -1,6 +1,5 @@
 """Look into the token mixing of any model, bundled or your own: its weights, their training, and what they do."""
 
-import functools
 import time
 from pathlib import Path
 
@@ -8,17 +7,29 @@ import anywidget
 import ipywidgets
 import torch
 import traitlets
+from torch.nn.functional import avg_pool2d
 
 from .. import plots
-from ..analysis import ORDERS, grid_of, logits_without, order, summarize, tables_by_depth
+from ..analysis import (
+    ORDERS,
+    frequency,
+    grid_of,
+    logits_without,
+    order,
+    participation,
+    partners,
+    spectrum,
+    summarize,
+    tables_by_depth,
+)
+from ..analysis.ablation import PARTS
 from ..analysis.influence import beside
 from ..data import ImageFiles, normalize
 from ..model import MlpMixer
-from ..plots.weights import WIDTH, color_top, mosaic_area
-from .base import live_picture
+from ..plots.weights import PANELS, WIDTH, color_top
 from .explorers import influence_explorer
+from .page import Page, answering
 
-STYLE, NARROW, ROW = {"description_width": "90px"}, {"width": "290px"}, {"flex_flow": "row wrap"}
 SOON = 0.01         # seconds of computing until a picture shows what is known so far; three times as long to the next
 
 
@@ -50,73 +61,58 @@ def clickable(picture, slider, areas, rows, columns):
     return click
 
 
-def choice(description, options, width="290px", label="90px", **more):
-    """A slider to choose one of several options. JupyterLab takes the arrow keys away from a drop-down list."""
-    return ipywidgets.SelectionSlider(options=options, description=description, layout={"width": width},
-                                      style={"description_width": label}, **more)
-
-
 def weight_browser(model, seed=0):
-    """Choose a block, W1 or W2, trained or untrained, an order and a unit. See the weights of all units on the grid of
-    patches, and the unit that you picked (slider, click, or arrow keys) enlarged, with its spectrum and its opposite.
+    """All units of a block's token mixing as small pictures on the grid of patches, and one of them large, with its
+    spectrum and its closest opposite. Choose a block, W1 or W2, trained or untrained, and an order; hover or pick a
+    unit, or one of its weights.
 
-    model: an MlpMixer. The untrained model has the same sizes and is drawn with `seed`. Of W2 the columns are shown."""
+    model: an MlpMixer. The untrained model has the same sizes and is drawn with `seed`. Of W2 the columns are shown. It
+    opens on the block with the coarsest patterns, which are the clearest pictures."""
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(seed)       # torch.manual_seed would also change the generators of GPUs
         models = {"trained": model, "untrained": MlpMixer(**vars(model.config))}
-    grid, kernels = grid_of(model), {}
-    for state, shown in models.items():
-        for k, block in enumerate(shown.blocks):
-            kernels[k, "W1", state] = _on_cpu(block.token_mixing.fc1.weight)
-            kernels[k, "W2", state] = _on_cpu(block.token_mixing.fc2.weight).T
-    tops = {key: color_top(rows) for key, rows in kernels.items()}
-    ordered = functools.cache(lambda by, *key: order(kernels[key], grid, by))
-    units = len(kernels[0, "W1", "trained"])
-
-    def draw(block, matrix, state, by, same, place):
-        key = block, matrix, state
-        top = max(tops[k, matrix, s] for k, _, s in tops) if same else tops[key]
-        return plots.weight_browser(kernels[key], grid, ordered(by, *key), place, top,
-                                    f"{matrix} of block {block}, {state}: {units} units, by {by}")
-
-    place = ipywidgets.IntSlider(max=units - 1, description="unit at place", style=STYLE,
-                                 layout={"width": "590px", "max_width": "100%"})
-    *controls, picture, problem = live_picture(draw, {
-        "block": ipywidgets.IntSlider(max=len(model.blocks) - 1, description="block", style=STYLE, layout=NARROW),
-        "matrix": choice("weights", ["W1", "W2"]),
-        "state": choice("model", [*models]),
-        "by": choice("sorted by", ORDERS),
-        "same": ipywidgets.Checkbox(description="same colors for all blocks", indent=False, layout=NARROW),
-        "place": place}, WIDTH).children
-    *area, rows, columns = mosaic_area(units, grid)
-    return ipywidgets.VBox([ipywidgets.Box(controls, layout=ROW), clickable(picture, place, [area], rows, columns),
-                            problem])
+    grid = grid_of(model)
+    kernels = torch.stack([torch.stack([torch.stack([_on_cpu(layer.fc1.weight) for layer in layers]),
+                                        torch.stack([_on_cpu(layer.fc2.weight).T for layer in layers])])
+                           for layers in ([block.token_mixing for block in shown.blocks] for shown in models.values())])
+    # [2 models, W1 and W2, L, D_S, S]
+    layers = kernels.flatten(0, 2)                                          # [2 * 2 * L, D_S, S]
+    opposite, correlation = partners(layers)                                # [2 * 2 * L, D_S] each
+    measures = torch.stack([frequency(layers, grid), layers.norm(dim=-1), participation(layers), correlation], dim=-1)
+    energy = spectrum(layers, grid).flatten(-2)                             # [2 * 2 * L, D_S, S]
+    weights, scales = in_bytes(kernels)
+    orders = torch.stack([torch.stack([order(rows, grid, by) for by in ORDERS]) for rows in layers])
+    block = frequency(kernels[0, 0], grid).mean(dim=-1).argmin().item()
+    return Page("weight_browser", {
+        "weights": weights, "scales": scales, "tops": [color_top(rows) for rows in layers], "orders": orders,
+        "measures": measures, "partners": opposite, "spectra": (255 * energy / energy.amax(
+            dim=-1, keepdim=True).clamp(min=1e-30)).round().byte()},
+        {"grid": [*grid], "states": [*models], "matrices": ["W1", "W2"], "orders": [*ORDERS]},
+        {"block": block, "matrix": "W1", "state": "trained", "by": "frequency", "same": False,
+         "unit": orders[block, ORDERS.index("frequency"), 0].item(), "place": None, "wave": None})
 
 
 def training_scrubber(steps, snapshots, grid):
-    """Move through a training, or play it, and see a block's W1 take form, with three numbers beside it.
+    """Play a training, or move through it, and see a block's W1 take form, one of its units large, and three numbers.
 
     steps, snapshots: as `load_snapshots` gives them. grid: `grid_of(model)`. The units are sorted by the weights of the
-    last step, so that each keeps its place."""
+    last step, so that each keeps its place. It opens at the end, on the block whose patterns are the coarsest."""
     W1, W2 = ([_on_cpu(snapshots[f"blocks.{k}.token_mixing.{layer}.weight"]) for k in range(len(snapshots) // 2)]
               for layer in ("fc1", "fc2"))                              # [n, D_S, S] and [n, S, D_S] of each block
     numbers = [summarize(*weights, grid) for weights in zip(W1, W2)]
-    tops = [color_top(weights) for weights in W1]
-    ordered = functools.cache(lambda block, by: order(W1[block][-1], grid, by))
-
-    def draw(block, by, now):
-        return plots.training_scrubber(steps, W1[block], numbers[block], grid, ordered(block, by), now, tops[block],
-                                       f"W1 of block {block}, by the last {by},")
-
-    now = ipywidgets.SelectionSlider(options=[(f"{step:,}", i) for i, step in enumerate(steps)], description="updates",
-                                     style=STYLE, layout={"width": "520px", "max_width": "100%"})
-    play = ipywidgets.Play(max=len(steps) - 1, interval=300, description="play the training")
-    traitlets.link((play, "value"), (now, "value"))
-    *controls, picture, problem = live_picture(draw, {
-        "block": ipywidgets.IntSlider(max=len(W1) - 1, description="block", style=STYLE, layout=NARROW),
-        "by": choice("sorted by", ORDERS, value="pairing"),
-        "now": now}, WIDTH).children
-    return ipywidgets.VBox([ipywidgets.Box([*controls, play], layout=ROW), picture, problem])
+    lines = [(name, line) for name in PANELS for line in numbers[0][name]]
+    weights, scales = zip(*map(in_bytes, W1))                           # [n, D_S, S] and [n, D_S] of each block
+    orders = torch.stack([torch.stack([order(rows[-1], grid, by) for by in ORDERS]) for rows in W1])
+    block = min(range(len(W1)), key=lambda k: numbers[k]["frequency"]["trained"][-1])
+    return Page("training_scrubber", {
+        "weights": torch.stack(weights), "scales": torch.stack(scales), "tops": [color_top(rows) for rows in W1],
+        "orders": orders, "numbers": torch.stack([torch.stack([of[name][line] for name, line in lines])
+                                                  for of in numbers])},
+        {"steps": [*steps], "grid": [*grid], "orders": [*ORDERS], "panels": [
+            {"title": title, "low": low, "high": high, "lines": [*numbers[0][name]]}
+            for name, (title, low, high) in PANELS.items()]},
+        {"block": block, "by": "pairing", "at": len(steps) - 1, "place": None,
+         "unit": orders[block, ORDERS.index("pairing"), 0].item()})
 
 
 def patch_influence(image, strengths, patch_size):
@@ -143,47 +139,57 @@ def switches(model, dataset, count=100):
     images = images.in_memory() if isinstance(images, ImageFiles) else _on_cpu(images)
     tables = tables_by_depth(model, beside(model, normalize(images, dataset.mean, dataset.std)))
     turns = (torch.arange(count, device="cpu") % 10).argsort(stable=True)   # every tenth first: labels may be sorted
-    predicted, blocks = {}, range(len(model.blocks))
+    parts = {f"{k}{part[0]}": (k, part) for k in range(len(model.blocks)) for part in PARTS}
+    predicted = {}
 
-    def read(off):
+    def read(off, step=5):
         """Fill predicted[off]. In between, yield the numbers of the images read so far, and their predictions."""
         now, done, shown, pause = torch.empty_like(labels), 0, time.perf_counter(), SOON
+        switched = [parts.get(code) or tuple(map(int, code.split("u"))) for code in off.split()]
         while done < count:
-            some = turns[done:done + 5]
+            some = turns[done:done + step]
             read_now = [table[some.to(table.device)] for table in tables]
-            now[some] = logits_without(model, read_now, off).argmax(dim=1).cpu()
+            now[some] = logits_without(model, read_now, switched).argmax(dim=1).cpu()
             done += len(some)
             if done < count and time.perf_counter() - shown > pause:
-                so_far = turns[:done].sort().values
-                yield so_far, now[so_far]
+                yield turns[:done], now[turns[:done]]
                 shown, pause = time.perf_counter(), 3 * SOON
         predicted[off] = now
+        yield turns, now[turns]
 
-    parts = {(k, part): ipywidgets.Checkbox(value=True, description=str(k), indent=False, layout={"width": "52px"},
-                                            tooltip=f"{part} of block {k}")
-             for part in ("token mixing", "channel mixing") for k in blocks}
-    for off in (frozenset(), *(frozenset([part]) for part in parts)):
-        for _ in read(off):
+    for off in ("", *parts):
+        for _ in read(off, step=50):
             pass
-    before = predicted[frozenset()]
+    units = model.blocks[0].token_mixing.fc1.out_features
+    page = Page("switches", {"images": thumbnails(images), "labels": labels,
+                             "predictions": torch.stack([*predicted.values()])},
+                {"classes": [*dataset.classes], "blocks": len(model.blocks), "units": units, "known": [*predicted],
+                 "parts": [{"code": code, "block": k, "name": part} for code, (k, part) in parts.items()]},
+                {"off": "", "block": -1, "unit": 0, "truth": -1})
 
-    def draw(block, unit, **on):
-        off = frozenset([part for part, (_, value) in zip(parts, on.items()) if not value]
-                        + ([(block, unit)] if block >= 0 else []))
-        if off not in predicted:
-            for some, now in read(off):
-                yield plots.switches(images[some], labels[some], before[some], now, dataset.classes, off, of=count)
-        yield plots.switches(images, labels, before, predicted[off], dataset.classes, off)
+    def answer(off):
+        if off in predicted:
+            yield turns, predicted[off][turns]
+        else:
+            yield from read(off)
 
-    block = choice("unit off, block", [("none", -1), *((str(k), k) for k in blocks)], "310px", "110px")
-    unit = ipywidgets.IntSlider(max=model.blocks[0].token_mixing.fc1.out_features - 1, description="unit",
-                                style={"description_width": "40px"}, layout={"width": "380px"})
-    boxes = {f"{part} {k}": box for (k, part), box in parts.items()}
-    *_, picture, problem = live_picture(draw, {"block": block, "unit": unit, **boxes}, WIDTH).children
-    rows = [ipywidgets.Box([ipywidgets.Label(f"{part}, block", layout={"width": "150px"}),
-                            *(parts[k, part] for k in blocks)], layout=ROW)
-            for part in ("token mixing", "channel mixing")]
-    return ipywidgets.VBox([*rows, ipywidgets.Box([block, unit], layout=ROW), picture, problem])
+    return answering(page, "off", lambda off: ({"off": off, "read": some.tolist(), "predicted": now.tolist()}
+                                               for some, now in answer(off)))
+
+
+def thumbnails(images, side=64):
+    """Images uint8 [N, C, H, W], made smaller if they are larger than `side` pixels: they are only looked at."""
+    step = -(-max(images.shape[-2:]) // side)
+    return images if step == 1 else avg_pool2d(images.float(), step).round().byte()
+
+
+def in_bytes(rows):
+    """Numbers [..., S] as (bytes [..., S], scale [...]): a number is (byte - 128) * scale.
+
+    Eight bits and a scale for each row are enough for pictures, and a quarter of what float32 takes: the weight browser
+    of a grid of 16 x 16 sends 1 MB of weights, the scrubber of its 21 snapshots 5.5 MB."""
+    scale = rows.abs().amax(dim=-1).clamp(min=1e-30) / 127
+    return (rows / scale[..., None] + 128).round().byte(), scale
 
 
 def _on_cpu(tensor):

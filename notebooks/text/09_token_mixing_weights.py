@@ -490,14 +490,15 @@ reveal(my_prediction, beyond.index(max(beyond)))
 #
 # ## Through the training
 #
-# When did it come? The weights were kept at some twenty moments, close together at first. Play the training, or go
-# through it with the slider and the arrow keys. The units keep their places, so you can follow one. (Below the
-# curves, each moment takes the same width, however many updates lie between it and the next.)
+# When did the patterns appear? The weights were saved at 21 moments, called snapshots, which are close together at
+# first. Press *play*, or drag the cursor in one of the curves. The units keep their places in the mosaic, so you can
+# follow one. Click a unit to see it large, with all 21 of its snapshots below; hover a snapshot to go to that moment.
+# Between two snapshots the picture blends them. (The axis of the curves is logarithmic.)
 #
-# 1. Go to block 1. An epoch has 383 updates. After how many of them do you see the first patterns, and do the curves
-#    see them earlier?
-# 2. Stay there at the end, choose a unit in the first row, and go back. How long can you tell it?
-# 3. Still in block 1: at which moment are the opposites closest? And when does the convolution share come?
+# 1. Block 1 is open. An epoch has 383 updates. After how many updates do you see the first patterns, and do the curves
+#    show them earlier?
+# 2. Choose a unit in the first row, and look back through its snapshots. How far back can you recognize it?
+# 3. Drag the cursor: at which moment are the opposites closest? And when does the convolution share rise?
 #
 # <details><summary>What you should see</summary>
 #
@@ -516,7 +517,7 @@ from mixer_lib import widgets
 widgets.training_scrubber(steps, snapshots, grid_of(model))
 
 # %% [markdown]
-# The same picture, standing still, for block 1 at the end:
+# As a still picture, block 1 at the end:
 
 # %%
 first = snapshots["blocks.1.token_mixing.fc1.weight"]           # [n, D_S, S]
@@ -535,9 +536,11 @@ plots.show(
 # %% [markdown]
 # ## Move it
 #
-# Now look for yourself. Pick a unit with the slider, with a click, or with the arrow keys after a click. The unit is
-# framed in orange, its closest opposite in blue. Below, both are enlarged, and between them stands the unit's
-# spectrum: in its middle is frequency 0, and the further out a cell lies, the finer its wave.
+# Now look for yourself. Move the pointer over the mosaic: the unit under it is shown large on the right, with its
+# spectrum and its closest opposite below. The opposite has a ring around it in the mosaic. A click picks a unit, and
+# the arrow keys then walk from unit to unit. Hover a weight of the large unit, and the same place lights up in all
+# units. In the middle of the spectrum is frequency 0, and the further out a cell lies, the finer its wave; hover a
+# cell to read its cycles.
 #
 # 1. Block 1, sorted by *frequency*: walk along the first row. Which shapes come again and again? Where in the
 #    spectrum is their energy?
@@ -567,7 +570,7 @@ plots.show(
 widgets.weight_browser(model)
 
 # %% [markdown]
-# The same picture, standing still, for block 1, by frequency, with the first unit picked:
+# As a still picture, block 1 by frequency, with the first unit picked (orange) and its closest opposite (blue):
 
 # %%
 by_frequency = order(W1, (16, 16), "frequency")
@@ -650,14 +653,18 @@ print(f"all on {right_without():.0%}; one off:", *(f"{right:.0%}" for right in r
 # %% [markdown]
 # Blocks 1 and 2, those with the clearest pictures, are also those that the network relies on most; which of the two
 # costs more, 250 images cannot say. Without the token mixing of the first or the last, little is lost. (Why "relies
-# on" and not "needs"? The blocks after it were trained with it, and could have learned otherwise.) Now you. The first
-# row switches token mixing, the second channel mixing; below them, you switch single hidden units of token mixing. (A
-# unit, or several parts at once, takes a moment; the picture begins with the first images and follows the reading.)
+# on" and not "needs"? The blocks after it were trained with it, and could have learned otherwise.)
 #
-# 1. Switch off the token mixing of block 1, then switch it on and that of block 2 off. Which classes suffer?
+# Now switch parts off yourself. The stack on the left is the network. Hover a part to see what happens without it, and
+# click it to switch it off. Beside each part stands how many images the network gets right without that part alone.
+# Click a class to see only its images. Below the stack you can switch off single hidden units of token mixing. (For a
+# unit, or several parts at once, PyTorch reads the images again, which takes a moment; the picture begins with the
+# first images and follows.)
+#
+# 1. Switch off the token mixing of block 1. Then switch it on again, and that of block 2 off. Which classes suffer?
 # 2. Switch off *all* token mixing. What can the network still go by?
 # 3. Which channel mixing costs the most?
-# 4. Switch everything on again, then a single unit of block 1 off, and try some others. How many predictions change?
+# 4. Switch everything on again. Then switch a single unit of block 1 off, and try others. How many predictions change?
 #
 # <details><summary>What you should see</summary>
 #
@@ -675,7 +682,7 @@ print(f"all on {right_without():.0%}; one off:", *(f"{right:.0%}" for right in r
 widgets.switches(model, cifar, count=250)
 
 # %% [markdown]
-# The same picture, standing still, without the token mixing of block 1:
+# As a still picture, without the token mixing of block 1:
 
 # %%
 without = logits_without(model, tables, [(1, "token mixing")]).argmax(dim=1)

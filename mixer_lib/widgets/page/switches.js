@@ -1,0 +1,239 @@
+// A network whose parts can be switched off: its blocks as a stack, the accuracy, and the images whose prediction
+// changes. What one part does is known from the beginning; several parts and single hidden units are asked of the kernel.
+
+import { choices, current, figure, make, number, paint, pixel, slider, widget } from "./kit.js";
+
+const SWITCHES_STYLE = `
+.mx-switches { flex-wrap: wrap; }
+.mx-stack { flex: 0 0 auto; }
+.mx-stack g[role="switch"] { cursor: pointer; outline: none; }
+.mx-stack .mx-box { fill: var(--mx-paper); stroke: var(--mx-ink); stroke-width: 1.3px; transition: fill .15s; }
+.mx-stack .mx-stream, .mx-stack .mx-branch { fill: none; stroke: var(--mx-ink); stroke-width: 1.5px; }
+.mx-stack .mx-stream { stroke-width: 3px; stroke-opacity: .55; }
+.mx-stack g:hover .mx-box { fill: var(--mx-fill); }
+.mx-stack g:focus-visible .mx-box { stroke-width: 3px; }
+.mx-stack [aria-checked="false"] .mx-box { stroke-dasharray: 3 3; stroke: var(--mx-soft); }
+.mx-stack [aria-checked="false"] .mx-branch { opacity: 0; }
+.mx-stack [aria-checked="false"] .mx-name { text-decoration: line-through; fill: var(--mx-soft); }
+.mx-stack .mx-around { fill: none; stroke: var(--mx-line); }
+.mx-results { flex: 1 1 300px; min-width: 0; transition: opacity .15s; }
+.mx-bar button { padding: 0 7px; white-space: nowrap; } .mx-bar button:disabled { border-color: transparent; cursor: default; }
+.mx-bar { display: grid; grid-template-columns: 108px 1fr 104px; gap: 8px; align-items: center; margin: 3px 0; }
+.mx-bar > div { height: 14px; box-shadow: 0 0 0 1px var(--mx-line); }
+.mx-bar > div > div { height: 100%; background: var(--mx-soft); transition: width .25s; }
+.mx-bar.mx-now > div > div { background: var(--mx-ink); }
+.mx-result { display: flex; flex-wrap: wrap; gap: 12px 20px; margin-top: 12px; }
+.mx .mx-classes { flex: 0 0 204px; } .mx .mx-pictures { flex: 1 1 250px; }
+.mx-class { display: grid; grid-template-columns: 78px 1fr 56px; gap: 6px; align-items: center; width: 100%;
+            font-size: 12px; line-height: 19px; cursor: pointer; padding: 0 2px; }
+.mx .mx-class, .mx .mx-class:first-of-type, .mx .mx-class:last-of-type { border: 0; border-radius: 0; margin: 0; text-align: left; padding: 0 2px; }
+.mx .mx-class[aria-pressed="true"] { background: transparent; color: inherit; box-shadow: 0 0 0 2px var(--mx-ink); }
+.mx-class > span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.mx-class i { position: relative; display: block; height: 9px; box-shadow: 0 0 0 1px var(--mx-line); }
+.mx-class i b { position: absolute; inset: 0 auto 0 0; background: var(--mx-ink); transition: width .25s; }
+.mx-class i u { position: absolute; top: -3px; bottom: -3px; width: 2px; margin-left: -1px; background: var(--mx-soft); transition: left .25s; }
+.mx-thumbs { display: grid; grid-template-columns: repeat(auto-fill, minmax(52px, 1fr)); gap: 6px 8px; align-content: start;
+             grid-auto-rows: max-content; height: 360px; overflow: hidden; }
+.mx-thumbs > div { font-size: 11px; line-height: 14px; min-width: 0; }
+.mx-thumbs > div > div { overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
+.mx-thumbs canvas { display: block; width: 100%; image-rendering: pixelated; margin-bottom: 2px; }
+.mx-asks { min-height: 1.5em; color: var(--mx-soft); }
+.mx-asks span { opacity: 0; } .mx-asks.mx-on span { opacity: 1; transition: opacity .1s .2s; }
+.mx-results.mx-waits { transition: opacity .15s .2s; }
+.mx-unit { margin-top: 10px; } .mx-unit .mx-off { opacity: .4; }
+`;
+const ROOM = 24, STACK = 280, LINE = 34;                           // thumbnails at most; the stack's width, and where the table runs down
+
+export default widget((root, { facts, images, labels, predictions }, state) => {
+  const { classes, parts, units } = facts, N = labels.length, L = facts.blocks, [, channels, height, width] = images.shape;
+  const codes = (off) => off.split(" ").filter(Boolean);
+  const known = new Map(facts.known.map((off, i) => [off, { predicted: predictions.subarray(i * N, (i + 1) * N) }]));
+  const before = known.get("").predicted, everyone = Array.from({ length: N }, (_, i) => i);
+
+  // The parts that are off as one text, in one order, as Python writes them: block, then kind, then number.
+  const written = (list) => list.sort((a, b) => {
+    const [[, ka, pa, ua], [, kb, pb, ub]] = [a, b].map((code) => code.match(/^(\d+)(\D)(\d*)$/));
+    return ka - kb || (pa < pb ? -1 : pa > pb ? 1 : ua - ub);
+  }).join(" ");
+  const toggled = (off, code) => written(codes(off).includes(code) ? codes(off).filter((one) => one !== code) : [...codes(off), code]);
+  const shownOff = (now) => (now.hover.off != null && known.has(now.hover.off) ? now.hover.off : now.off);
+
+  // ---- the stack ----
+  const tall = L > 6 ? 24 : 30, block = 2 * tall + 20, high = 56 + L * block + 40;
+  const svg = make("svg:svg", { width: STACK, height: high, viewBox: `0 0 ${STACK} ${high}`, class: "mx-stack",
+                                role: "group", "aria-label": "the network: switch its parts on and off" });
+  const text = (x, y, words, more = {}) => make("svg:text", { x, y, "dominant-baseline": "central", ...more }, words);
+  svg.append(make("svg:path", { class: "mx-stream", d: `M${LINE} 22V${high - 24}` }),
+             text(8, 10, "image, cut into patches and embedded"), text(8, high - 10, "mean of the tokens, head, class"),
+             text(STACK, 34, "right without it", { class: "mx-soft", "text-anchor": "end" }));
+  const groups = parts.map(({ code, block: k, name }, i) => {
+    const top = 46 + k * block + 8 + (i % 2) * (tall + 4), middle = top + tall / 2;
+    if (i % 2 === 0) svg.append(make("svg:rect", { class: "mx-around", x: 4, y: top - 8, width: STACK - 8, height: block - 4, rx: 5 }),
+                                text(10, top + tall, String(k), { class: "mx-soft" }));
+    const right = known.get(code).predicted.reduce((sum, is, n) => sum + (is === labels[n]), 0);
+    const arrow = i % 2 === 0 ? `M${LINE + 35} ${middle - 8}v16m-3 -4l3 4l3 -4m-6 -8l3 -4l3 4` : `M${LINE + 27} ${middle}h16m-4 -3l4 3l-4 3m-8 -6l-4 3l4 3`;
+    const group = make("svg:g", { role: "switch", tabindex: 0, "aria-label": `${name} of block ${k}` },
+      make("svg:rect", { x: 12, y: top - 2, width: STACK - 20, height: tall + 4, fill: "transparent" }),
+      make("svg:path", { class: "mx-branch", d: `M${LINE} ${top + 1}h20m0 ${tall - 2}h-14m-6 -5v10m-5 -5h10` }),
+      make("svg:circle", { class: "mx-branch", cx: LINE, cy: top + tall - 1, r: 5.5 }),
+      make("svg:rect", { class: "mx-box", x: LINE + 20, y: top - 1, width: 170, height: tall, rx: 4 }),
+      make("svg:path", { class: "mx-branch mx-sign", d: arrow }), text(LINE + 54, middle, name, { class: "mx-name" }),
+      text(STACK - 12, middle, `${Math.round(100 * right / N)}%`, { "text-anchor": "end" }));
+    const press = () => { state.hover({ off: null }); state.pick({ off: toggled(state.get().off, code) }); };
+    group.addEventListener("click", press);
+    group.addEventListener("pointerenter", (event) => { if (event.pointerType !== "touch") state.hover({ off: toggled(state.get().off, code) }); });
+    group.addEventListener("pointerleave", () => state.hover({ off: null }));
+    group.addEventListener("keydown", (event) => {
+      const next = groups[i + ({ ArrowUp: -1, ArrowDown: 1 }[event.key] ?? NaN)];
+      if (next) next.focus();
+      else if (event.key === "Enter" || event.key === " ") press();
+      else if (!event.key.startsWith("Arrow")) return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    return group;
+  });
+  svg.append(...groups);
+
+  // ---- the unit ----
+  const unit = slider(state, "unit", "unit", { high: Math.max(units - 1, 0) });
+  const one = make("button", { type: "button", click: () => {
+    const { off, block, unit } = state.get();
+    state.pick({ off: toggled(off, `${block}u${unit}`) });
+  } });
+  const units_ = make("div", { class: "mx-controls mx-unit" },
+    choices(state, "block", "a hidden unit of", { none: -1, ...Object.fromEntries(Array.from({ length: L }, (_, k) => [`block ${k}`, k])) }),
+    unit, one);
+  units_.hidden = !units;
+
+  // ---- what it does ----
+  const all = make("button", { type: "button", click: () => state.pick({ off: "" }) }, "everything on");
+  const bar = (name, kind) => {
+    const fill = make("div"), value = make("span");
+    return { node: make("div", { class: `mx-bar ${kind}` }, make("span", {}, name), make("div", {}, fill), value), fill, value };
+  };
+  const bars = [bar("everything on", ""), bar("as switched", "mx-now")];
+  bars[0].node.firstChild.replaceChildren(all);
+  const rows = classes.slice(0, 20).map((name, c) => {
+    const fill = make("b"), tick = make("u"), value = make("span");
+    const row = make("button", { type: "button", class: "mx-class", click: () => state.pick({ truth: state.get().truth === c ? -1 : c }),
+                                 pointerenter: (event) => { if (event.pointerType !== "touch") state.hover({ truth: c }); },
+                                 pointerleave: () => state.hover({ truth: null }) },
+                     make("span", {}, name), make("i", {}, fill, tick), value);
+    return { row, fill, tick, value };
+  });
+  const thumbs = Array.from({ length: ROOM }, () => {
+    const canvas = make("canvas", { width, height }), was = make("div"), is = make("div");
+    return { node: make("div", {}, canvas, was, is), canvas, was, is, image: -1 };
+  });
+  const changedFigure = figure("", make("div", { class: "mx-thumbs" }, ...thumbs.map(({ node }) => node)));
+  changedFigure.classList.add("mx-pictures");
+  const classFigure = figure("right per class (tick: before)", make("div", {}, ...rows.map(({ row }) => row)));
+  classFigure.classList.add("mx-classes");
+  const asks = make("div", { class: "mx-asks", role: "status" }, make("span"));
+  const results = make("div", { class: "mx-results" }, ...bars.map(({ node }) => node),
+                       make("div", { class: "mx-result" }, classFigure, changedFigure));
+  const say = make("p", { class: "mx-say", "aria-live": "polite", style: "min-height: 3em" });
+  root.append(make("style", {}, SWITCHES_STYLE), make("div", { class: "mx-row mx-switches" }, svg,
+    results), units_, say, asks);
+
+  function draw(now) {
+    const off = shownOff(now), answer = known.get(off) ?? partial(off), truth = current(now, "truth");
+    const asked = answer?.read ?? everyone, after = answer?.predicted;
+    groups.forEach((group, i) => {
+      const { code, block: k, name } = parts[i], few = codes(off).filter((one) => one.startsWith(`${k}u`)).length;
+      group.setAttribute("aria-checked", String(!codes(off).includes(code)));
+      group.querySelector(".mx-name").textContent = name + (few && i % 2 === 0 ? ` \u2212 ${few} unit${few > 1 ? "s" : ""}` : "");
+    });
+    if (!after) {
+      say.innerHTML = `<b>${named(off)}</b>. What is drawn above does not show this yet.`;
+      return;
+    }
+    const rights = [asked.filter((i) => before[i] === labels[i]).length, asked.filter((i) => after[i] === labels[i]).length];
+    bars.forEach(({ fill, value }, k) => {
+      fill.style.width = `${100 * rights[k] / asked.length}%`;
+      value.textContent = `${number(100 * rights[k] / asked.length, 1)}% of ${asked.length}`;
+    });
+    rows.forEach(({ row, fill, tick, value }, c) => {
+      const mine = asked.filter((i) => labels[i] === c), [was, is] = [before, after].map((these) => mine.filter((i) => these[i] === c).length);
+      fill.style.width = `${100 * is / (mine.length || 1)}%`;
+      tick.style.left = `${100 * was / (mine.length || 1)}%`;
+      value.textContent = `${is} of ${mine.length}`;
+      row.setAttribute("aria-pressed", String(now.truth === c));
+      row.setAttribute("aria-label", `${classes[c]}: ${is} of ${mine.length} right, with everything on ${was}`);
+    });
+    // With everything on nothing has changed: then the pictures are those that the network gets wrong.
+    const first = off ? before : labels, changed = asked.filter((i) => first[i] !== after[i]);
+    const shown = changed.filter((i) => truth < 0 || labels[i] === truth);
+    const kind = (i) => (first[i] === labels[i] ? "\u2717" : after[i] === labels[i] ? "\u2713" : "\u223c");
+    thumbs.forEach((thumb, k) => {
+      const i = shown[k];
+      thumb.node.style.visibility = i === undefined ? "hidden" : "";
+      if (i === undefined) return;
+      if (thumb.image !== i) {
+        const size = channels * height * width;
+        const one = Object.assign(images.subarray(i * size, (i + 1) * size), { shape: [channels, height, width] });
+        paint(thumb.canvas, width, height, (at) => pixel(one, at));
+      }
+      thumb.image = i;
+      thumb.was.textContent = classes[first[i]];
+      thumb.is.textContent = `${kind(i)} ${classes[after[i]]}`;
+      thumb.node.title = `true: ${classes[labels[i]]}; everything on: ${classes[before[i]]}; as switched: ${classes[after[i]]}`;
+    });
+    const which = truth < 0 ? "" : ` ${classes[truth]}`;
+    changedFigure.firstChild.innerHTML = off ? `<b>${shown.length}</b>${which} predictions changed: before, and now`
+      : `<b>${shown.length}</b>${which} predictions are wrong: the truth, and the prediction`;
+    const count = (sign) => changed.filter((i) => kind(i) === sign).length;
+    say.innerHTML = off ? `<b>${named(off)}</b>. ${changed.length} of ${asked.length} predictions changed: ${count("\u2717")} now wrong (\u2717), ` +
+      `${count("\u2713")} now right (\u2713), ${count("\u223c")} wrong either way (\u223c).`
+      : `<b>Everything is on</b>. ${rights[0]} of ${N} predictions are right. Click a part to switch it off.`;
+  }
+
+  function named(off) {
+    const by = {};
+    for (const code of codes(off)) {
+      const [, k, kind, number_] = code.match(/^(\d+)(\D)(\d*)$/);
+      (by[kind === "u" ? `unit ${number_}` : parts.find((part) => part.code === code).name] ??= []).push(k);
+    }
+    const words = Object.entries(by).map(([part, blocks]) => `${part} of block${blocks.length > 1 ? "s" : ""} ${blocks.join(", ")}`);
+    return words.length ? `Off: ${words.join("; ")}` : "Everything is on";
+  }
+
+  // ---- the kernel ----
+  let latest = null, patience = 0;
+  const partial = (off) => (latest && latest.off === off ? latest : null);
+  state.answers((answer) => {
+    if (!answer.off && answer.off !== "") return;
+    const predicted = new Int32Array(N).fill(-1);
+    answer.read.forEach((i, k) => { predicted[i] = answer.predicted[k]; });
+    latest = { off: answer.off, read: answer.read, predicted };
+    if (answer.read.length === N) known.set(answer.off, { predicted });
+    wait(state.get());
+    draw(state.get());
+  });
+
+  function wait(now) {
+    const waits = !known.has(now.off), part = partial(now.off);
+    clearTimeout(patience);
+    results.classList.toggle("mx-waits", waits);
+    asks.classList.toggle("mx-on", waits);
+    if (!waits) { asks.firstChild.textContent = ""; return; }
+    asks.firstChild.textContent = part ? `PyTorch is reading: ${part.read.length} of ${N} images so far.`
+      : state.kernel ? "PyTorch is reading the images again ..."
+      : "Hidden units, and several parts at once, need PyTorch, and there is no kernel here. Single parts work.";
+    if (state.kernel) patience = setTimeout(() => {
+      asks.firstChild.textContent = "No answer from the kernel yet. If it is not busy with another cell, run this cell again.";
+    }, 5000);
+  }
+
+  state.on(["off", "truth"], (now) => { wait(now); draw(now); });
+  state.on(["block", "unit", "off"], (now) => {
+    const none = now.block < 0, is = codes(now.off).includes(`${now.block}u${now.unit}`);
+    for (const part of [unit.querySelector("input"), one]) part.disabled = none;
+    unit.classList.toggle("mx-off", none);
+    one.classList.toggle("mx-off", none);
+    one.textContent = none ? "switch it off" : `switch unit ${now.unit} ${is ? "on" : "off"}`;
+    all.disabled = !now.off;
+  });
+  return () => clearTimeout(patience);
+});
