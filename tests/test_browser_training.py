@@ -3,7 +3,6 @@
 They are apart from the others, which take as long: `make test` gives each of the two files to a process of its own."""
 
 import base64
-import functools
 import io
 import math
 import textwrap
@@ -16,11 +15,11 @@ from PIL import Image, ImageColor
 
 from lessons import KERNELSPEC
 from mixer_lib import plots
-from mixer_lib.analysis import logits_without, order, tables_by_depth
+from mixer_lib.analysis import frequency, logits_without, order, tables_by_depth
 from mixer_lib.checkpoints import load_pretrained
 from mixer_lib.data import load_dataset, normalize
 from mixer_lib.plots.card import SHARP
-from mixer_lib.plots.weights import WIDTH, mosaic_area
+from mixer_lib.plots.weights import WIDTH
 
 
 def test_lesson_07(open_notebook):
@@ -109,53 +108,42 @@ def test_lesson_09(open_notebook):
     lesson.run_all()
     scrubber, browser, influence, parts, other = lesson.widget_cells()
 
-    def still(start):
-        source = lesson.page.locator(f".jp-RenderedHTMLCommon img[alt^='{start}']").get_attribute("src")
-        return base64.b64decode(source.partition(",")[2])
+    def press(cell, name):
+        cell.get_by_role("button", name=name, exact=True).click()
 
-    def press(control, key, cell, before):
-        control.focus()
-        lesson.page.keyboard.press(key)
-        return lesson.changed_image(cell, before)
+    def says(cell, text):
+        cell.get_by_text(text).first.wait_for()
 
     def click(image, x, y):
         """Click at (x, y) of the picture, in its own units, however wide the page shows it."""
         scale = image.bounding_box()["width"] / WIDTH
         image.click(position={"x": scale * x, "y": scale * y})
 
-    picture = lesson.image(scrubber)
-    play, stop = scrubber.locator(".widget-play button").all()[:2]
-    play.click()
-    lesson.changed_image(scrubber, picture)
-    stop.click()
-    lesson.page.wait_for_timeout(500)                               # what was under way is drawn
-    picture = lesson.image(scrubber)
-    for slider, key in ((0, "ArrowRight"), (2, "End")):
-        lesson.move_slider(scrubber, slider, key)
-        picture = lesson.changed_image(scrubber, picture)
-    assert picture == still("Block 1 after")
+    says(scrubber, "After 11,490 updates, snapshot 20 of 20")           # it opens on block 1, at the end
+    says(scrubber, "W1 of block 1, sorted at the end: opposites in pairs")
+    press(scrubber, "play or pause the training")
+    says(scrubber, "Between the snapshots after")
+    press(scrubber, "play or pause the training")
+    scrubber.locator("input[type=range]").focus()
+    lesson.page.keyboard.press("Home")
+    says(scrubber, "After 0 updates, snapshot 0 of 20")
+    press(scrubber, "3")
+    says(scrubber, "W1 of block 3")
 
     model, _ = load_pretrained("cifar10-fine")
     W2 = model.blocks[1].token_mixing.fc2.weight.detach().T
-    picture = lesson.image(browser)
-    assert lesson.move_slider(browser, 0) == "1"
-    picture = lesson.changed_image(browser, picture)
-    assert lesson.move_slider(browser, 3) == "frequency"
-    picture = lesson.changed_image(browser, picture)
-    assert picture == still("Block 1 by frequency")
-    assert lesson.move_slider(browser, 1) == "W2"
-    picture = lesson.changed_image(browser, picture)
-    image = browser.locator("img.widget-image")
-    x, y, width, height, rows, columns = mosaic_area(256, (16, 16))
-    click(image, x + 5.5 * width / columns, y + 1.5 * height / rows)
-    picture = lesson.changed_image(browser, picture)
-    picture = press(image, "ArrowRight", browser, picture)
-    assert picture == plots.to_png(plots.weight_browser(
-        W2, (16, 16), order(W2, (16, 16), "frequency"), place=columns + 6,
-        title="W2 of block 1, trained: 256 units, by frequency"))
-    picture = press(browser.locator("input[type=checkbox]"), "Space", browser, picture)     # the same colors
-    assert lesson.move_slider(browser, 2) == "untrained"
-    lesson.changed_image(browser, picture)
+    says(browser, "W1 of block 1, trained, low frequency first")
+    press(browser, "W2")
+    mosaic = browser.locator(".mx-mosaic")
+    side = mosaic.bounding_box()["width"] / 16
+    mosaic.click(position={"x": 5.5 * side, "y": 1.5 * side})
+    lesson.page.keyboard.press("ArrowRight")
+    lesson.page.mouse.move(1, 1)
+    unit = order(W2, (16, 16), "frequency")[16 + 6].item()
+    says(browser, f"unit {unit}: frequency {frequency(W2[unit], (16, 16)):.2f} cycles per patch")
+    press(browser, "same colors for all blocks")
+    press(browser, "untrained")
+    says(browser, "W2 of block 1, untrained, low frequency first")
     lesson.check()
 
     picture, image = lesson.image(influence), influence.locator("img.widget-image")
@@ -163,8 +151,11 @@ def test_lesson_09(open_notebook):
     picture = lesson.changed_image(influence, picture)
     click(image, 10 + 7.5 * 16, 34 + 8.5 * 16)                      # row 8, column 7 of the grid
     picture = lesson.changed_image(influence, picture)
-    picture = press(image, "ArrowUp", influence, picture)
-    assert picture == still("Left, the horse in a grid")                      # patch 119, depth 2
+    image.focus()
+    lesson.page.keyboard.press("ArrowUp")
+    picture = lesson.changed_image(influence, picture)
+    still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Left, the horse in a grid']").get_attribute("src")
+    assert picture == base64.b64decode(still.partition(",")[2])     # patch 119, depth 2
 
     cifar = load_dataset("cifar10")
     some = torch.arange(250) * len(cifar.test_images) // 250
@@ -172,30 +163,30 @@ def test_lesson_09(open_notebook):
     tables = tables_by_depth(model, normalize(images, cifar.mean, cifar.std))
     everything = logits_without(model, tables).argmax(dim=1)
 
-    @functools.cache
-    def last_picture(*off):
-        without = logits_without(model, tables, off).argmax(dim=1)
-        return plots.to_png(plots.switches(images, labels, everything, without, cifar.classes, off))
-
-    def shows(*off):
+    def shows(words, *off):
         """What takes long comes in several pictures: wait for the last."""
-        lesson.wait_for_image(parts, last_picture(*off))
+        without = logits_without(model, tables, off).argmax(dim=1)
+        changed, right = (everything != without).sum(), (without == labels).float().mean()
+        lesson.page.mouse.move(1, 1)
+        says(parts, f"{words}. {changed} of 250 predictions changed")
+        assert f"{100 * right:.1f}% of 250" in parts.locator(".mx-now").inner_text()
 
-    picture, boxes = lesson.image(parts), parts.locator("input[type=checkbox]").all()
-    assert press(boxes[1], "Space", parts, picture) == still("Without the token mixing")
-    shows((1, "token mixing"))
-    press(boxes[4], "Space", parts, lesson.image(parts))
-    shows((1, "token mixing"), (0, "channel mixing"))
-    press(boxes[4], "Space", parts, lesson.image(parts))
-    shows((1, "token mixing"))
-    assert lesson.move_slider(parts, 0, "End") == "3"
-    assert lesson.move_slider(parts, 1) == "1"                      # before the answer to unit 0 is complete
-    shows((1, "token mixing"), (3, 1))
+    stack = parts.locator("g[role=switch]")
+    stack.nth(2).click()
+    shows("Off: token mixing of block 1", (1, "token mixing"))
+    stack.nth(1).click()
+    shows("Off: channel mixing of block 0; token mixing of block 1", (1, "token mixing"), (0, "channel mixing"))
+    stack.nth(1).click()
+    press(parts, "block 3")
+    press(parts, "switch unit 0 off")
+    parts.locator("input[type=range]").focus()
+    lesson.page.keyboard.press("ArrowRight")
+    press(parts, "switch unit 1 off")                               # before the answer to unit 0 is complete
+    shows("Off: token mixing of block 1; unit 0 of block 3; unit 1 of block 3", (1, "token mixing"), (3, 0), (3, 1))
     lesson.check()
 
-    picture = lesson.image(other)
-    assert lesson.move_slider(other, 0) == "1"
-    lesson.changed_image(other, picture)
+    press(other, "7")
+    says(other, "W1 of block 7, trained")
     lesson.check()
 
 

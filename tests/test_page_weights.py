@@ -65,7 +65,8 @@ def shows(shown, canvas, values, top):
 
 def shows_all(shown, kernels, places, top, wait=0):
     """Whether the mosaic shows kernels [n, S] in an order."""
-    shown.page.wait_for_timeout(wait)
+    if wait:
+        shown.page.wait_for_timeout(wait)
     pixels = signed(shown.pixels(MOSAIC))
     columns = pixels.shape[1] // GRID[1]
     return all(np.allclose(tile(pixels, cell, columns), expected(kernels[unit], top).reshape(GRID), atol=0.012)
@@ -104,8 +105,8 @@ def test_the_browser_opens_on_the_clearest_block(model, browser_shown):
     block = means.index(min(means))
     rows = kernels_of(model)["W1", "trained"][block]
     unit = order(rows, GRID, "frequency")[0].item()
-    assert browser_shown.picked == {"block": block, "matrix": "W1", "state": "trained", "by": "frequency", "same": False,
-                                    "unit": unit, "place": None, "wave": None}
+    assert browser_shown.picked == {"block": block, "matrix": "W1", "state": "trained", "by": "frequency",
+                                    "same": False, "unit": unit, "place": None, "wave": None}
 
 
 def test_the_browser_shows_what_is_chosen(model, browser_shown):
@@ -331,17 +332,19 @@ def test_the_curves_can_be_dragged(snapshots, scrubber_shown):
 
 def test_it_plays(snapshots, scrubber_shown):
     shown = scrubber_shown
+    shown.page.clock.install(time=0)                                    # 330 ms of its time for each snapshot
+    shown.page.clock.pause_at(1000)
     button = shown.page.get_by_role("button", name="play or pause the training")
     button.click()                                                      # at the end: from the beginning
-    shown.page.wait_for_timeout(300)
+    shown.page.clock.run_for(500)
     assert "pause" in button.inner_text() and shown.picked["at"] == 3
     between = signed(shown.pixels(MOSAIC))
-    shown.page.wait_for_timeout(100)
-    assert not np.allclose(between, signed(shown.pixels(MOSAIC)))            # it moves between snapshots, too
+    shown.page.clock.run_for(50)
+    assert not np.allclose(between, signed(shown.pixels(MOSAIC)))       # it moves between snapshots, too
     button.click()
-    assert 0 < shown.picked["at"] < 3 and is_at(shown, snapshots, shown.picked["at"])
+    assert shown.picked["at"] == 2 and is_at(shown, snapshots, 2)
     button.click()
-    shown.page.wait_for_timeout(1300)
+    shown.page.clock.run_for(1000)
     assert "play" in button.inner_text() and shown.picked["at"] == 3 and is_at(shown, snapshots, 3)
 
 

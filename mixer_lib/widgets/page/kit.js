@@ -322,6 +322,15 @@ export function slider(state, name, title, { low = 0, high, step = 1, values, sa
                                 step: values ? 1 : step });
   const output = make("output");
   input.addEventListener("input", () => state.pick({ [name]: values ? values[+input.value] : +input.value }));
+  input.addEventListener("keydown", (event) => {        // JupyterLab keeps a slider's keys from the browser
+    const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10,
+                    Home: -Infinity, End: Infinity }[event.key];
+    if (!steps) return;
+    event.preventDefault();
+    event.stopPropagation();
+    input.value = Math.min(Math.max(+input.value + steps * +input.step, +input.min), +input.max);
+    input.dispatchEvent(new Event("input"));
+  });
   state.on([name], (now) => {
     input.value = values ? values.indexOf(now[name]) : now[name];
     output.textContent = say(now[name]);

@@ -18,7 +18,8 @@ export const MOSAIC_STYLE = `
 `;
 
 // The orders of analysis.ORDERS in words.
-export const SORTED = { frequency: "low frequency first", norm: "large norm first", pairing: "opposites in pairs", index: "by index" };
+export const SORTED = { frequency: "low frequency first", norm: "large norm first", pairing: "opposites in pairs",
+                        index: "by index" };
 
 // Every shade that a number can have, as the four bytes of a pixel: a lookup is fast enough for 60 pictures a second.
 const SHADES = new Uint32Array(511);
@@ -156,6 +157,7 @@ export function colorScale() {
     const digits = top >= 10 ? 0 : top >= 0.1 ? 2 : 3;
     ends[0].textContent = `\u2264 ${number(-top, digits)}`;
     ends[2].textContent = `\u2265 ${number(top, digits)}`;
-    node.setAttribute("aria-label", `colors: blue for ${number(-top, digits)} and less, orange for ${number(top, digits)} and more`);
+    node.setAttribute("aria-label", `colors: blue for ${number(-top, digits)} and less, ` +
+                                    `orange for ${number(top, digits)} and more`);
   } };
 }

@@ -26,12 +26,14 @@ const SWITCHES_STYLE = `
 .mx .mx-classes { flex: 0 0 204px; } .mx .mx-pictures { flex: 1 1 250px; }
 .mx-class { display: grid; grid-template-columns: 78px 1fr 56px; gap: 6px; align-items: center; width: 100%;
             font-size: 12px; line-height: 19px; cursor: pointer; padding: 0 2px; }
-.mx .mx-class, .mx .mx-class:first-of-type, .mx .mx-class:last-of-type { border: 0; border-radius: 0; margin: 0; text-align: left; padding: 0 2px; }
+.mx .mx-class, .mx .mx-class:first-of-type, .mx .mx-class:last-of-type { border: 0; border-radius: 0; margin: 0;
+                                                                         text-align: left; padding: 0 2px; }
 .mx .mx-class[aria-pressed="true"] { background: transparent; color: inherit; box-shadow: 0 0 0 2px var(--mx-ink); }
 .mx-class > span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .mx-class i { position: relative; display: block; height: 9px; box-shadow: 0 0 0 1px var(--mx-line); }
 .mx-class i b { position: absolute; inset: 0 auto 0 0; background: var(--mx-ink); transition: width .25s; }
-.mx-class i u { position: absolute; top: -3px; bottom: -3px; width: 2px; margin-left: -1px; background: var(--mx-soft); transition: left .25s; }
+.mx-class i u { position: absolute; top: -3px; bottom: -3px; width: 2px; margin-left: -1px;
+                 background: var(--mx-soft); transition: left .25s; }
 .mx-thumbs { display: grid; grid-template-columns: repeat(auto-fill, minmax(52px, 1fr)); gap: 6px 8px; align-content: start;
              grid-auto-rows: max-content; height: 360px; overflow: hidden; }
 .mx-thumbs > div { font-size: 11px; line-height: 14px; min-width: 0; }
@@ -42,7 +44,7 @@ const SWITCHES_STYLE = `
 .mx-results.mx-waits { transition: opacity .15s .2s; }
 .mx-unit { margin-top: 10px; } .mx-unit .mx-off { opacity: .4; }
 `;
-const ROOM = 24, STACK = 280, LINE = 34;                           // thumbnails at most; the stack's width, and where the table runs down
+const ROOM = 24, STACK = 280, LINE = 34;                // thumbnails at most; the stack's width; where the table runs down
 
 export default widget((root, { facts, images, labels, predictions }, state) => {
   const { classes, parts, units } = facts, N = labels.length, L = facts.blocks, [, channels, height, width] = images.shape;
@@ -55,7 +57,10 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
     const [[, ka, pa, ua], [, kb, pb, ub]] = [a, b].map((code) => code.match(/^(\d+)(\D)(\d*)$/));
     return ka - kb || (pa < pb ? -1 : pa > pb ? 1 : ua - ub);
   }).join(" ");
-  const toggled = (off, code) => written(codes(off).includes(code) ? codes(off).filter((one) => one !== code) : [...codes(off), code]);
+  const toggled = (off, code) => {
+    const rest = codes(off).filter((one) => one !== code);
+    return written(rest.length < codes(off).length ? rest : [...rest, code]);
+  };
   const shownOff = (now) => (now.hover.off != null && known.has(now.hover.off) ? now.hover.off : now.off);
 
   // ---- the stack ----
@@ -68,10 +73,12 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
              text(STACK, 34, "right without it", { class: "mx-soft", "text-anchor": "end" }));
   const groups = parts.map(({ code, block: k, name }, i) => {
     const top = 46 + k * block + 8 + (i % 2) * (tall + 4), middle = top + tall / 2;
-    if (i % 2 === 0) svg.append(make("svg:rect", { class: "mx-around", x: 4, y: top - 8, width: STACK - 8, height: block - 4, rx: 5 }),
-                                text(10, top + tall, String(k), { class: "mx-soft" }));
+    if (i % 2 === 0) svg.append(make("svg:rect", { class: "mx-around", x: 4, y: top - 8, width: STACK - 8,
+                                                   height: block - 4, rx: 5 }), text(10, top + tall, String(k), { class: "mx-soft" }));
     const right = known.get(code).predicted.reduce((sum, is, n) => sum + (is === labels[n]), 0);
-    const arrow = i % 2 === 0 ? `M${LINE + 35} ${middle - 8}v16m-3 -4l3 4l3 -4m-6 -8l3 -4l3 4` : `M${LINE + 27} ${middle}h16m-4 -3l4 3l-4 3m-8 -6l-4 3l4 3`;
+    const arrow = i % 2 === 0 ? // down the columns, along the rows
+      `M${LINE + 35} ${middle - 8}v16m-3 -4l3 4l3 -4m-6 -8l3 -4l3 4` :
+      `M${LINE + 27} ${middle}h16m-4 -3l4 3l-4 3m-8 -6l-4 3l4 3`;
     const group = make("svg:g", { role: "switch", tabindex: 0, "aria-label": `${name} of block ${k}` },
       make("svg:rect", { x: 12, y: top - 2, width: STACK - 20, height: tall + 4, fill: "transparent" }),
       make("svg:path", { class: "mx-branch", d: `M${LINE} ${top + 1}h20m0 ${tall - 2}h-14m-6 -5v10m-5 -5h10` }),
@@ -81,7 +88,9 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
       text(STACK - 12, middle, `${Math.round(100 * right / N)}%`, { "text-anchor": "end" }));
     const press = () => { state.hover({ off: null }); state.pick({ off: toggled(state.get().off, code) }); };
     group.addEventListener("click", press);
-    group.addEventListener("pointerenter", (event) => { if (event.pointerType !== "touch") state.hover({ off: toggled(state.get().off, code) }); });
+    group.addEventListener("pointerenter", (event) => {         // what if?
+      if (event.pointerType !== "touch") state.hover({ off: toggled(state.get().off, code) });
+    });
     group.addEventListener("pointerleave", () => state.hover({ off: null }));
     group.addEventListener("keydown", (event) => {
       const next = groups[i + ({ ArrowUp: -1, ArrowDown: 1 }[event.key] ?? NaN)];
@@ -102,7 +111,8 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
     state.pick({ off: toggled(off, `${block}u${unit}`) });
   } });
   const units_ = make("div", { class: "mx-controls mx-unit" },
-    choices(state, "block", "a hidden unit of", { none: -1, ...Object.fromEntries(Array.from({ length: L }, (_, k) => [`block ${k}`, k])) }),
+    choices(state, "block", "a hidden unit of",
+            { none: -1, ...Object.fromEntries(Array.from({ length: L }, (_, k) => [`block ${k}`, k])) }),
     unit, one);
   units_.hidden = !units;
 
@@ -116,10 +126,10 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
   bars[0].node.firstChild.replaceChildren(all);
   const rows = classes.slice(0, 20).map((name, c) => {
     const fill = make("b"), tick = make("u"), value = make("span");
-    const row = make("button", { type: "button", class: "mx-class", click: () => state.pick({ truth: state.get().truth === c ? -1 : c }),
-                                 pointerenter: (event) => { if (event.pointerType !== "touch") state.hover({ truth: c }); },
-                                 pointerleave: () => state.hover({ truth: null }) },
-                     make("span", {}, name), make("i", {}, fill, tick), value);
+    const row = make("button", {
+      type: "button", class: "mx-class", click: () => state.pick({ truth: state.get().truth === c ? -1 : c }),
+      pointerenter: (event) => { if (event.pointerType !== "touch") state.hover({ truth: c }); },
+      pointerleave: () => state.hover({ truth: null }) }, make("span", {}, name), make("i", {}, fill, tick), value);
     return { row, fill, tick, value };
   });
   const thumbs = Array.from({ length: ROOM }, () => {
@@ -155,7 +165,8 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
       value.textContent = `${number(100 * rights[k] / asked.length, 1)}% of ${asked.length}`;
     });
     rows.forEach(({ row, fill, tick, value }, c) => {
-      const mine = asked.filter((i) => labels[i] === c), [was, is] = [before, after].map((these) => mine.filter((i) => these[i] === c).length);
+      const mine = asked.filter((i) => labels[i] === c);
+      const [was, is] = [before, after].map((these) => mine.filter((i) => these[i] === c).length);
       fill.style.width = `${100 * is / (mine.length || 1)}%`;
       tick.style.left = `${100 * was / (mine.length || 1)}%`;
       value.textContent = `${is} of ${mine.length}`;
@@ -184,8 +195,8 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
     changedFigure.firstChild.innerHTML = off ? `<b>${shown.length}</b>${which} predictions changed: before, and now`
       : `<b>${shown.length}</b>${which} predictions are wrong: the truth, and the prediction`;
     const count = (sign) => changed.filter((i) => kind(i) === sign).length;
-    say.innerHTML = off ? `<b>${named(off)}</b>. ${changed.length} of ${asked.length} predictions changed: ${count("\u2717")} now wrong (\u2717), ` +
-      `${count("\u2713")} now right (\u2713), ${count("\u223c")} wrong either way (\u223c).`
+    say.innerHTML = off ? `<b>${named(off)}</b>. ${changed.length} of ${asked.length} predictions changed: ` +
+      `${count("\u2717")} now wrong (\u2717), ${count("\u2713")} now right (\u2713), ${count("\u223c")} wrong either way (\u223c).`
       : `<b>Everything is on</b>. ${rights[0]} of ${N} predictions are right. Click a part to switch it off.`;
   }
 
@@ -195,7 +206,8 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
       const [, k, kind, number_] = code.match(/^(\d+)(\D)(\d*)$/);
       (by[kind === "u" ? `unit ${number_}` : parts.find((part) => part.code === code).name] ??= []).push(k);
     }
-    const words = Object.entries(by).map(([part, blocks]) => `${part} of block${blocks.length > 1 ? "s" : ""} ${blocks.join(", ")}`);
+    const words = Object.entries(by).map(([part, blocks]) =>
+      `${part} of block${blocks.length > 1 ? "s" : ""} ${blocks.join(", ")}`);
     return words.length ? `Off: ${words.join("; ")}` : "Everything is on";
   }
 

@@ -112,17 +112,22 @@ export default widget((root, { facts, weights, scales, tops, orders, numbers }, 
     const X = (t) => { const m = Math.min(Math.floor(t), last), next = Math.min(m + 1, last);
                        return ofSteps(steps[m]) + (t - m) * (ofSteps(steps[next]) - ofSteps(steps[m])); };
     const Y = (y) => EDGE.top + (high - Math.min(Math.max(y, low), high)) / (high - low) * inner[1];
-    const drawn = make("svg:g"), cursor = make("svg:line", { y1: EDGE.top, y2: EDGE.top + inner[1], stroke: "var(--mx-ink)", "stroke-width": 1.5 });
+    const drawn = make("svg:g"), cursor = make("svg:line", { y1: EDGE.top, y2: EDGE.top + inner[1],
+                                                             stroke: "var(--mx-ink)", "stroke-width": 1.5 });
     const dot = make("svg:circle", { r: 4.5, fill: "var(--mx-paper)", stroke: "var(--mx-ink)", "stroke-width": 2 });
     const svg = make("svg:svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title });
     svg.append(...[low, (low + high) / 2, high].flatMap((y) => [
       make("svg:line", { x1: EDGE.left, x2: EDGE.left + inner[0], y1: Y(y), y2: Y(y), stroke: "var(--mx-line)" }),
-      make("svg:text", { x: EDGE.left - 5, y: Y(y), "text-anchor": "end", "dominant-baseline": "central", class: "mx-soft" }, number(y, y % 0.5 ? 2 : y % 1 ? 1 : 0))]));
+      make("svg:text", { x: EDGE.left - 5, y: Y(y), "text-anchor": "end", "dominant-baseline": "central", class: "mx-soft" },
+           number(y, y % 0.5 ? 2 : y % 1 ? 1 : 0))]));
     for (let x = 1, free = -Infinity; x <= steps[last]; x *= 10)
       if (x >= steps[0] && ofSteps(x) - free > 30) {
-        svg.append(make("svg:text", { x: free = ofSteps(x), y: HEIGHT - EDGE.bottom + 15, "text-anchor": "middle", class: "mx-soft" }, count(x)));
+        free = ofSteps(x);
+        svg.append(make("svg:text", { x: free, y: HEIGHT - EDGE.bottom + 15, "text-anchor": "middle", class: "mx-soft" },
+                        count(x)));
       }
-    svg.append(make("svg:text", { x: EDGE.left + inner[0] / 2, y: HEIGHT - 6, "text-anchor": "middle", class: "mx-soft" }, "updates"),
+    svg.append(make("svg:text", { x: EDGE.left + inner[0] / 2, y: HEIGHT - 6, "text-anchor": "middle", class: "mx-soft" },
+                    "updates"),
                drawn, cursor, dot);
 
     const find = (event) => {
@@ -132,8 +137,15 @@ export default widget((root, { facts, weights, scales, tops, orders, numbers }, 
       return Math.min(Math.max(m + (x - X(m)) / (X(m + 1) - X(m) || 1), 0), last);
     };
     let dragging = false;
-    svg.addEventListener("pointerdown", (event) => { pause(); dragging = true; svg.setPointerCapture(event.pointerId); state.hover({ at: find(event) }); });
-    svg.addEventListener("pointermove", (event) => { if (!playing && (dragging || event.pointerType !== "touch")) state.hover({ at: find(event) }); });
+    svg.addEventListener("pointerdown", (event) => {
+      pause();
+      dragging = true;
+      svg.setPointerCapture(event.pointerId);
+      state.hover({ at: find(event) });
+    });
+    svg.addEventListener("pointermove", (event) => {
+      if (!playing && (dragging || event.pointerType !== "touch")) state.hover({ at: find(event) });
+    });
     svg.addEventListener("pointerup", (event) => { if (dragging) rest(find(event)); dragging = false; });
     svg.addEventListener("pointercancel", () => { dragging = false; state.hover({ at: null }); });
     svg.addEventListener("pointerleave", () => { if (!dragging && !playing) state.hover({ at: null }); });
@@ -142,12 +154,14 @@ export default widget((root, { facts, weights, scales, tops, orders, numbers }, 
     return {
       node: box,
       show(block) {
-        const ends = lines.map((_, line) => Y(value(block, line, last))), sorted = ends.map((_, i) => i).sort((a, b) => ends[a] - ends[b]);
+        const ends = lines.map((_, line) => Y(value(block, line, last)));       // names that do not lie on each other
+        const sorted = ends.map((_, i) => i).sort((a, b) => ends[a] - ends[b]);
         sorted.forEach((line, i) => { if (i) ends[line] = Math.max(ends[line], ends[sorted[i - 1]] + 13); });
         for (let i = sorted.length - 1, floor = HEIGHT - EDGE.bottom; i >= 0; i--, floor -= 13)
           ends[sorted[i]] = Math.min(ends[sorted[i]], floor);
         drawn.replaceChildren(...lines.flatMap((name, line) => [
-          make("svg:path", { fill: "none", stroke: "var(--mx-ink)", "stroke-width": line ? 1.4 : 2.2, "stroke-dasharray": DASHES[line],
+          make("svg:path", { fill: "none", stroke: "var(--mx-ink)", "stroke-width": line ? 1.4 : 2.2,
+                             "stroke-dasharray": DASHES[line],
             d: steps.map((_, m) => `${m ? "L" : "M"}${X(m).toFixed(1)} ${Y(value(block, line, m)).toFixed(1)}`).join("") }),
           make("svg:text", { x: EDGE.left + inner[0] + 7, y: ends[line], "dominant-baseline": "central" }, name)]));
       },

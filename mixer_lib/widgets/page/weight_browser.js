@@ -32,7 +32,8 @@ export default widget((root, { facts, weights, scales, tops, orders, measures, p
   const opposite = kernel(state, { size: facts.grid, label: "weight of the closest opposite" });
   const spectrum = grid(state, { name: "wave", rows: height, columns: width, from: (wave) => wave ?? -1,
                                  to: (wave) => state.get().wave === wave ? null : wave,
-                                 label: { name: "frequency of the spectrum", of: (wave) => wave < 0 ? "none picked" : cycles(wave) } });
+                                 label: { name: "frequency of the spectrum",
+                                          of: (wave) => wave < 0 ? "none picked" : cycles(wave) } });
   spectrum.node.classList.add("mx-black");
   spectrum.node.querySelector("svg").append(make("svg:rect", {
     class: "mx-zero", x: Math.floor(width / 2), y: Math.floor(height / 2), width: 1, height: 1 }));
@@ -41,16 +42,19 @@ export default widget((root, { facts, weights, scales, tops, orders, measures, p
   const numbers = make("div"), more = make("div"), say = make("p", { class: "mx-say", "aria-live": "polite" }, numbers, more);
   spectrumFigure.firstChild.textContent = "its spectrum";
 
-  const same = make("button", { type: "button", click: () => state.pick({ same: !state.get().same }) }, "same colors for all blocks");
+  const same = make("button", { type: "button", click: () => state.pick({ same: !state.get().same }) },
+                    "same colors for all blocks");
   const block = blocks <= 12 ? choices(state, "block", "block", plain([...Array(blocks).keys()]))
                              : slider(state, "block", "block", { high: blocks - 1 });
   root.append(make("style", {}, MOSAIC_STYLE + BROWSER_STYLE),
     make("div", { class: "mx-controls" }, block, choices(state, "matrix", "weights", plain(facts.matrices)),
-      choices(state, "state", "model", plain(facts.states)), choices(state, "by", "sort by", plain(facts.orders)), same, scale.node),
+      choices(state, "state", "model", plain(facts.states)),
+      choices(state, "by", "sort by", plain(facts.orders)), same, scale.node),
     make("div", { class: "mx-row mx-browser" }, allFigure, make("div", { class: "mx-one" }, ...figures.slice(1)), say));
 
   function cycles(wave) {
-    const down = Math.abs(Math.floor(wave / width) - Math.floor(height / 2)), across = Math.abs(wave % width - Math.floor(width / 2));
+    const down = Math.abs(Math.floor(wave / width) - Math.floor(height / 2));
+    const across = Math.abs(wave % width - Math.floor(width / 2));
     return `${down} cycle${down === 1 ? "" : "s"} from top to bottom, ${across} from left to right`;
   }
 
@@ -82,15 +86,16 @@ export default widget((root, { facts, weights, scales, tops, orders, measures, p
 
   state.on(["unit", "block", "matrix", "state", "by", "same"], (now) => {
     const l = layer(now), unit = current(now, "unit"), i = l * units + unit, partner = partners[i];
-    const top = now.same ? Math.max(...tops) : tops[l], [frequency, norm, places, correlation] = measures.subarray(4 * i, 4 * i + 4);
+    const top = now.same ? Math.max(...tops) : tops[l];
+    const [frequency, norm, places, correlation] = measures.subarray(4 * i, 4 * i + 4);
     one.show(row(l, unit), top);
     opposite.show(row(l, partner), top);
     paint(spectrum.canvas, width, height, (wave) => [0, 0, 0, spectra[i * S + wave]]);
     all.ring(partner);
     oneFigure.firstChild.innerHTML = `<b>unit ${unit}</b> on the grid of ${height} × ${width} patches`;
     oppositeFigure.firstChild.innerHTML = `\u25ef opposite: unit <b>${partner}</b>`;
-    numbers.innerHTML = `<b>unit ${unit}</b>: frequency ${number(frequency)} cycles per patch, norm ${number(norm)}, spread over ` +
-      `${number(places, 1)} of ${S} places, correlation with unit ${partner} ${number(correlation)}`;
+    numbers.innerHTML = `<b>unit ${unit}</b>: frequency ${number(frequency)} cycles per patch, norm ${number(norm)}, ` +
+      `spread over ${number(places, 1)} of ${S} places, correlation with unit ${partner} ${number(correlation)}`;
   });
 
   state.on(["place", "wave", "unit", "block", "matrix", "state", "by", "same"], (now) => {
@@ -100,10 +105,12 @@ export default widget((root, { facts, weights, scales, tops, orders, measures, p
     if (place !== null && place !== undefined) {
       const most = strongest[place];
       more.textContent = `${inWords(place, width)}: ${number(weight(l, unit, place))} in unit ${unit}, ` +
-        `${number(weight(l, partners[i], place))} in unit ${partners[i]}; the largest is unit ${most}'s, ${number(weight(l, most, place))}`;
+        `${number(weight(l, partners[i], place))} in unit ${partners[i]}; the largest is unit ${most}'s, ` +
+        number(weight(l, most, place));
     } else if (wave !== null && wave !== undefined) {
       const energy = spectra.subarray(i * S, (i + 1) * S), sum = energy.reduce((a, b) => a + b, 0);
       more.textContent = `${cycles(wave)}: ${number(100 * energy[wave] / (sum || 1), 0)}% of unit ${unit}'s energy`;
-    } else more.textContent = "Hover a weight of the large unit: its place lights up in every tile. In the spectrum, frequency 0 is framed.";
+    } else more.textContent = "Hover a weight of the large unit: its place lights up in every tile. " +
+                              "In the spectrum, frequency 0 is framed.";
   });
 });
