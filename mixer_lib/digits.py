@@ -26,5 +26,5 @@ def as_mnist(pixels):
 
 def _center_of_mass(digit):
     """The row and the column around which the ink lies, counted from 0, with fractions."""
-    share = digit / digit.sum()                                 # [h, w], the sum is 1
-    return [share.sum(1 - axis) @ np.arange(digit.shape[axis]) for axis in (0, 1)]
+    ink = digit.astype(np.int64)                                # [h, w]; whole numbers, so that ties are exact
+    return [float(ink.sum(1 - axis) @ np.arange(ink.shape[axis]) / ink.sum()) for axis in (0, 1)]
