@@ -17,7 +17,9 @@ def as_mnist(pixels):
     if len(rows):
         digit = Image.fromarray(np.ascontiguousarray(ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]))
         width, height = (max(round(20 * side / max(digit.size)), 1) for side in digit.size)
-        digit = np.asarray(digit.resize((width, height), Image.Resampling.HAMMING))
+        for size in ((width, digit.height), (width, height)):       # in this order, which Pillow leaves to its version
+            digit = digit.resize(size, Image.Resampling.HAMMING)
+        digit = np.asarray(digit)
         top, left = (round(14 - center) for center in _center_of_mass(digit))
         top, left = np.clip(top, 0, 28 - height), np.clip(left, 0, 28 - width)
         picture[top:top + height, left:left + width] = digit

@@ -20,7 +20,7 @@ export default widget((root, data, state) => {
     const shares = softmax(forward(data, facts, pixels).scores), k = best(shares), empty = !pixels.some((value) => value);
     paint(given, 28, 28, (i) => [pixels[i], pixels[i], pixels[i], 255]);
     chart.show(shares.map((share) => 100 * share), { mark: empty ? [] : [k] });
-    say.innerHTML = empty ? "<b>The pad is empty.</b> The bars are what the model makes of a black image: it has no class for \u201Cnothing\u201D."
+    say.innerHTML = empty ? "<b>The pad is empty.</b> The bars are for a black image: the model has no class for \u201Cnothing\u201D."
                           : `<b>Read as ${facts.classes[k]}</b>, with ${Math.round(100 * shares[k])}%.`;
   }
 
@@ -32,9 +32,9 @@ export default widget((root, data, state) => {
   } }, "put a test digit on it");
   const image = make("div", { class: "mx-grid", style: "aspect-ratio: 1; cursor: default" }, given);
   const left = figure("draw a digit", pad.node, make("div", { style: "margin-top: 6px" }, pad.clear, next));
-  const middle = figure("the image that the model is given: 28 × 28", image);
+  const middle = figure("what the model is given: 28 × 28", image);
   const right = figure("probabilities, in percent", chart.node);
-  [[left, "0 1 280px"], [middle, "0 1 190px"], [right, "1 1 290px"]].forEach(([node, flex]) => { node.style.flex = flex; });
+  [[left, "0 1 280px"], [middle, "0 1 200px"], [right, "1 1 290px"]].forEach(([node, flex]) => { node.style.flex = flex; });
   root.append(make("div", { class: "mx-row" }, left, middle, right), say);
   read(new Uint8Array(size));
   return pad.end;

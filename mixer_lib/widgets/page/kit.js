@@ -109,7 +109,7 @@ function halves(bits) {
 }
 
 // What Python sent: {name: typed array with a `shape`}, and under `facts` the plain values.
-function arrays(model) {
+export function arrays(model) {
   const shapes = model.get("shapes"), bytes = model.get("arrays"), data = { facts: model.get("facts") };
   for (const [name, [kind, shape]] of Object.entries(shapes)) {
     const view = bytes[name];

@@ -17,7 +17,8 @@ const LIVING = `
 .mx .mx-samples button[aria-pressed="true"] { background: transparent; box-shadow: 0 0 0 1px var(--mx-ink); }
 .mx-play { min-width: 5em; }
 .mx .mx-play { background: var(--mx-fill); font-weight: 600; }
-.mx-tell { min-height: 4.4em; margin: 0; font-size: 14px; }
+.mx button[aria-disabled="true"] { color: var(--mx-soft); opacity: .6; cursor: default; }
+.mx-tell { min-height: 3em; margin: 0; font-size: 14px; }
 .mx-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(58px, 1fr)); gap: 4px; margin: 10px 0 8px; }
 .mx .mx-strip button { font-size: 11px; line-height: 1.25; text-align: center; border-color: transparent; min-width: 0;
                        display: flex; flex-direction: column; align-items: center; }
@@ -76,7 +77,9 @@ export default widget((root, data, state) => {
   root.append(make("style", {}, TABLES + SCENES + LIVING), make("div", { class: "mx-living" },
     make("div", { class: "mx-top" }, draw, make("div", {},
       make("p", { class: "mx-soft" }, pad ? "or pick one" : "pick an image"), make("div", { class: "mx-samples" }, ...thumbs),
-      make("div", { class: "mx-controls" }, make("div", {}, back, play, forth)), tell)),
+      make("div", { class: "mx-controls" }, make("div", {}, back, play, forth)), tell,
+      make("p", { class: "mx-soft", style: "margin-top: 4px" }, "Hover over a patch, a number, or a weight to follow it through " +
+        "every table. Click to keep it. Arrow keys step."))),
     strip, stack, say));
   if (!pad) root.querySelector(".mx-top").style.gridTemplateColumns = "1fr";
 
@@ -94,6 +97,7 @@ export default widget((root, data, state) => {
     pixels = asMnist(drawing, side, side);
     empty = !pixels.some((value) => value);
     if (empty) pause();
+    buttons();
     if (state.get().sample !== -1) state.pick({ sample: -1 });
     read();
     if (!goesOn && !empty && !playing && at() === 0) pen = setTimeout(start, WAIT_FOR_PEN);
@@ -156,8 +160,8 @@ export default widget((root, data, state) => {
 
   function buttons() {
     play.textContent = playing ? "pause" : "play";
-    back.disabled = at() === 0;
-    forth.disabled = at() === last;
+    for (const [button, off] of [[back, at() === 0], [forth, at() === last], [play, empty]])
+      button.setAttribute("aria-disabled", String(off));        // not `disabled`, which would lose the focus and its keys
   }
 
   function enter(i) {

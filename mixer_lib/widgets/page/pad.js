@@ -9,14 +9,17 @@ const WAIT = 50;                // milliseconds between two readings while one d
 
 // A pad of `shown` CSS pixels with a button that clears it. `change(pixels, { drawing })`: called with the drawing,
 // SIDE x SIDE gray bytes, white ink on black, about 20 times per second while one draws, and when the pen is lifted.
-// Returns { node, put(pixels, rows, columns), clear, end }; `put` lays an image on the pad, and changes nothing else.
+// Returns { node, put(pixels, rows, columns), clear, end }; `put` lays an image on the pad, and
+// calls nothing; the next line drawn takes it off.
 export function drawingPad({ shown, change }) {
   const canvas = make("canvas", { width: shown * SHARP, height: shown * SHARP, role: "img",
                                   "aria-label": "A pad to draw a digit on, with mouse, pen, or finger",
                                   style: "display: block; width: 100%; aspect-ratio: 1; cursor: crosshair; touch-action: none; " +
                                          "user-select: none; border-radius: 2px; box-shadow: 0 0 0 1px var(--mx-soft)" });
   const ink = canvas.getContext("2d", { willReadFrequently: true });
+  let last = null, timer = null, laid = false;  // the pen's last place; the next reading; whether an image lies there
   const fresh = () => {
+    laid = false;
     ink.fillStyle = "black";
     ink.fillRect(0, 0, canvas.width, canvas.height);
   };
@@ -25,8 +28,6 @@ export function drawingPad({ shown, change }) {
   const small = make("canvas", { width: SIDE, height: SIDE });
   const reduced = small.getContext("2d", { willReadFrequently: true });
   reduced.imageSmoothingQuality = "high";
-
-  let last = null, timer = null;                // the pen's last place; the next reading
 
   function read() {
     clearTimeout(timer);
@@ -55,6 +56,7 @@ export function drawingPad({ shown, change }) {
     if (!event.isPrimary || event.button !== 0) return;
     event.preventDefault();
     canvas.setPointerCapture(event.pointerId);
+    if (laid) fresh();                          // one's own digit, not a line across another
     last = place(event);
     draw(event);
   });
@@ -78,6 +80,7 @@ export function drawingPad({ shown, change }) {
       fresh();
       ink.imageSmoothingQuality = "high";
       ink.drawImage(one, 0, 0, canvas.width, canvas.height);
+      laid = true;
     },
   };
 }

@@ -14,6 +14,7 @@ export const SCENES = `
 .mx-scene figcaption { min-height: 2.9em; display: flex; flex-direction: column; justify-content: flex-end; }
 .mx-scene figcaption span { display: block; }
 .mx-sign { flex: 0 0 14px; text-align: center; font-size: 18px; align-self: center; padding-top: 2.2em; color: var(--mx-soft); }
+.mx-scene .mx-line { align-self: center; }
 .mx-flight { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; }
 @container mx-living (max-width: 560px) {
   .mx-scene figure { flex: 0 1 calc(50% - 5px) !important; min-width: 130px; }
@@ -23,11 +24,17 @@ export const SCENES = `
 
 const sign = (text) => make("span", { class: "mx-sign", "aria-hidden": "true" }, text);
 const scene = (...rows) => make("div", { class: "mx-scene" }, ...rows.map((row) => make("div", { class: "mx-row" }, ...row)));
+const plain = (text) => text.replace(/<.*?>/g, "");
 const caption = (view, text) => { view.firstChild.innerHTML = `<span>${text}</span>`; };
 const share = (move, i, count) => Math.max(0, Math.min(1, move * count - i));      // how far part i is when all are at `move`
 
 function wide(node, grow) {
   node.style.flexGrow = grow;
+  return node;
+}
+
+function line(node) {           // a table of one row, at the height of the arrows
+  node.classList.add("mx-line");
   return node;
 }
 
@@ -50,7 +57,7 @@ export function scenes(state, weights, sizes) {
   const patchTable = (ratio) => named(`<span>the table: <b>${S} × ${D}</b>, a patch per row</span>`,
     sheet(state, { rows: S, columns: D, row: "patch", column: "entry", ratio, label: "the table of patches" }));
   const tokenTable = (text, label = text, ratio = 1.35) => named(`<span>${text}</span>`,
-    sheet(state, { rows: S, columns: C, row: "patch", column: "channel", ratio, label }));
+    sheet(state, { rows: S, columns: C, row: "patch", column: "channel", ratio, label: plain(label) }));
 
   function image() {
     const whole = picture(), one = grid(state, { name: "entry", rows: height, columns: width, cuts: D <= 256,
@@ -110,7 +117,8 @@ export function scenes(state, weights, sizes) {
     const table = patchTable(0.8), made = tokenTable(`the tokens: <b>${S} × ${C}</b>`, "the tokens", 0.8);
     const key = colorKey("the tokens");
     const kernels = named(`<span>the embedding: <b>${C}</b> kernels of ${height} × ${width} weights, one per channel</span>`,
-      mosaic(state, { count: C, rows: height, columns: width, cell: "entry", tile: "channel", label: "the kernels of the embedding" }));
+      mosaic(state, { count: C, rows: height, columns: width, cell: "entry", tile: "channel", ratio: 0.8,
+                      label: "the kernels of the embedding" }));
     const matrix = weights["patch_embedding.linear.weight"];
     let now = null, top = 1;
     const move = (part) => {
@@ -140,20 +148,20 @@ export function scenes(state, weights, sizes) {
       sheet(state, down ? { rows: units, columns: C, row: "unit", column: "channel", label: "the hidden units" }
                         : { rows: S, columns: units, row: "patch", column: "unit", label: "the hidden units" }));
     const kernels = (text) => named(`<span>${text}</span>`, down
-      ? mosaic(state, { count: units, rows, columns, cell: "patch", tile: "unit", label: text })
-      : sheet(state, text.startsWith("W1") ? { rows: units, columns: C, row: "unit", column: "channel", label: text }
-                                           : { rows: C, columns: units, row: "channel", column: "unit", label: text }));
+      ? mosaic(state, { count: units, rows, columns, cell: "patch", tile: "unit", label: plain(text) })
+      : sheet(state, text.startsWith("W1") ? { rows: units, columns: C, row: "unit", column: "channel", label: plain(text) }
+                                           : { rows: C, columns: units, row: "channel", column: "unit", label: plain(text) }));
     const [W1, W2] = down ? [kernels(`W1: <b>${units}</b> units, each reads all patches of a column`),
                              kernels(`W2: what each unit writes to the patches`)]
                           : [kernels(`W1: <b>${units} × ${C}</b>, each unit reads all channels of a row`),
                              kernels(`W2: <b>${C} × ${units}</b>, back to the channels`)];
     let now = null, top = 1;
-    const way = down ? "down" : "along", count = down ? C : S, line = (i) => down ? i % C : Math.floor(i / C);
+    const way = down ? "down" : "along", count = down ? C : S, lane = (i) => down ? i % C : Math.floor(i / C);
     const move = (at) => {
       for (const view of [before, norm, hidden, change, after]) view.sweep(way, at);
       if (!now) return;
-      change.show((i) => signed(now.change[i] * share(at, line(i), count), top));
-      after.show((i) => signed(now.before[i] + now.change[i] * share(at, line(i), count), top));
+      change.show((i) => signed(now.change[i] * share(at, lane(i), count), top));
+      after.show((i) => signed(now.before[i] + now.change[i] * share(at, lane(i), count), top));
     };
     return {
       node: scene([before.figure, sign("+"), change.figure, sign("="), after.figure],
@@ -195,7 +203,7 @@ export function scenes(state, weights, sizes) {
       shown(made, sums, top);
     };
     return {
-      node: scene([before.figure, sign("→"), norm.figure, sign("→"), made.figure], [key.node]), move,
+      node: scene([before.figure, sign("→"), norm.figure, sign("→"), line(made.figure)], [key.node]), move,
       paint(out) {
         [now, top] = [out, reach(out.mean)];
         const last = out.blocks[out.blocks.length - 1].channel.after;
@@ -217,7 +225,7 @@ export function scenes(state, weights, sizes) {
       if (now) chart.show([...now.scores].map((score) => score * at), { mark: at < 1 ? [] : [best(now.scores)] });
     };
     return {
-      node: scene([given.figure, sign("→"), head.figure, sign("→"), wide(figure("<span>the scores</span>", chart.node), 1.3)]), move,
+      node: scene([line(given.figure), sign("→"), head.figure, sign("→"), wide(figure("<span>the scores</span>", chart.node), 1.3)]), move,
       paint(out) {
         now = out;
         shown(given, out.mean, reach(out.mean));

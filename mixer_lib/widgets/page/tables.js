@@ -77,8 +77,8 @@ export function sheet(state, { rows, columns, row, column, ratio = 1.35, label =
 
 // Kernels of `rows` x `columns` weights side by side. `cell` and `tile` name the selection's parts that a place in each
 // kernel and a kernel are. Returns { node, show(weight, top) }: weight(tile, cell) is a number.
-export function mosaic(state, { count, rows, columns, cell, tile, label }) {
-  const across = Math.ceil(Math.sqrt(count * 1.35 * (rows + 1) / (columns + 1))), down = Math.ceil(count / across);
+export function mosaic(state, { count, rows, columns, cell, tile, ratio = 1.35, label }) {
+  const across = Math.ceil(Math.sqrt(count * ratio * (rows + 1) / (columns + 1))), down = Math.ceil(count / across);
   const [height, width] = [down * (rows + 1) - 1, across * (columns + 1) - 1];
   const at = (x, y) => {
     const [i, j] = [Math.floor(y / (rows + 1)) * across + Math.floor(x / (columns + 1)),
@@ -89,10 +89,12 @@ export function mosaic(state, { count, rows, columns, cell, tile, label }) {
   const canvas = make("canvas", { "aria-hidden": "true", class: height > 200 ? "mx-fine" : null });
   const [halo, mark] = ["mx-halo", "mx-mark"].map((name) => make("svg:rect", { class: name }));
   const places = make("svg:path", { class: "mx-hover", style: "stroke-dasharray: none; stroke-width: 1.2px" });
+  const frames = make("svg:path", { fill: "none", stroke: "var(--mx-line)", "vector-effect": "non-scaling-stroke",
+    d: Array.from({ length: count }, (_, i) => `M${corner(i)}h${columns}v${rows}h${-columns}z`).join("") });
   const node = make("div", { class: "mx-grid mx-table", role: "img", "aria-label": label,
                              style: `aspect-ratio: ${width} / ${height}; background: none; box-shadow: none` }, canvas,
                     make("svg:svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-                         places, halo, mark));
+                         frames, places, halo, mark));
   const find = (event) => {
     const box = node.getBoundingClientRect();
     return at(Math.floor((event.clientX - box.left) / box.width * width),
