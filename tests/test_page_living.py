@@ -55,6 +55,9 @@ def own(gelu="none", image_size=(12, 10), patch_size=(3, 5)):
     model = MlpMixer(image_size=image_size, patch_size=patch_size, in_channels=1, gelu=gelu, **SIZES).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
+    for part in model.modules():
+        if isinstance(part, torch.nn.LayerNorm):
+            part.eps = 0.1                              # large enough to be seen
     return model, Own(*image_size)
 
 
@@ -189,6 +192,15 @@ def test_every_stage_shows_its_tables(show):
         assert got.shape == numbers.shape
         assert np.array_equal(got[got != 0], np.sign(numbers.numpy())[got != 0]) and (got != 0).mean() > 0.8
 
+    def kernels_fit(number, kernels):
+        """The mosaic `number` of the open scene shows kernels [N, rows, columns], with a blank line between them."""
+        got, (_, rows, columns) = signs(number), kernels.shape
+        across = (got.shape[1] + 1) // (columns + 1)
+        for i, kernel in enumerate(kernels.detach().numpy()):
+            y, x = i // across * (rows + 1), i % across * (columns + 1)
+            tile = got[y:y + rows, x:x + columns]
+            assert tile.shape == kernel.shape and np.array_equal(tile[tile != 0], np.sign(kernel)[tile != 0])
+
     def opens(stage):
         shown.page.get_by_role("button", name=stage, exact=True).click()
         assert shown.picked["stage"] == stage and shown.page.locator(".mx-open").count() == 1
@@ -198,13 +210,11 @@ def test_every_stage_shows_its_tables(show):
     assert np.array_equal(shown.pixels(0, ".mx-open .mx-table canvas")[:, :, 0], table(tables["patches"]))
     opens("tokens")
     fits(2, tables["tokens"])
-    kernels = signs(1)
-    weight = model.patch_embedding.linear.weight.detach().view(6, 3, 5)
-    shape = kernels.shape[1] // 6 + 1                   # so many kernels side by side, with a line between them
-    for channel in range(6):
-        y, x = channel // shape * 4, channel % shape * 6
-        got = kernels[y:y + 3, x:x + 5]
-        assert np.array_equal(got[got != 0], weight[channel].sign().numpy()[got != 0])
+    kernels_fit(1, model.patch_embedding.linear.weight.view(6, 3, 5))
+    opens("token mixing 2")
+    mixing = model.blocks[1].token_mixing
+    kernels_fit(4, mixing.fc1.weight.view(5, 4, 2))
+    kernels_fit(6, mixing.fc2.weight.T.reshape(5, 4, 2))
     for kind, stage in (("token", "token mixing 2"), ("channel", "channel mixing 2")):
         opens(stage)
         for number, name in enumerate(("before", "change", "after", "norm")):
@@ -304,7 +314,8 @@ def test_it_plays_pauses_and_ends_at_the_scores(show):
     assert shown.picked["stage"] == "token mixing 1"
     added = shown.pixels(1, ".mx-open .mx-table canvas")[:, :, 3].any(0)        # by column: from left to right
     assert added[0] and not added[-1] and shown.page.locator(".mx-open .mx-sweep:visible").count() == 5
-    play.click()                                        # pause: the stage stands there finished
+    play.click()                                        # pause: the stage stands there finished, and stays so
+    clock.run_for(100)
     assert shown.pixels(1, ".mx-open .mx-table canvas")[:, :, 3].any(0).all() and play.inner_text() == "play"
     clock.run_for(5000)
     assert shown.picked["stage"] == "token mixing 1"
