@@ -172,7 +172,7 @@ WIDGETS = {
     "switches": lambda m, x: played(widgets.switches(m(model()), x(DATASET), count=10),
                                     [False], [True, True, True, False, 1, 4]),
 }
-NO_TENSORS = {"show", "to_png", "live_picture", "LiveTraining", "ClickPicture"}
+NO_TENSORS = {"show", "to_png", "live_picture", "to_html", "Page", "LiveTraining", "ClickPicture"}
 CASES = [pytest.param(case, id=f"{room}.{name}") for room, cases in (
     ("analysis", ANALYSIS), ("plots", PLOTS), ("widgets", WIDGETS)) for name, case in cases.items()]
 
