@@ -18,18 +18,21 @@ MEMORY = 2e9                                    # bytes; the most that a lesson 
 
 
 def check_setup():
-    """Print a line for each thing that the lessons need, "✓" there or "✗" missing and what to do. Returns how many
-    are missing."""
+    """Say in one line that everything the lessons need is there. If anything is missing, print a line for each thing:
+    "✓" there, or "✗" missing and what to do. Returns how many are missing."""
     checks = [_python(), *_packages(), _memory(), _images(), _models()]
+    missing = sum(bool(problem) for problem, _ in checks)
+    device, cpu = best_device(), torch.device("cpu")
+    where = "the CPU, which is enough" if device == cpu else f"{describe(device)}; the CPU would be enough, too"
+    precision = "bf16, about twice as fast as float32" if fast_bf16(cpu) else "float32"
+    lessons = f"Lessons train on {where} (CPU: {torch.get_num_threads()} threads, {precision})."
+    if not missing:
+        print(f"✓ Everything is there. {lessons}")
+        return missing
     for problem, what in checks:
         print(f"✗ {what}: {problem}" if problem else f"✓ {what}")
-    device, cpu = best_device(), torch.device("cpu")
-    where = "the CPU, which is enough" if device == cpu else f"{describe(device)}, and the CPU would be enough"
-    precision = "bf16, about twice as fast as float32" if fast_bf16(cpu) else "float32"
-    print(f"· Lessons train on {where}. On the CPU: {torch.get_num_threads()} threads, {precision}.")
-    missing = sum(bool(problem) for problem, _ in checks)
-    print(f"{missing} of {len(checks)} things are missing: fix the lines marked ✗, restart the kernel, run this again."
-          if missing else "Everything is there. Go on.")
+    print(f"· {lessons}")
+    print(f"{missing} of {len(checks)} things are missing: fix the lines marked ✗, restart the kernel, run this again.")
     return missing
 
 

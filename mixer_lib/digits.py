@@ -17,7 +17,9 @@ def as_mnist(pixels):
     if len(rows):
         digit = Image.fromarray(np.ascontiguousarray(ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]))
         width, height = (max(round(20 * side / max(digit.size)), 1) for side in digit.size)
-        digit = np.asarray(digit.resize((width, height), Image.Resampling.HAMMING))
+        for size in ((width, digit.height), (width, height)):       # in this order, which Pillow leaves to its version
+            digit = digit.resize(size, Image.Resampling.HAMMING)
+        digit = np.asarray(digit)
         top, left = (round(14 - center) for center in _center_of_mass(digit))
         top, left = np.clip(top, 0, 28 - height), np.clip(left, 0, 28 - width)
         picture[top:top + height, left:left + width] = digit
@@ -26,5 +28,5 @@ def as_mnist(pixels):
 
 def _center_of_mass(digit):
     """The row and the column around which the ink lies, counted from 0, with fractions."""
-    share = digit / digit.sum()                                 # [h, w], the sum is 1
-    return [share.sum(1 - axis) @ np.arange(digit.shape[axis]) for axis in (0, 1)]
+    ink = digit.astype(np.int64)                                # [h, w]; whole numbers, so that ties are exact
+    return [float(ink.sum(1 - axis) @ np.arange(ink.shape[axis]) / ink.sum()) for axis in (0, 1)]

@@ -222,11 +222,11 @@ class Shown:
         (self.page.mouse.click if click else self.page.mouse.move)(box["x"] + x * box["width"],
                                                                    box["y"] + y * box["height"])
 
-    def pixels(self, number=0):
+    def pixels(self, number=0, selector="canvas"):
         """A canvas as it is painted, before the page scales it: uint8 [height, width, 4]."""
         import numpy as np
 
-        width, height, data = self.find("canvas", number).evaluate(
+        width, height, data = self.find(selector, number).evaluate(
             """c => [c.width, c.height, [...c.getContext("2d").getImageData(0, 0, c.width, c.height).data]]""")
         return np.array(data, np.uint8).reshape(height, width, 4)
 

@@ -37,8 +37,16 @@ def test_what_is_wrong_is_found(lab, open_notebook):
 def test_lesson_00(open_notebook):
     lesson = open_notebook("00_start_here.ipynb")
     lesson.run_all()
-    assert "Everything is there" in lesson.page.locator(".jp-OutputArea-output").first.inner_text()
-    digits, = lesson.widget_cells()
+    mixer, digits = lesson.widget_cells()
+    assert "Everything is there" in lesson.page.locator(".jp-OutputArea-output").nth(1).inner_text()
+    mixer.get_by_role("button", name="sample 7: 7").click()
+    mixer.locator(".mx[data-stage=patches]").wait_for()                 # it plays
+    mixer.get_by_role("button", name="scores", exact=True).click()
+    mixer.get_by_text("Read as 7").wait_for()
+    for stage in ("mean", "channel mixing 4"):                          # the arrow keys do not leave the cell
+        lesson.page.keyboard.press("ArrowLeft")
+        mixer.get_by_role("button", name=stage, exact=True, pressed=True).wait_for()
+    mixer.get_by_text("patch 10, channel 0: ").wait_for()
     picture = lesson.image(digits)
     for number in ("1", "2"):
         assert lesson.move_slider(digits) == number

@@ -24,10 +24,15 @@ def said(capsys):
     return run
 
 
-def test_everything_is_there(said):
-    lines, marked = said()
-    assert not marked
-    for word in ("Python 3", "torch 2", "ipywidgets", "GB of memory", "mnist 10,000, cifar10 5,000", "models: "):
+def test_everything_is_there_in_one_line(said):
+    (line,), marked = said()
+    assert not marked and line.startswith("✓ Everything is there. Lessons train on ")
+
+
+def test_where_one_thing_is_missing_the_others_are_named_too(said, monkeypatch):
+    monkeypatch.setattr(setup.sys, "version_info", (3, 9))
+    lines, _ = said()
+    for word in ("torch 2", "ipywidgets", "GB of memory", "mnist 10,000, cifar10 5,000", "models: "):
         assert any(word in line for line in lines), word
 
 
@@ -55,14 +60,13 @@ def test_where_lessons_train(said, monkeypatch):
     def there(device, bf16):
         monkeypatch.setattr(setup, "best_device", lambda: torch.device(device))
         monkeypatch.setattr(setup, "fast_bf16", lambda device: bf16)
-        return said()[0][-2]
+        return said()[0][-1].removeprefix("✓ Everything is there. Lessons train on ")
 
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA Test")
-    threads = f"On the CPU: {torch.get_num_threads()} threads, "
-    assert there("cpu", False) == f"· Lessons train on the CPU, which is enough. {threads}float32."
-    assert there("mps", True) == (f"· Lessons train on mps, and the CPU would be enough. {threads}bf16, about twice as "
-                                  f"fast as float32.")
-    assert "· Lessons train on cuda (NVIDIA Test), and the CPU would be enough." in there("cuda", False)
+    threads = f"(CPU: {torch.get_num_threads()} threads, "
+    assert there("cpu", False) == f"the CPU, which is enough {threads}float32)."
+    assert there("mps", True) == (f"mps; the CPU would be enough, too {threads}bf16, about twice as fast as float32).")
+    assert there("cuda", False).startswith("cuda (NVIDIA Test); the CPU would be enough, too ")
 
 
 def test_missing_notebook_package(said, monkeypatch):

@@ -32,8 +32,7 @@ from mixer_lib.configs import MODELS
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
 from mixer_lib.costs import count_macs
 from mixer_lib.data import ImageFiles, augment, batches, load_dataset, rand_augment
-from mixer_lib.digits import as_mnist
-from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, pick_device, predict, train_step
+from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, pick_device, train_step
 from mixer_lib.training.devices import compiled, describe
 
 ROUNDS = 9
@@ -234,8 +233,6 @@ def convolutions(data, device):
 def pictures(data, device):
     """Milliseconds to draw what a widget shows, median and 95th percentile."""
     probabilities = [0.1] * 10
-    mnist, digits = load_dataset("mnist"), create_model("mnist")
-    drawing = mnist.test_images[0, 0].repeat_interleave(4, 0).repeat_interleave(4, 1)
     few = data.train_images[:16]
     shares = torch.nn.functional.one_hot(data.train_labels[:16], 10).float()
     for name, draw in {
@@ -246,8 +243,6 @@ def pictures(data, device):
         "kernel explorer": lambda: plots.kernel_explorer(data.train_images[0], torch.randn(32, 16), torch.randn(32),
                                                          torch.randn(16, 64), 3),
         "prediction browser": lambda: plots.prediction(data.train_images[0], probabilities, data.classes, truth=0),
-        "digit pad": lambda: plots.prediction(as_mnist(drawing), predict(digits, as_mnist(drawing)[None], mnist)[0],
-                                              mnist.classes),
     }.items():
         times = sorted(1000 * seconds(lambda draw=draw: plots.to_png(draw())) for _ in range(40))
         print(f"{name:<44}{times[20]:>10.1f}{times[38]:>10.1f}   <= 50", flush=True)

@@ -12,6 +12,7 @@ from .explorers import (
     token_unit_explorer,
 )
 from .export import to_html
+from .living import digit_pad, living_mixer
 from .page import Page
-from .training import DigitPad, LiveTraining, augmentation_explorer, digit_pad, prediction_browser
+from .training import LiveTraining, augmentation_explorer, prediction_browser
 from .weights import ClickPicture, patch_influence, switches, training_scrubber, weight_browser

@@ -36,6 +36,10 @@ def module(name):
     return "\n".join([*(re.sub(r"^export ", "", source, flags=re.MULTILINE) for source in needed), last])
 
 
+def _kind(dtype):
+    return dtype if dtype == np.float16 else KINDS[dtype.kind]
+
+
 class Page(anywidget.AnyWidget):
     """A widget that the module page/NAME.js draws.
 
@@ -51,10 +55,11 @@ class Page(anywidget.AnyWidget):
     problem = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, name, arrays=None, facts=None, picked=None):
-        """arrays: {name: tensor or array}; whole numbers go as uint8 or int32, others as float32."""
+        """arrays: {name: tensor or array}; whole numbers go as uint8 or int32, others as float32, or as float16 where
+        an array has that type."""
         self.name, self._esm = name, module(name)
         numbers = {key: as_array(value) for key, value in (arrays or {}).items()}
-        numbers = {key: np.ascontiguousarray(value, dtype=KINDS[value.dtype.kind]) for key, value in numbers.items()}
+        numbers = {key: np.ascontiguousarray(value, dtype=_kind(value.dtype)) for key, value in numbers.items()}
         super().__init__(arrays={key: value.tobytes() for key, value in numbers.items()},
                          shapes={key: [value.dtype.name, [*value.shape]] for key, value in numbers.items()},
                          facts=facts or {}, picked=picked or {})

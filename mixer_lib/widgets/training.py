@@ -1,24 +1,16 @@
-"""Watch a model while it trains, page through its predictions, and draw a digit for it to read."""
+"""Watch a model while it trains, and page through its predictions."""
 
-import itertools
 import time
-from pathlib import Path
 
-import anywidget
 import ipywidgets
-import numpy as np
 import torch
-import traitlets
 from comm import get_comm_manager
 from comm.base_comm import BaseComm
 from IPython.display import display
-from PIL import Image
 from torch.nn.functional import one_hot
 
 from .. import plots
 from ..data import augment, mix
-from ..digits import as_mnist
-from ..training import predict
 from .base import live_picture
 
 
@@ -52,39 +44,6 @@ def prediction_browser(images, labels, probabilities, classes):
     index = ipywidgets.IntSlider(max=len(images) - 1, description="image", layout={"width": "520px"})
     return live_picture(lambda i: plots.prediction(images[i], probabilities[i], classes, int(labels[i])),
                         {"i": index}, width=600)
-
-
-class DigitPad(anywidget.AnyWidget):
-    """A square canvas to draw on, white on black, with a button that clears it. value: its picture, SIDE x SIDE bytes,
-    row by row. While one draws it arrives about 20 times per second; what is written to it appears on the canvas."""
-
-    SIDE = 112
-    _esm = Path(__file__).parent / "digit_pad.js"
-    value = traitlets.CBytes(bytes(SIDE * SIDE)).tag(sync=True)
-
-
-def digit_pad(model, dataset):
-    """Draw a digit and watch the model read it: the image that it is given, and the probability of each class.
-
-    model: reads gray images of 28 x 28 pixels. dataset: with its mean, std and classes. A button puts one of its test
-    images after the other on the pad, for learners who cannot draw."""
-    pad, side = DigitPad(), DigitPad.SIDE
-    example = ipywidgets.Button(description="put a test digit on it", layout={"width": "282px", "margin": "4px 0"})
-    examples = itertools.cycle(dataset.test_images[i * 643 % len(dataset.test_images)] for i in range(100))
-
-    def put(button):
-        digit = Image.fromarray(plots.as_array(next(examples)[0]))
-        pad.value = digit.resize((side, side), Image.Resampling.BICUBIC).tobytes()
-
-    def draw(pixels):
-        image = as_mnist(np.frombuffer(pixels, np.uint8).reshape(side, side))                   # [1, 28, 28]
-        probabilities = predict(model, image[None], dataset)[0].softmax(dim=0)                  # [K]
-        return plots.prediction(image, probabilities, dataset.classes)
-
-    example.on_click(put)
-    pad, picture, problem = live_picture(draw, {"pixels": pad}, width=600).children
-    answer = ipywidgets.VBox([picture, problem], layout={"flex": "1 1 400px"})       # below the pad where it is narrow
-    return ipywidgets.Box([ipywidgets.VBox([pad, example]), answer], layout={"flex_flow": "row wrap"})
 
 
 class LiveTraining:

@@ -15,18 +15,54 @@
 # **About 15 minutes, with the exercises 25.** You need: to read a little Python. Nothing else.
 #
 # Next: [1 · Patches](01_patches.ipynb)
+#
+# A cell is one of the boxes below, and its result appears under it. Click into this first cell and run it with
+# <kbd>Shift</kbd>+<kbd>Enter</kbd>. Then press **play**.
+
+# %%
+from mixer_lib import widgets
+from mixer_lib.checkpoints import load_pretrained
+from mixer_lib.data import load_dataset
+
+model, about = load_pretrained("mnist")     # trained on handwritten digits
+mnist = load_dataset("mnist")               # a sample of the images comes along, too
+widgets.living_mixer(model, mnist)
 
 # %% [markdown]
+# This is a whole MLP-Mixer, and it runs here in the page. It has learned to read handwritten digits from 57,000 of them.
+#
+# **Move it:**
+#
+# 1. Watch it play to the end. Which pictures appear one after the other, and what is the last one?
+# 2. Draw a digit of your own on the pad, with the mouse, a pen, or a finger. Is it read right? Draw slowly with the stage
+#    *scores* open. When does the network change its mind?
+# 3. Open *block 1 ↓ tokens* and then *block 1 → channels*, and step forward once more. In which direction does the bar
+#    sweep over the table each time?
+# 4. Hover over a patch of the image, and click to keep it. Where is that patch in the later tables?
+#
+# <details><summary>What you should see</summary>
+#
+# 1. The image, a table with one patch per row, a table of tokens, the same table after each of eight mixing steps, the
+#    mean of its rows, and one score per digit.
+# 2. Most digits are read right. A half-drawn 9 may be a 0 or a 7 until its last stroke.
+# 3. Token mixing goes down the columns, so the bar moves from left to right. Channel mixing goes along the rows, so the
+#    bar moves from top to bottom.
+# 4. It is the same row in every table. Only the mean no longer has a row for it.
+#
+# </details>
+#
+# You do not need to understand any of this yet. The lessons build each stage, one after the other.
+#
 # ## In this lesson you will
 #
+# - watch a trained Mixer read a digit, from the pixels to the scores, and find digits that it misreads;
 # - check that this machine has everything the course needs;
-# - watch a trained Mixer read images, and find one that it reads wrong;
 # - see the whole architecture in one picture, and run its parts one after the other;
 # - learn how exercises, hints and solutions work, on two small ones;
 # - get the map of the course and the letters that it uses.
 #
-# Run a cell with <kbd>Shift</kbd>+<kbd>Enter</kbd>: a cell is one of the boxes below, and what it gives appears under
-# it. Begin with this one, and go on downward.
+# The next cell says in one line whether everything is there. If a cell stops with an error such as
+# `ModuleNotFoundError`, run this one: it says what is missing and what to do.
 
 # %% tags=["nbval-ignore-output"]
 import sys
@@ -41,32 +77,26 @@ except ImportError as missing:
           "If you did: choose the right kernel (menu Kernel, Change Kernel).", sep="\n")
 
 # %% [markdown]
-# A ✓ in each line? (A line with · is only a note.) Then you need no network and no GPU from here to the end of the
-# course. A line with ✗ says what is missing and what to do.
+# A ✓? Then you need no network and no GPU from here to the end of the course.
 #
 # ## What it can do
 #
-# Before you build a network, see one at work. This Mixer has learned to read handwritten digits from 57,000 of them.
-# It comes with the course; in [lesson 7](07_train_mnist.ipynb) you train one of the same shape yourself, in about a
-# minute.
+# One digit proves little. Let the same network read 2,000 digits. In [lesson 7](07_train_mnist.ipynb) you train one of
+# the same shape yourself, in about a minute.
 
 # %% tags=["nbval-ignore-output"]
 import torch
 
-from mixer_lib import plots, widgets
-from mixer_lib.checkpoints import load_pretrained
-from mixer_lib.data import load_dataset
+from mixer_lib import plots
 from mixer_lib.training import predict
 
-model, about = load_pretrained("mnist")
-mnist = load_dataset("mnist")               # a sample of the images comes along, too
 scores = predict(model, mnist.test_images, mnist)       # [2000, 10], one for each digit
 guesses = scores.argmax(dim=1)              # [2000], the digit with the highest score
 right = guesses == mnist.test_labels
 print(f"{right.sum()} of {len(right)} digits read right: {right.float().mean():.1%}")
 
 # %% [markdown]
-# These 2,000 digits it had never seen. (The count may differ by one on your machine: computers round differently.)
+# It had never seen these 2,000 digits. (The count may differ by one on your machine: computers round differently.)
 # Look at one of each kind, and then at all those that it misreads. Move the slider, or click on it and use the arrow
 # keys:
 #
@@ -289,8 +319,8 @@ exercises.check_in_doubt(in_doubt)
 # %% [markdown]
 # ## Recap
 #
-# - The check at the top says whether anything is missing on this machine.
 # - A Mixer of 140,000 learned numbers reads 99 of 100 digits right; its mistakes are worth a look.
+# - The check near the top says whether anything is missing on this machine.
 # - Image, patches, tokens, blocks, average, scores: six lines of code run the whole network.
 # - Exercises answer at once; hints and solutions are folded below them.
 # - The map says what comes when, and each letter means one thing throughout.

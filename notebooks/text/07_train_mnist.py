@@ -562,16 +562,16 @@ assert test_accuracy(mended) > 0.9 or history.interrupted
 # %% [markdown]
 # ## Move it
 #
-# Draw a digit on the black pad, with the mouse, a pen or a finger. The small picture is what the model is given; the bars
-# are what it makes of it, while you draw. (If you cannot draw here: the second button puts test digits on the pad, one
-# after the other.)
+# Draw a digit on the black pad, with the mouse, a pen, or a finger. The small picture is what the model is given. The bars
+# are its probabilities, and they move while you draw: the page itself runs your trained model. (If you cannot draw here,
+# the second button puts one test digit after the other on the pad.)
 #
 # 1. Draw each digit once. Which are misread? Are they as sloppy as those above?
 # 2. Draw a tiny one in a corner. What does the model get to see?
 # 3. Write a 7 with a bar and one without, a 1 with a foot and one without, a 4 open and one closed. Which does it know?
 # 4. Begin a 9, and stop halfway. Go on. When does it change its mind?
-# 5. What does the model say to a letter, or a smiling face? What to nothing at all (clear the pad)? Why is there an
-#    answer?
+# 5. What does the model say to a letter, or a smiling face? Clear the pad: which bars does a black image get, and why
+#    any at all?
 #
 # <details><summary>What you should see</summary>
 #
@@ -581,8 +581,8 @@ assert test_accuracy(mended) > 0.9 or history.interrupted
 # 3. That depends on your hand and on your model. What is rare in the training images is read badly; a 1 with hook and
 #    foot may become a 2.
 # 4. The half 9 is a 0 or a 6 to it, whatever it resembles most at that moment.
-# 5. It names a digit, always: the probabilities add up to 1, and there is no class for "none of these". Nothing in its
-#    training told it that there are other things in the world. A high bar does not mean that it knows.
+# 5. There is always a highest bar: the probabilities add up to 1, and there is no class for "none of these". Nothing in
+#    its training told it that there are other things in the world. A high bar does not mean that it knows.
 #
 # </details>
 

@@ -120,13 +120,23 @@ export function widget(draw) {
 
 const KINDS = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array };
 
+// Numbers of 16 bits as JavaScript's own: 1 bit for the sign, 5 for the exponent, 10 for the fraction.
+function halves(bits) {
+  return Float32Array.from(bits, (half) => {
+    const exponent = half >> 10 & 31, fraction = half & 1023, sign = half >> 15 ? -1 : 1;
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return sign * (exponent ? 2 ** (exponent - 25) * (1024 + fraction) : 2 ** -24 * fraction);
+  });
+}
+
 // What Python sent: {name: typed array with a `shape`}, and under `facts` the plain values.
-function arrays(model) {
+export function arrays(model) {
   const shapes = model.get("shapes"), bytes = model.get("arrays"), data = { facts: model.get("facts") };
   for (const [name, [kind, shape]] of Object.entries(shapes)) {
     const view = bytes[name];
     const copy = view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);      // aligned for its kind
-    data[name] = Object.assign(new KINDS[kind](copy), { shape });
+    const numbers = kind === "float16" ? halves(new Uint16Array(copy)) : new KINDS[kind](copy);
+    data[name] = Object.assign(numbers, { shape });
   }
   return data;
 }
