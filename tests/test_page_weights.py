@@ -280,6 +280,8 @@ def test_the_scrubber_steps(snapshots, scrubber_shown):
     for block in (0, 1):
         press(shown, str(block))
         assert is_at(shown, snapshots, 3, block)
+        first = order(W1(snapshots, block)[-1], GRID, "pairing")[0].item()
+        assert shown.picked["unit"] == first                            # the place stays, for the units are others
     press(shown, "norm")
     shown.page.wait_for_timeout(700)
     assert is_at(shown, snapshots, 3)
