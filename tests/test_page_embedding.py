@@ -93,6 +93,9 @@ def test_embedding_hover_and_click(embedding, click):
         embedding.at(".mx-grid", view, x, y, click)
         now = {"patch": patch, "channel": channel, "pixel": pixel} | moved
         check_embedding(embedding, **now)
+        place = [now["patch"] % 2, now["patch"] // 2, 1, 1] if "patch" in moved else None
+        assert embedding.frame(".mx-hover", 0) == place
+        assert embedding.frame(".mx-hover", 5) == (None if "pixel" in moved else [now["channel"], now["patch"], 1, 1])
         if click:
             patch, channel, pixel = now.values()
             assert embedding.picked == now

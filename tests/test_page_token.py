@@ -119,7 +119,7 @@ def test_drag_a_bar(show):
     norm, mlp = parts()
     shown = show(widgets.token_explorer(TOKENS, norm, mlp))
     box = shown.find(".mx-panel").bounding_box()
-    x, y = box["x"] + 30 + 38 * 2.5, box["y"] + 104                             # channel 2, at zero
+    x, y = box["x"] + 28 + 34 * 2.5, box["y"] + 104                             # channel 2, at zero
     shown.page.mouse.move(x, y)
     shown.page.mouse.down()
     shown.page.mouse.move(x, y - 30)
@@ -152,7 +152,7 @@ def test_what_a_bar_is_made_of(show):
     def written(panel):
         return shown.find(".mx-panel", panel).locator("text[y='214']").all_text_contents()
 
-    shown.at(".mx-panel", 2, (30 + 38 * 1.5) / 182, 0.5)
+    shown.at(".mx-panel", 2, (28 + 34 * 1.5) / 164, 0.5)
     before = mlp.fc1(norm(TOKENS[0]))[1].item()
     row = weight(mlp.fc1.weight[1])
     assert written(1) == [f"× {one}" for one in row]
@@ -160,16 +160,16 @@ def test_what_a_bar_is_made_of(show):
     assert f"Unit 1: {terms} + bias {mlp.fc1.bias[1]:.2f} = {before:.2f}; GELU makes it {hidden[1]}.".replace(
         "-", "\u2212") in shown.text()
 
-    shown.at(".mx-panel", 3, (30 + 38 * 2.5) / 144, 0.5, click=True)
+    shown.at(".mx-panel", 3, (28 + 34 * 2.5) / 130, 0.5, click=True)
     row = weight(mlp.fc2.weight[2])
     assert written(2) == [f"× {one}" for one in row] and not any(written(1))
     assert f"The answer in channel 2: {' + '.join(f'{w} × {x}' for w, x in zip(row, hidden))}" in shown.text()
     assert (shown.picked["panel"], shown.picked["index"]) == (3, 2)
 
     shown.page.keyboard.press("ArrowLeft")
-    shown.at(".mx-panel", 4, (30 + 38 * 0.5) / 144, 0.5)
+    shown.at(".mx-panel", 4, (28 + 34 * 0.5) / 130, 0.5)
     assert f"Channel 0 goes on as {token[0]} + {answer[0]} = {out[0]}." in shown.text()
-    shown.at(".mx-panel", 1, (30 + 38 * 0.5) / 144, 0.5)
+    shown.at(".mx-panel", 1, (28 + 34 * 0.5) / 130, 0.5)
     assert "Channel 0 after LayerNorm: (4.00 − the mean 2.67) / the standard deviation 1.89" in shown.text()
     shown.page.mouse.move(1, 1)
     assert "The answer in channel 1: " in shown.text() and shown.picked["index"] == 1

@@ -94,7 +94,10 @@ export function widget(draw) {
   return {
     render({ model, el }) {
       const root = make("div", { class: "mx" });
-      root.dataset.lmSuppressShortcuts = "true";        // otherwise JupyterLab takes the arrow keys and Enter
+      root.dataset.lmSuppressShortcuts = "true";        // otherwise JupyterLab takes the arrow keys and Enter,
+      root.addEventListener("keydown", (event) => {     // and on a slider or a button it takes them even so
+        if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+      });
       el.append(make("style", {}, STYLE), root);
       const problem = make("div", { class: "mx-error", role: "alert", hidden: true });
       const fail = (error) => {

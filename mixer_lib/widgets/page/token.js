@@ -42,7 +42,7 @@ export default widget((root, { tokens, scale, shift, fc1, bias1, fc2, bias2, fac
   const titles = ["<b>token</b>: drag a bar", "after <b>LayerNorm</b>", "<b>hidden units</b>, after GELU",
                   "the MLP's <b>answer</b>", "token <b>+</b> answer"];
   const names = ["token", "after LayerNorm", "hidden units", "answer", "token + answer"];
-  const half = 80, middle = 24 + half, high = middle + half + 40, axis = 30;
+  const half = 80, middle = 24 + half, high = middle + half + 40, axis = 28;
 
   function tick(top) {
     const unit = 10 ** Math.floor(Math.log10(top));
@@ -51,7 +51,7 @@ export default widget((root, { tokens, scale, shift, fc1, bias1, fc2, bias2, fac
   const set = (node, values) => { for (const [key, value] of Object.entries(values)) node.setAttribute(key, value); };
 
   function panel(place) {
-    const count = place === 2 ? D : C, top = place % 4 ? inner : outer, w = Math.max(5, Math.min(38, 190 / count));
+    const count = place === 2 ? D : C, top = place % 4 ? inner : outer, w = Math.max(5, Math.min(34, 190 / count));
     const wide = axis + w * count, Y = (value) => middle - half * Math.max(-1, Math.min(1, value / top));
     const svg = make("svg:svg", { width: wide, height: high, style: "display: block", "aria-hidden": "true" });
     for (const at of [tick(top), 0, -tick(top)])
@@ -66,9 +66,11 @@ export default widget((root, { tokens, scale, shift, fc1, bias1, fc2, bias2, fac
       const bar = make("svg:rect", { class: "mx-bar", x: x + gap, width: w - 2 * gap, y: middle, height: 0,
                                      style: "transition: y .2s, height .2s" });
       const frame = make("svg:rect", { x: x + gap, width: w - 2 * gap, y: middle, height: 0, fill: "none",
-                                       stroke: "var(--mx-ink)", "stroke-dasharray": "2 2", style: "transition: y .2s, height .2s" });
+                                       stroke: "var(--mx-ink)", "stroke-dasharray": "2 2",
+                                       style: "transition: y .2s, height .2s" });
       const was = make("svg:line", { x1: x + 2, x2: x + w - 2, stroke: "var(--mx-ink)", "stroke-width": 2 });
-      const value = text(11), index = text(high - 27, { class: "mx-soft" }), weight = text(high - 10);
+      const value = text(11, { style: "font-size: 11px" });
+      const index = text(high - 27, { class: "mx-soft" }), weight = text(high - 10);
       index.textContent = w > 20 || i % 8 === 0 ? i : "";
       svg.append(back, bar, frame, was, value, index, weight);
       return { back, bar, frame, was, value, weight };
@@ -116,7 +118,7 @@ export default widget((root, { tokens, scale, shift, fc1, bias1, fc2, bias2, fac
     });
 
     const stand = make("div", { class: "mx-soft", style: "color: var(--mx-soft); font-size: 12px; min-height: 1.5em; " +
-                                                         "padding-left: 30px" });
+                                                         "padding-left: 28px" });
     const view = figure(titles[place], node, stand);
     view.style.flex = "none";
     return { view, show(values, frames, start, altered) {
@@ -169,7 +171,7 @@ export default widget((root, { tokens, scale, shift, fc1, bias1, fc2, bias2, fac
   }
   root.append(make("div", { class: "mx-row", style: "align-items: center; margin-bottom: 10px" }, tableView,
     make("div", { style: "display: grid; gap: 8px; justify-items: start" }, ...controls, back)),
-    make("div", { class: "mx-row", style: "gap: 10px 20px" }, ...panels.map(({ view }) => view)), legend, say);
+    make("div", { class: "mx-row", style: "gap: 10px 12px" }, ...panels.map(({ view }) => view)), legend, say);
 
   function madeOf({ mean, spread, before, panels: lists }, s, place, i) {
     const value = number(lists[place][i]);
