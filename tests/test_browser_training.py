@@ -158,13 +158,13 @@ def test_lesson_09(open_notebook):
     lesson.changed_image(browser, picture)
     lesson.check()
 
-    picture, image = lesson.image(influence), influence.locator("img.widget-image")
-    assert lesson.move_slider(influence, 1) == "2"
-    picture = lesson.changed_image(influence, picture)
-    click(image, 10 + 7.5 * 16, 34 + 8.5 * 16)                      # row 8, column 7 of the grid
-    picture = lesson.changed_image(influence, picture)
-    picture = press(image, "ArrowUp", influence, picture)
-    assert picture == still("Left, the horse in a grid")                      # patch 119, depth 2
+    influence.get_by_role("radio", name="depth 2").click()
+    patches = influence.locator(".mx-grid").first
+    side = patches.bounding_box()["width"]
+    patches.click(position={"x": 7.5 / 16 * side, "y": 8.5 / 16 * side})
+    influence.get_by_text("Patch 135 moves 256 of 256 tokens at depth 2").wait_for()
+    lesson.page.keyboard.press("ArrowUp")
+    influence.get_by_text("Patch 119 moves 256 of 256 tokens at depth 2").wait_for()
 
     cifar = load_dataset("cifar10")
     some = torch.arange(250) * len(cifar.test_images) // 250

@@ -164,8 +164,8 @@ WIDGETS = {
         widgets.token_unit_explorer(x(COLOR), x(COLUMNS), m(UNITS)), ["b", "v"]),
     "token_explorer": lambda m, x: played(widgets.token_explorer(x(TOKEN), m(NORM), m(MLP)), [2, 0.5, 1]),
     "kernel_explorer": lambda m, x: played(widgets.kernel_explorer(x(COLOR), m(READS)), [1, 2]),
-    "influence_explorer": lambda m, x: played(widgets.influence_explorer(x(COLOR), m(STRENGTHS), 4), [2, 2]),
-    "patch_influence": lambda m, x: played(widgets.patch_influence(x(COLOR), m(STRENGTHS), 4), [2, 2]),
+    "influence_explorer": lambda m, x: sent(widgets.influence_explorer(x(COLOR), m(STRENGTHS), 4)),
+    "patch_influence": lambda m, x: sent(widgets.patch_influence(x(COLOR), m(STRENGTHS), 4)),
     "cost_explorer": lambda m, x: played(widgets.cost_explorer(), [32, 2, 64]),
     "scramble_explorer": lambda m, x: played(
         widgets.scramble_explorer(x(COLOR), m({"plain": torch.arange(64), "all": ORDER}), 4), ["all", 0, 7]),

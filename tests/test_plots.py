@@ -594,15 +594,6 @@ def test_kernel_explorer_widget_shows_what_its_sliders_say():
         assert picture.value == plots.to_png(plots.kernel_explorer(COLOR, *blocks[b], u)) and not problem.value
 
 
-def test_influence_explorer_widget_shows_what_its_sliders_say():
-    patch, depth, picture, problem = widgets.influence_explorer(COLOR, torch.from_numpy(STRENGTHS), 4).children
-    assert (patch.max, depth.max, depth.value) == (3, 2, 1)
-    for values in [(3, 0), (0, 2), (2, 1)]:
-        patch.value, depth.value = values
-        assert picture.value == plots.to_png(plots.influence_explorer(COLOR, STRENGTHS, 4, *values))
-        assert not problem.value
-
-
 def test_cost_explorer_redraws_for_every_control():
     *controls, picture, problem = widgets.cost_explorer().children
     sizes = dict(image_size=224, patch_size=16, in_channels=3, num_classes=1000, num_blocks=12, hidden_dim=768,

@@ -321,24 +321,6 @@ def test_training_scrubber_widget_shows_what_its_controls_say(model, tmp_path):
     assert play.value == 1 and len(sizes) == 1
 
 
-@pytest.mark.parametrize("grid", [(4, 4), (2, 2)])
-def test_patch_influence_can_be_clicked_where_the_patches_are(grid):
-    S = grid[0] * grid[1]
-    image, strengths = torch.zeros(3, 8, 8, dtype=torch.uint8), torch.rand(3, S, S, generator=torch.Generator())
-    patch, depth, click, problem = widgets.patch_influence(image, strengths, 8 // grid[0]).children
-    assert (click.rows, click.columns, click.count) == (*grid, S)
-    for i in (0, S // 2 + 1, S - 1):
-        click.at = i
-        assert patch.value == i and not problem.value
-        assert click.value == plots.to_png(plots.influence_explorer(image, strengths, 8 // grid[0], i, 1))
-        pixels = rgb(Image.open(io.BytesIO(click.value)))
-        for area in click.areas:                                        # the frame stands where the click was
-            around = area[0] - 4, area[1] - 4, area[2] + 8, area[3] + 8
-            assert framed(pixels, plots.ORANGE, around) == pytest.approx(cells((*area, *grid))[i], abs=1)
-    depth.value = 2
-    assert click.value == plots.to_png(plots.influence_explorer(image, strengths, 8 // grid[0], S - 1, 2))
-
-
 def test_switches_widget_shows_what_its_switches_say(model, dataset, monkeypatch):
     before = {name: value.clone() for name, value in model.state_dict().items()}
     calls = []

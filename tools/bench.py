@@ -248,7 +248,6 @@ def pictures(data, device):
         "embedding explorer": lambda: plots.embedding_explorer(gray, detectors, 5, 1),
         "token explorer": lambda: plots.token_explorer(torch.randn(3), torch.nn.LayerNorm(3), ChannelMixing(3, 4)),
         "token unit explorer": lambda: plots.token_unit_explorer(data.train_images[0], columns, columns, "a", "b"),
-        "influence explorer": lambda: plots.influence_explorer(data.train_images[0], torch.rand(9, 16, 16), 8, 5, 1),
         "kernel explorer": lambda: plots.kernel_explorer(data.train_images[0], torch.randn(32, 16), torch.randn(32),
                                                          torch.randn(16, 64), 3),
         "cost explorer": lambda: plots.cost_split(cost_by_part(MODELS["B/16"])),
@@ -271,8 +270,6 @@ async def answers(data):
             ("weight browser, 16 x 16 tokens: a unit", "<= 50", widgets.weight_browser(model).children[0].children[-1]),
             ("training scrubber, 16 x 16: a moment", "<= 17",
              widgets.training_scrubber([*range(20)], snapshots, (16, 16)).children[0].children[-1]),
-            ("patch influence, 16 x 16: a patch", "<= 50",
-             widgets.patch_influence(data.test_images[0], torch.rand(5, 256, 256), 2).children[0]),
             ("switches, 250 images: a part", "<= 50", parts[0]),
             ("switches, 250 images: a unit of block 0", "<= 50", unit)):
         block.value = 0 if control is unit else -1

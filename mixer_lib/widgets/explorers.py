@@ -72,17 +72,13 @@ def kernel_explorer(image, blocks):
 
 
 def influence_explorer(image, strengths, patch_size):
-    """Choose a patch and a depth, and see which tokens move there when that patch does.
+    """Touch a patch and see which tokens it moves at every depth; touch a token and see which patches reach it.
 
-    image: [C_in, H, W]. strengths: [depths, S, S]; entry [d, j, i] says how token j at depth d moves with patch i."""
+    image: [C_in, H, W]. strengths: [depths, S, S]; entry [d, j, i] says how strongly token j at depth d moves with
+    patch i."""
     strengths = plots.as_array(strengths)
-    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
-    S = strengths.shape[1]
-    patch = ipywidgets.IntSlider(value=S // 3, max=S - 1, description="patch", style=style, layout=layout)
-    depth = ipywidgets.IntSlider(value=1, max=len(strengths) - 1, description="depth (blocks)", style=style,
-                                 layout=layout)
-    return live_picture(lambda patch, depth: plots.influence_explorer(image, strengths, patch_size, patch, depth),
-                        {"patch": patch, "depth": depth}, width=920)
+    return Page("influence", {"image": pixels(image), "strengths": strengths}, {"patch_size": patch_size},
+                {"patch": strengths.shape[1] // 3, "token": -1, "depth": min(1, len(strengths) - 1)})
 
 
 def cost_explorer(image_size=224):
@@ -117,3 +113,8 @@ def scramble_explorer(image, orders, patch_size):
                                         style=style, layout=layout) for name in ("row", "column"))
     return live_picture(lambda name, row, column: plots.scramble_explorer(image, orders[name], patch_size, row, column),
                         {"name": condition, "row": row, "column": column}, width=920)
+
+
+def pixels(image):
+    """An image [C, H, W], uint8 or in 0..1, as the page draws it: uint8 [3, H, W]."""
+    return plots.as_pixels(image).transpose(2, 0, 1)

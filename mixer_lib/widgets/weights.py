@@ -120,13 +120,8 @@ def training_scrubber(steps, snapshots, grid):
 
 
 def patch_influence(image, strengths, patch_size):
-    """`influence_explorer` with patches to pick in the image or among the tokens, with a click or the arrow keys.
-
-    image: [C_in, H, W]. strengths: [depths, S, S], as `analysis.influence_by_depth` gives them."""
-    patch, depth, picture, problem = influence_explorer(image, strengths, patch_size).children
-    columns = image.shape[-1] // patch_size
-    click = clickable(picture, patch, [(10, 34, 256, 256), (300, 34, 256, 256)], strengths.shape[1] // columns, columns)
-    return ipywidgets.VBox([patch, depth, click, problem])
+    """`influence_explorer`, under the name that goes with a trained model's weights."""
+    return influence_explorer(image, strengths, patch_size)
 
 
 def switches(model, dataset, count=100):
