@@ -163,12 +163,12 @@ WIDGETS = {
     "token_unit_explorer": lambda m, x: played(
         widgets.token_unit_explorer(x(COLOR), x(COLUMNS), m(UNITS)), ["b", "v"]),
     "token_explorer": lambda m, x: played(widgets.token_explorer(x(TOKEN), m(NORM), m(MLP)), [2, 0.5, 1]),
-    "kernel_explorer": lambda m, x: played(widgets.kernel_explorer(x(COLOR), m(READS)), [1, 2]),
+    "kernel_explorer": lambda m, x: sent(widgets.kernel_explorer(x(COLOR), m(READS))),
     "influence_explorer": lambda m, x: sent(widgets.influence_explorer(x(COLOR), m(STRENGTHS), 4)),
     "patch_influence": lambda m, x: sent(widgets.patch_influence(x(COLOR), m(STRENGTHS), 4)),
     "cost_explorer": lambda m, x: played(widgets.cost_explorer(), [32, 2, 64]),
-    "scramble_explorer": lambda m, x: played(
-        widgets.scramble_explorer(x(COLOR), m({"plain": torch.arange(64), "all": ORDER}), 4), ["all", 0, 7]),
+    "scramble_explorer": lambda m, x: sent(
+        widgets.scramble_explorer(x(COLOR), m({"plain": torch.arange(64), "all": ORDER}), 4)),
     "augmentation_explorer": lambda m, x: played(
         widgets.augmentation_explorer(x(pixels_of(SHARES)), m(LABELS)[:4], ["a", "b", "c"]),
         [1, 2, True, 9, "CutMix"], [2, 2, True, 9, "MixUp"]),

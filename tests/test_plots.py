@@ -547,16 +547,6 @@ def test_by_depth_draws_one_curve_per_run():
 
 # Widgets
 
-def test_scramble_explorer_widget_shows_what_its_sliders_say():
-    orders = {"plain": torch.arange(64), "mirrored": torch.arange(64).view(8, 8).flip(1).flatten()}
-    box = widgets.scramble_explorer(COLOR, orders, 4)
-    condition, row, column, picture, problem = box.children
-    assert picture.value == plots.to_png(plots.scramble_explorer(COLOR, orders["plain"], 4, 3, 3))
-    condition.value, row.value, column.value = "mirrored", 0, 7
-    assert picture.value == plots.to_png(plots.scramble_explorer(COLOR, orders["mirrored"], 4, 0, 7))
-    assert not problem.value and (row.max, column.max) == (7, 7)
-
-
 def test_embedding_explorer_widget_shows_what_its_sliders_say():
     image = COLOR[0] / 255
     patch, channel, picture, problem = widgets.embedding_explorer(image, DETECTORS).children
@@ -582,16 +572,6 @@ def test_token_unit_explorer_widget_shows_what_its_sliders_say():
         channel.value, unit.value = c, u
         assert picture.value == plots.to_png(plots.token_unit_explorer(COLOR, COLUMNS, UNITS, c, u))
         assert not problem.value
-
-
-def test_kernel_explorer_widget_shows_what_its_sliders_say():
-    torch.manual_seed(0)
-    blocks = [(torch.randn(3, 16), torch.randn(3), torch.randn(16, 5)) for _ in range(2)]
-    block, unit, picture, problem = widgets.kernel_explorer(COLOR, blocks).children
-    assert (block.max, unit.max) == (1, 2)
-    for b, u in ((0, 2), (1, 2), (1, 0)):
-        block.value, unit.value = b, u
-        assert picture.value == plots.to_png(plots.kernel_explorer(COLOR, *blocks[b], u)) and not problem.value
 
 
 def test_cost_explorer_redraws_for_every_control():

@@ -248,8 +248,6 @@ def pictures(data, device):
         "embedding explorer": lambda: plots.embedding_explorer(gray, detectors, 5, 1),
         "token explorer": lambda: plots.token_explorer(torch.randn(3), torch.nn.LayerNorm(3), ChannelMixing(3, 4)),
         "token unit explorer": lambda: plots.token_unit_explorer(data.train_images[0], columns, columns, "a", "b"),
-        "kernel explorer": lambda: plots.kernel_explorer(data.train_images[0], torch.randn(32, 16), torch.randn(32),
-                                                         torch.randn(16, 64), 3),
         "cost explorer": lambda: plots.cost_split(cost_by_part(MODELS["B/16"])),
         "prediction browser": lambda: plots.prediction(data.train_images[0], probabilities, data.classes, truth=0),
         "digit pad": lambda: plots.prediction(as_mnist(drawing), predict(digits, as_mnist(drawing)[None], mnist)[0],
