@@ -70,6 +70,17 @@ def sent(page):
     return [page.arrays, page.shapes, page.facts, page.picked]
 
 
+def augmented(m, x):
+    """What the augmentation explorer sends, at first and when the page asks for more."""
+    page = widgets.augmentation_explorer(x(pixels_of(SHARES)), m(LABELS)[:4], ["a", "b", "c"])
+    shown = sent(page)
+    for asked in ([1, 2, 1, 9, "cutmix"], [2, 2, 1, 9, "mixup"]):
+        page.picked = {**page.picked, "asked": asked}
+        assert not page.problem, page.problem
+        shown.append(page.answer)
+    return shown
+
+
 def played(box, *values):
     """What a widget shows at first, and after each round of values for its controls: its pictures."""
     *controls, picture, problem = flat(box)
@@ -169,11 +180,9 @@ WIDGETS = {
     "cost_explorer": lambda m, x: played(widgets.cost_explorer(), [32, 2, 64]),
     "scramble_explorer": lambda m, x: sent(
         widgets.scramble_explorer(x(COLOR), m({"plain": torch.arange(64), "all": ORDER}), 4)),
-    "augmentation_explorer": lambda m, x: played(
-        widgets.augmentation_explorer(x(pixels_of(SHARES)), m(LABELS)[:4], ["a", "b", "c"]),
-        [1, 2, True, 9, "CutMix"], [2, 2, True, 9, "MixUp"]),
-    "prediction_browser": lambda m, x: played(
-        widgets.prediction_browser(x(pixels_of(SHARES)), x(LABELS), m(SHARES), ["a", "b", "c"]), [2]),
+    "augmentation_explorer": lambda m, x: augmented(m, x),
+    "prediction_browser": lambda m, x: sent(
+        widgets.prediction_browser(x(pixels_of(SHARES)), x(LABELS), m(SHARES), ["a", "b", "c"])),
     "digit_pad": drawn_for,
     "weight_browser": browsed,
     "training_scrubber": lambda m, x: played(widgets.training_scrubber([0, 5, 9], m(SNAPSHOTS), GRID), [1, "norm", 2]),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image, ImageColor
 
-from mixer_lib import data, plots, widgets
+from mixer_lib import plots, widgets
 from mixer_lib.costs import cost_by_part
 from mixer_lib.model import ChannelMixing, patchify
 from mixer_lib.plots.card import SHARP, Card
@@ -642,40 +642,6 @@ def test_blends(texts):
     assert texts == [(5, 112, "75% bee"), (5, 126, "25% ant"), (115, 112, "cow")]
     swapped = plots.blends(torch.stack([COLOR, COLOR.flip(2)]), shares[:, [1, 0, 2]], ["bee", "ant", "cow"], columns=2)
     assert swapped.tobytes() == image.tobytes()
-
-
-def test_augmentation_explorer_shows_what_training_sees():
-    images, labels = torch.stack([COLOR, COLOR.flip(2)]), torch.tensor([1, 0])
-    box = widgets.augmentation_explorer(images, labels, ["ant", "bee"])
-    draw, crop, flip, strength, blend, picture, problem = box.children
-
-    def plain(x, y):
-        return plots.to_png(plots.blends(x, y, ["ant", "bee"]))
-
-    assert picture.value == plain(images / 255, torch.tensor([[0, 1], [1, 0]]))
-    draw.value, crop.value, flip.value = 3, 2, True
-    random = torch.Generator().manual_seed(3)
-    moved = data.random_flip(data.random_crop(images, 2, random), random)
-    assert picture.value == plain(moved / 255, torch.tensor([[0, 1], [1, 0]]))
-    for kind in ("MixUp", "CutMix"):
-        blend.value = kind
-        random = torch.Generator().manual_seed(3)
-        moved = data.augment(images, 2, True, 0, random)
-        assert picture.value == plain(*data.mix(moved / 255, labels, 2, **{kind.lower(): 1.0}, generator=random))
-    before = picture.value
-    strength.value = 20
-    assert picture.value != before and not problem.value
-
-
-def test_prediction_browser_pages():
-    images, probabilities = torch.stack([COLOR, COLOR.flip(2)]), torch.tensor([[0.9, 0.1], [0.3, 0.7]])
-    box = widgets.prediction_browser(images, torch.tensor([0, 1]), probabilities, ["a", "b"])
-    index, picture, problem = box.children
-    assert index.max == 1
-    for i in (0, 1, 0):
-        index.value = i
-        assert picture.value == plots.to_png(plots.prediction(images[i], probabilities[i], ["a", "b"], i))
-        assert not problem.value
 
 
 def test_an_error_in_a_callback_is_shown_in_place():

@@ -31,7 +31,7 @@ from mixer_lib import create_model, plots, widgets
 from mixer_lib.configs import MODELS
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
 from mixer_lib.costs import cost_by_part, count_macs
-from mixer_lib.data import ImageFiles, augment, batches, load_dataset, rand_augment
+from mixer_lib.data import ImageFiles, batches, load_dataset, rand_augment
 from mixer_lib.digits import as_mnist
 from mixer_lib.model import ChannelMixing
 from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, pick_device, predict, train_step
@@ -234,22 +234,16 @@ def convolutions(data, device):
 
 def pictures(data, device):
     """Milliseconds to draw what a widget shows, median and 95th percentile."""
-    probabilities = [0.1] * 10
     columns = {name: torch.randn(16) for name in "abcd"}
     mnist, digits = load_dataset("mnist"), create_model("mnist")
     drawing = mnist.test_images[0, 0].repeat_interleave(4, 0).repeat_interleave(4, 1)
     gray, detectors = data.train_images[0].float().mean(0) / 255, {name: torch.randn(8, 8) for name in "abcd"}
-    few = data.train_images[:16]
-    shares = torch.nn.functional.one_hot(data.train_labels[:16], 10).float()
     for name, draw in {
-        "augmentation explorer": lambda: plots.blends(augment(few, 4, True, 9, torch.Generator()) / 255, shares,
-                                                      data.classes),
         "patch explorer": lambda: plots.patch_explorer(data.train_images[0], 4, 5, 6),
         "embedding explorer": lambda: plots.embedding_explorer(gray, detectors, 5, 1),
         "token explorer": lambda: plots.token_explorer(torch.randn(3), torch.nn.LayerNorm(3), ChannelMixing(3, 4)),
         "token unit explorer": lambda: plots.token_unit_explorer(data.train_images[0], columns, columns, "a", "b"),
         "cost explorer": lambda: plots.cost_split(cost_by_part(MODELS["B/16"])),
-        "prediction browser": lambda: plots.prediction(data.train_images[0], probabilities, data.classes, truth=0),
         "digit pad": lambda: plots.prediction(as_mnist(drawing), predict(digits, as_mnist(drawing)[None], mnist)[0],
                                               mnist.classes),
     }.items():

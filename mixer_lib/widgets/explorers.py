@@ -70,7 +70,7 @@ def kernel_explorer(image, blocks):
     by_row, by_kernel, differences = [], [], []
     parts = [[torch.from_numpy(plots.as_array(numbers)) for numbers in block] for block in blocks]
     for weight, bias, table in parts:
-        (S, C), D_S, side = table.shape, len(weight), round(len(table) ** 0.5)
+        D_S, C, side = len(weight), table.shape[1], round(len(table) ** 0.5)
         by_row.append(weight @ table + bias[:, None])                                   # [D_S, S] @ [S, C] -> [D_S, C]
         answers = conv2d(table.T.reshape(C, 1, side, side), weight.reshape(D_S, 1, side, side), bias)   # [C, D_S, 1, 1]
         by_kernel.append(answers.flatten(1).T)                                          # [D_S, C]

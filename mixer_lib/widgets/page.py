@@ -3,6 +3,7 @@
 The modules lie in page/. `kit.js` is what all share; the others each export a widget as anywidget takes it. They are
 plain ES modules; since a notebook loads one module per widget, `module` puts what one imports in front of it."""
 
+import asyncio
 import functools
 import re
 from pathlib import Path
@@ -39,12 +40,14 @@ class Page(anywidget.AnyWidget):
     """A widget that the module page/NAME.js draws.
 
     picked: what the person has chosen, {name: number or text}; Python may set it, too. arrays, shapes, facts: what is
-    drawn, sent once. problem: an error of Python's that the page shall show."""
+    drawn, sent once. answer: what Python answers to what is picked, where the page cannot answer itself. problem: an
+    error of Python's that the page shall show."""
 
     arrays = traitlets.Dict().tag(sync=True)        # {name: bytes}
     shapes = traitlets.Dict().tag(sync=True)        # {name: [NumPy's name of the kind, shape]}
     facts = traitlets.Dict().tag(sync=True)
     picked = traitlets.Dict().tag(sync=True)
+    answer = traitlets.Dict().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, name, arrays=None, facts=None, picked=None):
@@ -55,3 +58,46 @@ class Page(anywidget.AnyWidget):
         super().__init__(arrays={key: value.tobytes() for key, value in numbers.items()},
                          shapes={key: [value.dtype.name, [*value.shape]] for key, value in numbers.items()},
                          facts=facts or {}, picked=picked or {})
+
+
+def answering(page, name, answers):
+    """`page`, which from now on is answered when its selection `name` changes.
+
+    answers(value): yields the answers, dictionaries, each more complete than the one before. The first is sent at once,
+    the others as they come, unless something else was picked in the meantime. An exception is shown in the page."""
+    current = task = None               # asyncio keeps no task alive itself
+
+    def send(coming):
+        """Send the next answer. Returns whether there was one."""
+        try:
+            page.answer = next(coming)
+            page.problem = ""
+        except StopIteration:
+            return False
+        except Exception as error:
+            page.problem = f"{type(error).__name__}: {error}"
+            return False
+        return True
+
+    async def send_rest(coming):
+        while True:
+            await asyncio.sleep(0)      # lets the next move of the hand come first
+            if coming is not current or not send(coming):
+                return
+
+    def changed(change):
+        nonlocal current, task
+        if change.old.get(name) == change.new.get(name):
+            return
+        current = coming = iter(answers(change.new[name]))
+        if send(coming):
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:        # no kernel here that could go on later
+                while send(coming):
+                    pass
+            else:
+                task = loop.create_task(send_rest(coming))
+
+    page.observe(changed, "picked")
+    return page

@@ -145,6 +145,11 @@ function shared(model, fail) {
       Object.assign(hover, values);
       if (changed.size) tell(changed);
     },
+    // What Python answers to a selection that the page cannot answer itself; `kernel`: whether there may be one.
+    answers(listen) {
+      model.on?.("change:answer", () => { try { listen(model.get("answer")); } catch (error) { fail(error); } });
+    },
+    kernel: typeof model.send === "function",
     end: () => model.off?.("change:picked", fromModel),
   };
 }

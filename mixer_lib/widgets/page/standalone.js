@@ -14,6 +14,7 @@ export function start(states) {
     };
     const el = document.getElementById(id);
     el.state = state;           // for tests, and for the curious
+    el.tell = (event) => (listeners[event] ?? []).forEach((listen) => listen());
     import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })))
       .then((module) => module.default.render({ model, el }))
       .catch((error) => { el.textContent = `This widget could not be drawn. ${error}`; });
