@@ -42,7 +42,7 @@ def test_lesson_00(open_notebook):
     digits.locator(".mx-grid").focus()
     for number in (2, 3):
         lesson.page.keyboard.press("ArrowRight")
-        digits.get_by_text(f"Image {number} of ").wait_for()
+        digits.locator(".mx-say").filter(has_text=f"Image {number} of ").wait_for()
     lesson.check()
 
 

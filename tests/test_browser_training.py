@@ -32,7 +32,7 @@ def test_lesson_07(open_notebook):
     digits, pad = lesson.widget_cells()[-2:]
     digits.locator(".mx-grid").focus()
     lesson.page.keyboard.press("ArrowRight")
-    digits.get_by_text("Image 2 of ").wait_for()
+    digits.locator(".mx-say").filter(has_text="Image 2 of ").wait_for()
 
     canvas, mouse = pad.locator("canvas"), lesson.page.mouse
     canvas.scroll_into_view_if_needed()
