@@ -2,7 +2,6 @@
 
 They are apart from the others, which take as long: `make test` gives each of the two files to a process of its own."""
 
-import base64
 import math
 import textwrap
 
@@ -25,9 +24,9 @@ def test_lesson_07(open_notebook):
     lesson.run_all()
     assert lesson.page.evaluate("window.seen.size") > 10                # the live view was drawn anew each epoch
     digits, pad = lesson.widget_cells()[-2:]
-    before = lesson.image(digits)
-    assert lesson.move_slider(digits) == "1"
-    lesson.changed_image(digits, before)
+    digits.locator(".mx-grid").focus()
+    lesson.page.keyboard.press("ArrowRight")
+    digits.locator(".mx-say").filter(has_text="Image 2 of ").wait_for()
 
     canvas, mouse = pad.locator("canvas").first, lesson.page.mouse
     canvas.scroll_into_view_if_needed()
@@ -77,19 +76,15 @@ def test_lesson_08(open_notebook):
     lesson.run_cells("full = False", 'cifar = load_dataset("cifar10", full=full)',
                      "widgets.augmentation_explorer(", "blended, shares = mix(images / 255")
     explorer, = lesson.widget_cells()
-    picture = lesson.image(explorer)
-    explorer.locator("input[type=checkbox]").focus()
-    lesson.page.keyboard.press("Space")
-    flipped = lesson.changed_image(explorer, picture)
-    lesson.page.keyboard.press("Space")
-    assert lesson.changed_image(explorer, flipped) == picture
-    draws = [(0, "ArrowRight", str(draw)) for draw in range(1, 7)]
-    for slider, key, value in ((1, "ArrowRight", "1"), (1, "ArrowLeft", "0"), (2, "End", "30"), (2, "Home", "0"),
-                               (3, "End", "CutMix"), *draws):
-        assert lesson.move_slider(explorer, slider, key) == value
-        picture = lesson.changed_image(explorer, picture)
-    still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Eight small photographs']").get_attribute("src")
-    assert base64.b64decode(still.partition(",")[2]) == picture                 # CutMix, draw 6
+    explorer.get_by_role("button", name="CutMix").click()
+    for _ in range(6):                                                          # draw 6, as the still picture has it
+        explorer.get_by_role("button", name="draw again").click()
+    explorer.get_by_role("radio").nth(3).click()
+    explorer.get_by_text("Image 3: 53% cat, 47% ship. It is blended with image 2.").wait_for()      # from the kernel
+    explorer.locator("input[type=range]").last.focus()
+    lesson.page.keyboard.press("End")
+    explorer.get_by_text("30", exact=True).wait_for()
+    lesson.page.wait_for_function("!document.querySelector('.mx-waits')")       # this, too, is answered
     lesson.check()
 
 
@@ -136,16 +131,13 @@ def test_lesson_09(open_notebook):
     says(browser, "W2 of block 1, untrained, low frequency first")
     lesson.check()
 
-    picture, image = lesson.image(influence), influence.locator("img.widget-image")
-    assert lesson.move_slider(influence, 1) == "2"
-    picture = lesson.changed_image(influence, picture)
-    click(image, 10 + 7.5 * 16, 34 + 8.5 * 16)                      # row 8, column 7 of the grid
-    picture = lesson.changed_image(influence, picture)
-    image.focus()
+    influence.get_by_role("radio", name="depth 2").click()
+    patches = influence.locator(".mx-grid").first
+    side = patches.bounding_box()["width"]
+    patches.click(position={"x": 7.5 / 16 * side, "y": 8.5 / 16 * side})
+    influence.get_by_text("Patch 135 moves 256 of 256 tokens at depth 2").wait_for()
     lesson.page.keyboard.press("ArrowUp")
-    picture = lesson.changed_image(influence, picture)
-    still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Left, the horse in a grid']").get_attribute("src")
-    assert picture == base64.b64decode(still.partition(",")[2])     # patch 119, depth 2
+    influence.get_by_text("Patch 119 moves 256 of 256 tokens at depth 2").wait_for()
 
     cifar = load_dataset("cifar10")
     some = torch.arange(250) * len(cifar.test_images) // 250
@@ -185,12 +177,12 @@ def test_lesson_11(open_notebook):
     lesson.run_cells("from math import factorial", "horse = cifar.train_images[3510]", "widgets.scramble_explorer(",
                      "plots.scramble_explorer(")     # without its training, as in lesson 8
     explorer, = lesson.widget_cells()
-    picture = lesson.image(explorer)
-    assert lesson.move_slider(explorer, 0) == "patches and inside"
-    picture = lesson.changed_image(explorer, picture)
-    still = lesson.page.locator(".jp-RenderedHTMLCommon img[alt^='Left, the horse: a patch']").get_attribute("src")
-    assert base64.b64decode(still.partition(",")[2]) == picture                 # row 15, column 15, as they begin
-    for slider, value in ((1, "16"), (2, "16"), (0, "all pixels")):
-        assert lesson.move_slider(explorer, slider) == value
-        picture = lesson.changed_image(explorer, picture)
+    explorer.get_by_role("button", name="patches and inside").click()
+    explorer.get_by_text("come from 1 patch of the image").wait_for()           # row 15, column 15, as the text says
+    explorer.get_by_text("8 neighbors; 2 of them were its neighbors").wait_for()
+    explorer.locator(".mx-grid").nth(1).focus()
+    lesson.page.keyboard.press("ArrowRight")
+    explorer.get_by_text("The pixel at row 15, column 16 of what").wait_for()
+    explorer.get_by_role("button", name="all pixels").click()
+    explorer.locator(".mx-sky").wait_for(state="hidden")                        # the pixels are there
     lesson.check()

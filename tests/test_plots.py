@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageColor
 
-from mixer_lib import data, plots, widgets
+from mixer_lib import plots, widgets
 from mixer_lib.model import ChannelMixing, patchify
 from mixer_lib.plots.card import SHARP, Card
 from mixer_lib.training import History
@@ -559,35 +559,6 @@ def test_by_depth_draws_one_curve_per_run():
 
 # Widgets
 
-def test_scramble_explorer_widget_shows_what_its_sliders_say():
-    orders = {"plain": torch.arange(64), "mirrored": torch.arange(64).view(8, 8).flip(1).flatten()}
-    box = widgets.scramble_explorer(COLOR, orders, 4)
-    condition, row, column, picture, problem = box.children
-    assert picture.value == plots.to_png(plots.scramble_explorer(COLOR, orders["plain"], 4, 3, 3))
-    condition.value, row.value, column.value = "mirrored", 0, 7
-    assert picture.value == plots.to_png(plots.scramble_explorer(COLOR, orders["mirrored"], 4, 0, 7))
-    assert not problem.value and (row.max, column.max) == (7, 7)
-
-
-def test_kernel_explorer_widget_shows_what_its_sliders_say():
-    torch.manual_seed(0)
-    blocks = [(torch.randn(3, 16), torch.randn(3), torch.randn(16, 5)) for _ in range(2)]
-    block, unit, picture, problem = widgets.kernel_explorer(COLOR, blocks).children
-    assert (block.max, unit.max) == (1, 2)
-    for b, u in ((0, 2), (1, 2), (1, 0)):
-        block.value, unit.value = b, u
-        assert picture.value == plots.to_png(plots.kernel_explorer(COLOR, *blocks[b], u)) and not problem.value
-
-
-def test_influence_explorer_widget_shows_what_its_sliders_say():
-    patch, depth, picture, problem = widgets.influence_explorer(COLOR, torch.from_numpy(STRENGTHS), 4).children
-    assert (patch.max, depth.max, depth.value) == (3, 2, 1)
-    for values in [(3, 0), (0, 2), (2, 1)]:
-        patch.value, depth.value = values
-        assert picture.value == plots.to_png(plots.influence_explorer(COLOR, STRENGTHS, 4, *values))
-        assert not problem.value
-
-
 def test_changes():
     figure = plots.changes({"plain": [0.4, 0.5], "flips": [0.5, 0.7, 0.6]}, "share (%)")
     axis, = figure.axes
@@ -642,76 +613,6 @@ def test_blends(texts):
     assert texts == [(5, 112, "75% bee"), (5, 126, "25% ant"), (115, 112, "cow")]
     swapped = plots.blends(torch.stack([COLOR, COLOR.flip(2)]), shares[:, [1, 0, 2]], ["bee", "ant", "cow"], columns=2)
     assert swapped.tobytes() == image.tobytes()
-
-
-def test_augmentation_explorer_shows_what_training_sees():
-    images, labels = torch.stack([COLOR, COLOR.flip(2)]), torch.tensor([1, 0])
-    box = widgets.augmentation_explorer(images, labels, ["ant", "bee"])
-    draw, crop, flip, strength, blend, picture, problem = box.children
-
-    def plain(x, y):
-        return plots.to_png(plots.blends(x, y, ["ant", "bee"]))
-
-    assert picture.value == plain(images / 255, torch.tensor([[0, 1], [1, 0]]))
-    draw.value, crop.value, flip.value = 3, 2, True
-    random = torch.Generator().manual_seed(3)
-    moved = data.random_flip(data.random_crop(images, 2, random), random)
-    assert picture.value == plain(moved / 255, torch.tensor([[0, 1], [1, 0]]))
-    for kind in ("MixUp", "CutMix"):
-        blend.value = kind
-        random = torch.Generator().manual_seed(3)
-        moved = data.augment(images, 2, True, 0, random)
-        assert picture.value == plain(*data.mix(moved / 255, labels, 2, **{kind.lower(): 1.0}, generator=random))
-    before = picture.value
-    strength.value = 20
-    assert picture.value != before and not problem.value
-
-
-def test_prediction_browser_pages():
-    images, probabilities = torch.stack([COLOR, COLOR.flip(2)]), torch.tensor([[0.9, 0.1], [0.3, 0.7]])
-    box = widgets.prediction_browser(images, torch.tensor([0, 1]), probabilities, ["a", "b"])
-    index, picture, problem = box.children
-    assert index.max == 1
-    for i in (0, 1, 0):
-        index.value = i
-        assert picture.value == plots.to_png(plots.prediction(images[i], probabilities[i], ["a", "b"], i))
-        assert not problem.value
-
-
-def test_an_error_in_a_callback_is_shown_in_place():
-    import ipywidgets
-    slider = ipywidgets.IntSlider(min=0, max=3, value=1)
-    box = widgets.live_picture(lambda n: Image.new("RGB", (2 // n, 2)), {"n": slider}, width=10)
-    picture, problem = box.children[-2:]
-    good = picture.value
-    slider.value = 0
-    assert "ZeroDivisionError" in problem.value and picture.value == good
-    slider.value = 2
-    assert problem.value == "" and picture.value != good
-
-
-def test_an_error_is_shown_as_it_is_not_as_html():
-    import ipywidgets
-
-    def draw(n):
-        raise ValueError("<img src=x onerror=alert(1)> & co.")
-
-    problem = widgets.live_picture(draw, {"n": ipywidgets.IntSlider()}, width=10).children[-1]
-    assert "ValueError: &lt;img src=x onerror=alert(1)&gt; &amp; co." in problem.value and "<img" not in problem.value
-
-
-def test_a_picture_that_comes_in_parts_ends_with_the_last_or_with_its_error():
-    import ipywidgets
-    slider = ipywidgets.IntSlider(min=0, max=3, value=1)
-
-    def draw(n):
-        yield Image.new("RGB", (2, 2))
-        yield Image.new("RGB", (2, 4 // n))
-
-    picture, problem = widgets.live_picture(draw, {"n": slider}, width=10).children[-2:]
-    assert Image.open(io.BytesIO(picture.value)).size == (2, 4) and not problem.value
-    slider.value = 0
-    assert Image.open(io.BytesIO(picture.value)).size == (2, 2) and "ZeroDivisionError" in problem.value
 
 
 def test_live_training_draws_at_the_first_step_and_after_every_epoch():

@@ -1,12 +1,11 @@
 """Pictures of token-mixing weights, and the widgets around them: what they show for the values of their controls."""
 
 import asyncio
-import io
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageColor
+from PIL import ImageColor
 
 from mixer_lib import plots, widgets
 from mixer_lib.analysis import (
@@ -23,7 +22,7 @@ from mixer_lib.data import Dataset, normalize
 from mixer_lib.model import MlpMixer
 from mixer_lib.plots.card import SHARP, Card
 from mixer_lib.plots.weights import MOSAIC, WIDTH, color_top, mosaic_area
-from mixer_lib.widgets.weights import clickable, in_bytes, thumbnails
+from mixer_lib.widgets.weights import in_bytes, thumbnails
 
 GRID = 2, 3
 DARKEST_BLUE, DARKEST_ORANGE = (0x00, 0x4C, 0x78), (0x8F, 0x3F, 0x00)
@@ -233,33 +232,6 @@ def test_switches_says_what_is_off():
 
 
 # Widgets: what Python does for them. What the page does is tested in test_page_weights.py and test_page_switches.py.
-
-def test_clickable_stands_for_the_picture_alone():
-    import ipywidgets
-    slider = ipywidgets.IntSlider(max=3)
-    picture = ipywidgets.Image(value=b"one")
-    click = clickable(picture, slider, [(0, 0, 1, 1)], 2, 2)
-    picture.value = b"two"
-    assert click.value == b"two" and picture.comm is None               # a picture is sent once, not twice
-
-
-@pytest.mark.parametrize("grid", [(4, 4), (2, 2)])
-def test_patch_influence_can_be_clicked_where_the_patches_are(grid):
-    S = grid[0] * grid[1]
-    image, strengths = torch.zeros(3, 8, 8, dtype=torch.uint8), torch.rand(3, S, S, generator=torch.Generator())
-    patch, depth, click, problem = widgets.patch_influence(image, strengths, 8 // grid[0]).children
-    assert (click.rows, click.columns, click.count) == (*grid, S)
-    for i in (0, S // 2 + 1, S - 1):
-        click.at = i
-        assert patch.value == i and not problem.value
-        assert click.value == plots.to_png(plots.influence_explorer(image, strengths, 8 // grid[0], i, 1))
-        pixels = rgb(Image.open(io.BytesIO(click.value)))
-        for area in click.areas:                                        # the frame stands where the click was
-            around = area[0] - 4, area[1] - 4, area[2] + 8, area[3] + 8
-            assert framed(pixels, plots.ORANGE, around) == pytest.approx(cells((*area, *grid))[i], abs=1)
-    depth.value = 2
-    assert click.value == plots.to_png(plots.influence_explorer(image, strengths, 8 // grid[0], S - 1, 2))
-
 
 CHOSEN = torch.arange(20) * 50 // 20                                    # evenly spaced: the labels may be sorted
 

@@ -27,11 +27,11 @@ import torchvision.transforms.v2 as transforms
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
-from mixer_lib import create_model, plots, widgets
+from mixer_lib import create_model, widgets
 from mixer_lib.configs import MODELS
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
 from mixer_lib.costs import count_macs
-from mixer_lib.data import ImageFiles, augment, batches, load_dataset, rand_augment
+from mixer_lib.data import ImageFiles, batches, load_dataset, rand_augment
 from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, pick_device, train_step
 from mixer_lib.training.devices import compiled, describe
 
@@ -230,24 +230,6 @@ def convolutions(data, device):
                 lambda conv=conv: conv(images).sum().backward(), rounds=3)
 
 
-def pictures(data, device):
-    """Milliseconds to draw what a widget shows, median and 95th percentile."""
-    probabilities = [0.1] * 10
-    few = data.train_images[:16]
-    shares = torch.nn.functional.one_hot(data.train_labels[:16], 10).float()
-    for name, draw in {
-        "augmentation explorer": lambda: plots.blends(augment(few, 4, True, 9, torch.Generator()) / 255, shares,
-                                                      data.classes),
-        "patch explorer": lambda: plots.patch_explorer(data.train_images[0], 4, 5, 6),
-        "influence explorer": lambda: plots.influence_explorer(data.train_images[0], torch.rand(9, 16, 16), 8, 5, 1),
-        "kernel explorer": lambda: plots.kernel_explorer(data.train_images[0], torch.randn(32, 16), torch.randn(32),
-                                                         torch.randn(16, 64), 3),
-        "prediction browser": lambda: plots.prediction(data.train_images[0], probabilities, data.classes, truth=0),
-    }.items():
-        times = sorted(1000 * seconds(lambda draw=draw: plots.to_png(draw())) for _ in range(40))
-        print(f"{name:<44}{times[20]:>10.1f}{times[38]:>10.1f}   <= 50", flush=True)
-
-
 async def answers(data):
     """Milliseconds from a move of a control to the new picture, for the widgets that ask Python for it: to the first,
     where there are several, and to the last. In a coroutine, as in a kernel, so that the first need not wait for it.
@@ -255,17 +237,12 @@ async def answers(data):
     model = create_model("cifar10-fine").eval()
     snapshots = {f"blocks.{k}.token_mixing.{layer}.weight": torch.randn(20, 256, 256) for k in range(4)
                  for layer in ("fc1", "fc2")}
-    influence = widgets.patch_influence(data.test_images[0], torch.rand(5, 256, 256), 2).children[0]
     switches = widgets.switches(model, data, count=250)
-
-    def move(i):
-        influence.value = i
 
     def switch(i):
         switches.picked = {**switches.picked, "off": f"0u{i}"}
 
-    for name, target, act in (("patch influence, 16 x 16: a patch", "<= 50", move),
-                              ("switches, 250 images: a unit of block 0", "<= 50", switch)):
+    for name, target, act in (("switches, 250 images: a unit of block 0", "<= 50", switch),):
         first, last = [], []
         for i in range(1, 41):
             start = time.perf_counter()
@@ -293,7 +270,7 @@ def import_time(data, device):
 
 
 PARTS = {"input": input_pipeline, "folder": folder, "training": training, "convolutions": convolutions,
-         "pictures": pictures, "answers": lambda data, device: asyncio.run(answers(data)), "import": import_time}
+         "answers": lambda data, device: asyncio.run(answers(data)), "import": import_time}
 
 
 def main():

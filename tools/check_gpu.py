@@ -117,10 +117,10 @@ def main():
         plots.to_png(plots.image_row(few[:10].to(device)))
         probabilities = predict(twin, few.to(device), data).softmax(dim=1)
         plots.to_png(plots.prediction(few[0].to(device), probabilities[0], data.classes, truth=0))
-        for page in (widgets.weight_browser(twin), widgets.switches(twin, data, count=50)):
-            assert page.arrays
         labels = data.test_labels[:250].to(device)
-        assert widgets.prediction_browser(few, labels, probabilities, data.classes).children
+        for page in (widgets.weight_browser(twin), widgets.switches(twin, data, count=50),
+                     widgets.prediction_browser(few, labels, probabilities, data.classes)):
+            assert page.arrays
 
     check("pictures and widgets", drawn)
 

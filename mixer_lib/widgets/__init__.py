@@ -1,6 +1,5 @@
-"""What a person can touch: widgets drawn in the page, and controls around the pictures of plots."""
+"""What a person can touch: widgets that are drawn in the page, and the charts of a model while it trains."""
 
-from .base import live_picture
 from .explorers import (
     cost_explorer,
     embedding_explorer,
@@ -15,4 +14,4 @@ from .export import to_html
 from .living import digit_pad, living_mixer
 from .page import Page
 from .training import LiveTraining, augmentation_explorer, prediction_browser
-from .weights import ClickPicture, patch_influence, switches, training_scrubber, weight_browser
+from .weights import patch_influence, switches, training_scrubber, weight_browser

@@ -1,16 +1,14 @@
 """Explorers of the parts of a Mixer: choose an input, and see what the part makes of it."""
 
-import ipywidgets
 import numpy as np
 import torch
-from torch.nn.functional import gelu
+from torch.nn.functional import conv2d, gelu
 
 from .. import plots
 from ..configs import MODELS
 from ..costs import cost_by_part
 from ..model import patchify
 from ..plots import as_array
-from .base import live_picture
 from .page import Page
 
 
@@ -63,29 +61,34 @@ def token_explorer(tokens, norm, mlp):
 
 
 def kernel_explorer(image, blocks):
-    """Choose a block and a hidden unit of its token mixing, and see the unit's weights as a matrix row and as a kernel.
+    """Pick a block, a hidden unit of its token mixing, a channel and a place, and see the unit's weights as a row of a
+    matrix and as a kernel.
 
     image: [C_in, H, W], square. blocks: for each block fc1's weight [D_S, S], its bias [D_S], and the table [S, C]
     that it reads."""
-    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
-    block = ipywidgets.IntSlider(max=len(blocks) - 1, description="block", style=style, layout=layout)
-    unit = ipywidgets.IntSlider(max=len(blocks[0][0]) - 1, description="hidden unit", style=style, layout=layout)
-    return live_picture(lambda block, unit: plots.kernel_explorer(image, *blocks[block], unit),
-                        {"block": block, "unit": unit}, width=920)
+    by_row, by_kernel, differences = [], [], []
+    parts = [[torch.from_numpy(plots.as_array(numbers)) for numbers in block] for block in blocks]
+    for weight, bias, table in parts:
+        D_S, C, side = len(weight), table.shape[1], round(len(table) ** 0.5)
+        by_row.append(weight @ table + bias[:, None])                                   # [D_S, S] @ [S, C] -> [D_S, C]
+        answers = conv2d(table.T.reshape(C, 1, side, side), weight.reshape(D_S, 1, side, side), bias)   # [C, D_S, 1, 1]
+        by_kernel.append(answers.flatten(1).T)                                          # [D_S, C]
+        differences.append((by_row[-1] - by_kernel[-1]).abs().amax(dim=1).tolist())
+    weights, biases, tables = (torch.stack(part) for part in zip(*parts))
+    arrays = {"image": pixels(image), "weights": weights, "biases": biases, "tables": tables,
+              "by_row": torch.stack(by_row), "by_kernel": torch.stack(by_kernel)}
+    return Page("kernel", arrays, {"differences": differences},
+                {"block": 0, "unit": 0, "place": 0, "channel": int(by_row[0][0].abs().argmax())})
 
 
 def influence_explorer(image, strengths, patch_size):
-    """Choose a patch and a depth, and see which tokens move there when that patch does.
+    """Touch a patch and see which tokens it moves at every depth; touch a token and see which patches reach it.
 
-    image: [C_in, H, W]. strengths: [depths, S, S]; entry [d, j, i] says how token j at depth d moves with patch i."""
+    image: [C_in, H, W]. strengths: [depths, S, S]; entry [d, j, i] says how strongly token j at depth d moves with
+    patch i."""
     strengths = plots.as_array(strengths)
-    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
-    S = strengths.shape[1]
-    patch = ipywidgets.IntSlider(value=S // 3, max=S - 1, description="patch", style=style, layout=layout)
-    depth = ipywidgets.IntSlider(value=1, max=len(strengths) - 1, description="depth (blocks)", style=style,
-                                 layout=layout)
-    return live_picture(lambda patch, depth: plots.influence_explorer(image, strengths, patch_size, patch, depth),
-                        {"patch": patch, "depth": depth}, width=920)
+    return Page("influence", {"image": pixels(image), "strengths": strengths}, {"patch_size": patch_size},
+                {"patch": strengths.shape[1] // 3, "token": -1, "depth": min(1, len(strengths) - 1)})
 
 
 def cost_explorer(image_size=224):
@@ -133,13 +136,16 @@ def line_through(places):
 
 
 def scramble_explorer(image, orders, patch_size):
-    """Choose how an image is scrambled and a pixel of the result, and see what its patch and the 3 x 3 window around it
-    see.
+    """Choose how an image is scrambled, touch a pixel of either picture, and see where it is in the other, and what its
+    patch and the 3 x 3 window around it see.
 
     image: [C, H, W], square. orders: {name: [H * W]}, permutations of its places, as `draw_order` gives them."""
-    style, layout = {"description_width": "110px"}, {"width": "520px", "max_width": "100%"}
-    condition = ipywidgets.SelectionSlider(options=[*orders], description="scrambled", style=style, layout=layout)
-    row, column = (ipywidgets.IntSlider(value=image.shape[-1] // 2 - 1, max=image.shape[-1] - 1, description=name,
-                                        style=style, layout=layout) for name in ("row", "column"))
-    return live_picture(lambda name, row, column: plots.scramble_explorer(image, orders[name], patch_size, row, column),
-                        {"name": condition, "row": row, "column": column}, width=920)
+    height, width = image.shape[-2:]
+    return Page("scramble", {"image": pixels(image), "orders": plots.as_array([*orders.values()])},
+                {"names": [*orders], "patch_size": patch_size},
+                {"order": next(iter(orders)), "place": (height // 2 - 1) * width + width // 2 - 1})
+
+
+def pixels(image):
+    """An image [C, H, W], uint8 or in 0..1, as the page draws it: uint8 [3, H, W]."""
+    return plots.as_pixels(image).transpose(2, 0, 1)

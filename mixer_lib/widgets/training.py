@@ -3,6 +3,7 @@
 import time
 
 import ipywidgets
+import numpy as np
 import torch
 from comm import get_comm_manager
 from comm.base_comm import BaseComm
@@ -11,39 +12,48 @@ from torch.nn.functional import one_hot
 
 from .. import plots
 from ..data import augment, mix
-from .base import live_picture
+from .page import Page, answering
+
+# The changes that a page without a kernel can show, each alone: crop padding, flip, RandAugment's magnitude, blend.
+ALONE = {"none": (0, 0, 0, ""), "crops": (4, 0, 0, ""), "flips": (0, 1, 0, ""), "RandAugment": (0, 0, 15, ""),
+         "MixUp": (0, 0, 0, "mixup"), "CutMix": (0, 0, 0, "cutmix")}
+STORED = 3              # draws of each
 
 
 def augmentation_explorer(images, labels, classes):
     """Choose augmentations, draw as often as you like, and see the images that the network is given with their labels.
 
-    images: uint8 [N, C, H, W], N from 2. labels: int64 [N]."""
-    style, layout = {"description_width": "160px"}, {"width": "520px", "max_width": "100%"}
-
-    def slider(**options):
-        return ipywidgets.IntSlider(style=style, layout=layout, **options)
-
-    def draw(draw, crop_padding, flip, randaugment, blend):
+    Python draws them when the page asks; a page without a kernel shows a few stored draws. images: uint8
+    [N, C, H, W], N from 2. labels: int64 [N]."""
+    def drawn(draw, crop_padding, flip, randaugment, blend):
         random = torch.Generator().manual_seed(draw)
-        x = augment(images, crop_padding, flip, randaugment, random) / 255
-        share = {"MixUp": {"mixup": 1.0}, "CutMix": {"cutmix": 1.0}}.get(blend, {})
-        x, y = mix(x, labels, len(classes), **share, generator=random)
-        return plots.blends(x, y if y.ndim == 2 else one_hot(y, len(classes)), classes)
+        x = augment(images, crop_padding, bool(flip), randaugment, random) / 255
+        x, y = mix(x, labels, len(classes), **({blend: 1.0} if blend else {}), generator=random)
+        y = y if y.ndim == 2 else one_hot(y, len(classes))
+        return pixels(x), plots.as_array(y).astype(np.float32)
 
-    return live_picture(draw, {
-        "draw": slider(max=20, description="draw"),
-        "crop_padding": slider(max=8, description="crop padding (pixels)"),
-        "flip": ipywidgets.Checkbox(description="flips", style=style, layout=layout),
-        "randaugment": slider(max=30, description="RandAugment (magnitude)"),
-        "blend": ipywidgets.SelectionSlider(options=["no blend", "MixUp", "CutMix"], description="blend", style=style,
-                                            layout=layout)}, width=880)
+    def answers(asked):
+        x, y = drawn(*asked)
+        yield {"asked": asked, "pixels": x.tobytes(), "labels": y.tobytes()}
+
+    keys = [[draw, *change] for change in ALONE.values() for draw in range(STORED if any(change) else 1)]
+    stored, shares = zip(*(drawn(*key) for key in keys))
+    page = Page("augment", {"images": pixels(images), "stored": np.stack(stored), "shares": np.stack(shares)},
+                {"classes": [*classes], "keys": keys, "alone": [*ALONE.items()], "draws": STORED},
+                {"image": 0, "draw": 0, "crop_padding": 0, "flip": 0, "randaugment": 0, "blend": "", "alone": "none",
+                 "asked": []})
+    return answering(page, "asked", answers)
 
 
 def prediction_browser(images, labels, probabilities, classes):
-    """Page through images [N, C, H, W] and see a trained model's probabilities, [N, K], for each."""
-    index = ipywidgets.IntSlider(max=len(images) - 1, description="image", layout={"width": "520px"})
-    return live_picture(lambda i: plots.prediction(images[i], probabilities[i], classes, int(labels[i])),
-                        {"i": index}, width=600)
+    """Touch one of the images [N, C, H, W], and see it large and a trained model's probabilities, [N, K], for it."""
+    return Page("predictions", {"images": pixels(images), "labels": labels, "probabilities": probabilities},
+                {"classes": [*classes]}, {"image": 0})
+
+
+def pixels(images):
+    """Images [N, C, H, W], uint8 or in 0..1, as the page draws them: uint8 [N, 3, H, W]."""
+    return np.stack([plots.as_pixels(images[i]).transpose(2, 0, 1) for i in range(len(images))])
 
 
 class LiveTraining:

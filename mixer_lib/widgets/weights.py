@@ -1,12 +1,8 @@
 """Look into the token mixing of any model, bundled or your own: its weights, their training, and what they do."""
 
 import time
-from pathlib import Path
 
-import anywidget
-import ipywidgets
 import torch
-import traitlets
 from torch.nn.functional import avg_pool2d
 
 from .. import plots
@@ -26,39 +22,11 @@ from ..analysis.ablation import PARTS
 from ..analysis.influence import beside
 from ..data import ImageFiles, normalize
 from ..model import MlpMixer
-from ..plots.weights import PANELS, WIDTH, color_top
+from ..plots.weights import PANELS, color_top
 from .explorers import influence_explorer
 from .page import Page, answering
 
 SOON = 0.01         # seconds of computing until a picture shows what is known so far; three times as long to the next
-
-
-class ClickPicture(anywidget.AnyWidget):
-    """A picture whose cells can be picked with a click or with the arrow keys.
-
-    value: a PNG file, shown `width` units wide. areas: where the cells lie, each (x, y, width, height) in units with
-    rows x columns cells, of which the first `count` can be picked. at: the number of the cell that is picked, in raster
-    order."""
-
-    _esm = Path(__file__).parent / "click_picture.js"
-    value = traitlets.CBytes().tag(sync=True)
-    width = traitlets.Int().tag(sync=True)
-    label = traitlets.Unicode().tag(sync=True)
-    areas = traitlets.List().tag(sync=True)
-    rows = traitlets.Int().tag(sync=True)
-    columns = traitlets.Int().tag(sync=True)
-    count = traitlets.Int().tag(sync=True)
-    at = traitlets.Int().tag(sync=True)
-
-
-def clickable(picture, slider, areas, rows, columns):
-    """A `ClickPicture` in place of `picture`, an Image of `live_picture`. A click on a cell sets the slider."""
-    click = ClickPicture(width=WIDTH, label=slider.description, areas=areas, rows=rows, columns=columns,
-                         count=slider.max + 1)
-    traitlets.dlink((picture, "value"), (click, "value"))
-    traitlets.link((slider, "value"), (click, "at"))
-    picture.close()         # the page no longer gets it: `click` takes its place
-    return click
 
 
 def weight_browser(model, seed=0):
@@ -116,13 +84,8 @@ def training_scrubber(steps, snapshots, grid):
 
 
 def patch_influence(image, strengths, patch_size):
-    """`influence_explorer` with patches to pick in the image or among the tokens, with a click or the arrow keys.
-
-    image: [C_in, H, W]. strengths: [depths, S, S], as `analysis.influence_by_depth` gives them."""
-    patch, depth, picture, problem = influence_explorer(image, strengths, patch_size).children
-    columns = image.shape[-1] // patch_size
-    click = clickable(picture, patch, [(10, 34, 256, 256), (300, 34, 256, 256)], strengths.shape[1] // columns, columns)
-    return ipywidgets.VBox([patch, depth, click, problem])
+    """`influence_explorer`, under the name that goes with a trained model's weights."""
+    return influence_explorer(image, strengths, patch_size)
 
 
 def switches(model, dataset, count=100):

@@ -97,19 +97,19 @@ print(f"{right.sum()} of {len(right)} digits read right: {right.float().mean():.
 
 # %% [markdown]
 # It had never seen these 2,000 digits. (The count may differ by one on your machine: computers round differently.)
-# Look at one of each kind, and then at all those that it misreads. Move the slider, or click on it and use the arrow
-# keys:
+# Look at one of each kind, and then at all those that it misreads, which have a marked corner. Point at a small image to
+# see it large; click it to keep it, and go on with the arrow keys:
 #
-# 1. Images 0 to 9: how sure is the network, as a rule?
-# 2. From image 10 on come the misread ones. What would *you* say they are?
+# 1. Images 1 to 10: how sure is the network, as a rule?
+# 2. From image 11 on come the misread ones. What would *you* say they are?
 # 3. In which of its mistakes is it sure, and in which does it hesitate?
 #
 # <details><summary>What you should see</summary>
 #
-# 1. One long green bar each time, about 91%, and the rest shared out evenly. It was trained never to be entirely sure;
+# 1. One long bar each time, about 91%, in the frame that marks the true class, and the rest shared out evenly. It was trained never to be entirely sure;
 #    lesson 7 says why.
 # 2. Some of them are hard for anyone.
-# 3. Sure, with one orange bar above 80%: a 4 that it takes for a 9, an 8 for a 3. Hesitating, with several bars: a
+# 3. Sure, with one bar above 80% outside of the frame: a 4 that it takes for a 9, an 8 for a 3. Hesitating, with several bars: a
 #    faint, broken 1, taken for a 5 with 56%, and a 4 that could be a 6.
 #
 # </details>
@@ -122,7 +122,7 @@ widgets.prediction_browser(mnist.test_images[shown], mnist.test_labels[shown],
                            probabilities[shown], mnist.classes)
 
 # %% [markdown]
-# One of them, standing still, for readers without a running kernel:
+# One of them as a still picture:
 
 # %%
 plots.show(

@@ -488,17 +488,20 @@ for name, step in (("with skip connections", with_skips), ("without", without_sk
 #
 # ## Move it
 #
-# The strengths from above, on the horse. Pick a patch, and a depth from 0 to 8. In the middle you see the 16 tokens at
-# that depth, each in the place of its patch, and how strongly it moves with the patch's token. White is exactly 0, and
-# the darkest cell is the one that moves most. The small maps on the right show all depths. Things to try:
+# These are the strengths from above, on the horse. Point at a patch of the horse, and the map in the middle shows the
+# 16 tokens at one depth, each in the place of its patch, and how strongly each moves with that patch. An empty cell is
+# exactly 0, and the strongest color is the token that moves most. The small maps on the right show all depths, from 0
+# to 8: point at one to see it large. You can also ask the other way around. Point at a token in the large map, and the
+# horse goes dark except for the patches that reach this token. A click keeps what you point at; the arrow keys work,
+# too. Things to try:
 #
-# 1. Go from depth 0 to depth 1. How many tokens move?
-# 2. Go on with patch 5. At which depth is its own token no longer the one that moves most?
-# 3. Stay at depth 1 and move *patch* through all 16. Do near tokens always move more than far ones?
+# 1. Point at depth 0, then at depth 1. How many tokens move?
+# 2. Follow patch 5 through all depths. At which depth is its own token no longer the one that moves most?
+# 3. Click depth 1, and move over all 16 patches. Do near tokens always move more than far ones?
 #
 # <details><summary>What you should see</summary>
 #
-# 1. One at depth 0, all 16 at depth 1. (The 40% below the picture is for patch 5 alone; the 45% above was over all
+# 1. One at depth 0, all 16 at depth 1. (The 40% below the maps is for patch 5 alone; the 45% above was over all
 #    patches.) (The 8 at depth 0 is √64: of the token's 64 × 64 derivatives with respect to itself, 64 are 1.)
 # 2. At depth 5: then token 4, on the left, moves more.
 # 3. No. The weights are random, and no weight knows how far apart two places lie. In lesson 9 you see what training
@@ -512,7 +515,7 @@ from mixer_lib import widgets
 widgets.influence_explorer(horse, strengths, patch_size=8)
 
 # %% [markdown]
-# The same picture for patch 5 and depth 1, standing still:
+# As a still picture, patch 5 at depth 1:
 
 # %%
 plots.show(

@@ -485,8 +485,9 @@ plots.show(
         " 1 to 4 in the stored run, where 3 and 5 are confused most.")
 
 # %% [markdown]
-# Page through the images themselves, with the probabilities of all ten classes: green is the true class, orange a wrong
-# favorite. The misread ones come first, those where the network was most sure at the very front; then fifty others.
+# Look at the images themselves, with the probabilities of all ten classes: the frame marks the true class. The misread
+# ones, with a marked corner, come first, those where the network was most sure at the very front; then fifty others.
+# Point at an image to see it large, or click one and use the arrow keys.
 #
 # 1. In which of them would you have made the same mistake?
 # 2. How often is the second guess right?

@@ -158,14 +158,15 @@ print(f"epoch {best}: {history.epochs[best - 1]['val_accuracy']:.1%}, "
 #
 # ## Move it
 #
-# Eight images as the network would get them, with the labels that go with them.
+# Eight images as the network would get them, with the labels that go with them. Point at one to see it large, before and
+# after. "Draw again" draws new random numbers.
 #
-# 1. Set the crop padding to 8 and move "draw". How far does the horse go?
+# 1. Set the crop padding to 8 and draw a few times. How far does the horse go?
 # 2. Switch on the flips. Which classes of MNIST would that ruin?
 # 3. RandAugment at 5, at 15, at 30, with a few draws each: what grows, and what is as strong from the beginning?
 # 4. MixUp, then CutMix: each image is blended with the one to its left (the first with the last). Check two labels by
 #    eye.
-# 5. Everything at its strongest, "draw" ten times. Would you want to learn what a ship is from these?
+# 5. Everything at its strongest, ten draws. Would you want to learn what a ship is from these?
 #
 # <details><summary>What you should see</summary>
 #

@@ -590,18 +590,24 @@ plots.show(
 # far apart two places lie", it said. These weights have learned. (The exact derivatives would take minutes for 256
 # tokens, so they are estimated from a few random pushes. It takes about ten seconds.)
 #
-# 1. Click on a patch of the horse, and look at depth 1. How much of the movement stays with the patch's own token?
-# 2. Go to depth 2. Where do the tokens lie that move along?
-# 3. Go to depth 3 and 4. How even does it become? Choose a patch in a corner, then one in the middle of the horse.
+# The map in the middle shows the tokens at one depth; the small maps on the right show all depths. The color grows with
+# the square root of the strength, so that you can see the weak ones.
+#
+# 1. Point at patches of the horse, and look at depth 1. How much of the movement stays with the patch's own token?
+# 2. Point at depth 2. Where are the tokens that move along?
+# 3. Compare depths 3 and 4. How even does it become? Click a patch in a corner, then one in the middle of the horse.
+# 4. Click depth 4, and point at tokens in the large map: the patches that reach the token light up. Is the horse's belly
+#    reached from near or from far?
 #
 # <details><summary>What you should see</summary>
 #
 # 1. Nearly all, some 99%.
-# 2. Around the patch, if you look closely: its neighbors are a little darker than the rest. In the mean over all
-#    patches it is plain: those one row away, `strengths[2].diagonal(16).mean()`, move about three times as far as
-#    those eight rows away, `strengths[2].diagonal(128).mean()`. In an untrained network it is 1.2 times.
-# 3. At depth 3 and 4 you see a cloud around the patch. At depth 4 about a sixth of the movement is the patch's own,
-#    and all tokens move. What lesson 5's network had no way to know, which places are near, this one has learned.
+# 2. Around the patch: its neighbors have a little more color than the rest. On average over all patches it is clear:
+#    tokens one row away, `strengths[2].diagonal(16).mean()`, move about three times as far as tokens eight rows away,
+#    `strengths[2].diagonal(128).mean()`. In an untrained network it is 1.2 times.
+# 3. At depths 3 and 4 you see a cloud around the patch. At depth 4 about a sixth of the movement is the patch's own,
+#    and all tokens move. Lesson 5's network had no way to know which places are near. This one has learned it.
+# 4. From both: a bright spot around the token, and weaker light from everywhere.
 #
 # </details>
 
@@ -613,7 +619,7 @@ strengths = influence_by_depth(model.blocks, tokens, directions=4)      # [L + 1
 widgets.patch_influence(horse, strengths, patch_size=2)
 
 # %% [markdown]
-# The same picture, standing still:
+# As a still picture, patch 119 at depth 2:
 
 # %%
 plots.show(

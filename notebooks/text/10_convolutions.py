@@ -559,11 +559,13 @@ for H, W in ((4, 4), (8, 8), (14, 14)):
 #
 # ## Move it
 #
-# The trained network and one digit. Choose a block and a hidden unit of its token mixing. You see a row of $W_1$; the
-# same 16 numbers as a kernel; and below, what the unit answers to each of the 64 channels, once as matrix row times
-# column and once as a convolution. Things to try:
+# The trained network and one digit. On the left is $W_1$ of one block: point at a row to see that hidden unit, and click
+# to keep it. To the right you see the row, and under it the same 16 numbers as a kernel on the grid of patches, times
+# one channel of the table. Point at any cell, and the same place lights up everywhere. The two strips at the bottom are
+# the unit's answers to all 64 channels, once as matrix row times column and once as a convolution: point at one to see
+# how it comes about. The arrow keys work, too. Things to try:
 #
-# 1. Walk through some units. How far apart do the two strips at the bottom get?
+# 1. Move over some rows of $W_1$. How far apart do the two strips at the bottom get?
 # 2. Block 1, unit 18. Where have you met this kernel before?
 # 3. Block 2, unit 13. Two weights stand out, 0.51 and −0.50. Which two places does it compare? If this unit were a
 #    kernel that slides, on how many pairs of places would it ask its question?
@@ -597,7 +599,7 @@ with torch.no_grad():
 widgets.kernel_explorer(digit, reads)
 
 # %% [markdown]
-# The same picture, standing still, for block 1 and unit 18:
+# As a still picture, block 1 and unit 18:
 
 # %%
 plots.show(

@@ -510,14 +510,16 @@ for name in runs:
 #
 # ## Move it
 #
-# What does a network see of a scrambled image, where it first looks? Choose how the horse is scrambled, and a pixel
-# of the result by its row and column. Orange is the patch that the pixel lies in: the Mixer makes one token of its 16
-# pixels. Blue is the window of $3 × 3$ around the pixel: all that a kernel of the CNN's first layer sees at that
-# stop. On the left, the same pixels where they come from.
+# What does a network see of a scrambled image, where it first looks? Choose how the horse is scrambled, and watch the
+# pixels fly to their new places. Then point at a pixel of either picture and find it in the other; click to keep it, and
+# move on with the arrow keys. The solid frame is the patch that the pixel is in: the Mixer makes one token of its 16
+# pixels. The dotted frame is the window of $3 × 3$ around the pixel: all that a kernel of the CNN's first layer sees
+# at that position. In the left picture, squares and dots show where the pixels of the patch and of the window come from.
 #
-# 1. *Plain*: move the slider *row* step by step. When does the patch move, when does the window?
-# 2. *Patches and inside*: stand in the middle of a patch (row 17, column 17), then at its corner (row 15, column 15).
-#    What does the window see in each? And the patch?
+# 1. *Plain*: click a pixel of the right picture, and press the down arrow a few times. When does the patch move, and when
+#    does the window?
+# 2. *Patches and inside*: pick the middle of a patch (row 17, column 17), then its corner (row 15, column 15). What does
+#    the window see in each? And the patch?
 # 3. In how many of the 16 positions within a patch does the whole window lie inside of the patch?
 # 4. *All pixels*: look for a place where the window's middle still has an old neighbor beside it. How often would you
 #    expect one?
@@ -544,7 +546,7 @@ orders = {condition: draw_order(condition, 32, 4, seed=0) for condition in CONDI
 widgets.scramble_explorer(horse, orders, patch_size=4)
 
 # %% [markdown]
-# The same picture, standing still, for patches and insides shuffled, at the corner of a patch:
+# As a still picture, with patches and insides shuffled, at the corner of a patch:
 
 # %%
 plots.show(

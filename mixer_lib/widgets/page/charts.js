@@ -1,6 +1,6 @@
 // Charts on the kit: bars and curves, in SVG, drawn again when their numbers change.
 
-import { make, number } from "./kit.js";
+import { make, number, paint, signed } from "./kit.js";
 
 // Bars of numbers, from zero, upward or (flat) to the right. `names`: a label per bar. `top`: the number at the full
 // length. `mark`: which bars are outlined. Returns { node, show(values, { mark }) }; the lengths move to new values.
@@ -108,6 +108,33 @@ export function curves({ width = 360, height = 200, xlabel, ylabel, xlog = false
       cursor.setAttribute(key, value);
   }
   return { node: svg, show };
+}
+
+// What the colors of `signed` mean: a strip from -top to top, or (one) from 0 to top. `root`: the opacity is the square
+// root of the share, so that small numbers stay visible. Returns { node, show(top, digits) }.
+export function colorScale({ one = false, root = false, width = 150 } = {}) {
+  const canvas = make("canvas", { "aria-hidden": "true", style: "display: block; width: 100%; height: 10px; " +
+                                                                "box-shadow: 0 0 0 1px var(--mx-line)" });
+  paint(canvas, 65, 1, (i) => signed(one ? i / 64 : i / 32 - 1, 1));
+  const ends = [0, 0.5, 1].map(() => make("span", { style: "flex: 0 0 auto" }));
+  const text = make("div", { style: "display: flex; justify-content: space-between; font-size: 11px; " +
+                                    "color: var(--mx-soft)" }, ...ends);
+  return {
+    node: make("div", { style: `width: ${width}px; max-width: 100%; margin-top: 8px` }, canvas, text),
+    show(top, digits = 2) {
+      const values = one ? [0, root ? top / 4 : top / 2, top] : [-top, 0, top];
+      ends.forEach((end, i) => { end.textContent = values[i] ? number(values[i], digits) : "0"; });
+    },
+  };
+}
+
+// Numbers over the cells of a grid. Returns { node, show(texts) }; the node goes into the grid's own.
+export function cellNumbers(rows, columns) {
+  const cells = Array.from({ length: rows * columns }, () => make("span"));
+  const node = make("div", { "aria-hidden": "true", style: "position: absolute; inset: 0; display: grid; " +
+    `grid-template: repeat(${rows}, 1fr) / repeat(${columns}, 1fr); place-items: center; pointer-events: none; ` +
+    "font-size: 12px; text-shadow: 0 0 3px var(--mx-paper), 0 0 3px var(--mx-paper)" }, ...cells);
+  return { node, show(texts) { cells.forEach((cell, i) => { cell.textContent = texts[i]; }); } };
 }
 
 // The next of 1, 2, 5, 10, ... that is not below a value.
