@@ -1,5 +1,7 @@
 """The card of a data set: what it says of folders and arrays, and its contact sheets."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -35,7 +37,7 @@ def test_a_folder(photos):
     text = "\n".join(lines)
     assert "size: 4 sizes, from 30 x 20 to 30 x 23 pixels (width x height)" in text and "--image-size 16" in text
     assert "pixels: 8 RGB, 8 L" in text
-    assert f"damaged: 1: {photos}/train/dog/3.png" in text
+    assert f"damaged: cannot read {photos}/train/dog/3.png as an image" in text
     assert "train: 1 of 8 images are copies of another, to the byte" in text
     assert "test: 1 of 4 images are also among those for training" in text and "val: " not in text
     assert lines[-1] == "1 file was skipped: 1 .txt"
@@ -96,3 +98,29 @@ def test_nothing_to_describe(tmp_path):
         list(describe(tmp_path))
     with pytest.raises(ValueError, match="unknown data set 'minst': did you mean 'mnist'"):
         list(describe("minst"))
+
+
+@pytest.mark.parametrize("changes, said", [
+    (dict(train_labels=[0, 1, 0, 1, -1]), "labels -1"),
+    (dict(train_labels=[0, 1, 0, 1, 2], classes=["a", "b"]), "labels 2"),
+    (dict(train_labels=[0, 1, 0, 1]), "one for each image"),
+    (dict(test_images=np.zeros((2, 9, 9), np.uint8), test_labels=[0, 1]), "train refuses it: .*make them alike"),
+    (dict(test_images=np.zeros((0, 4, 5), np.uint8), test_labels=np.zeros(0, int)), "test: no images"),
+    (dict(train_labels=[0, 0, 0, 0, 1]), "train refuses it: there is no test, and 1 class has only 1 image"),
+    (dict(train_labels=[1, 1, 1, 2, 2]), "1 of 3 classes have no training image: 0"),
+])
+def test_what_training_would_say(tmp_path, changes, said):
+    """A card without such a line is no promise; one that is silent about what `train` refuses would mislead."""
+    images = np.random.default_rng(0).integers(256, size=(5, 4, 5), dtype=np.uint8)
+    np.savez(tmp_path / "own.npz", **dict(train_images=images, train_labels=[0, 1, 0, 1, 1]) | changes)
+    try:
+        lines = list(describe(tmp_path / "own.npz"))
+    except ValueError as error:
+        lines = [str(error)]
+    assert any(re.search(said, line) for line in lines), lines
+
+
+def test_a_class_of_few_images(photos):
+    for number in range(2):
+        (photos / "train" / "cat" / f"{number}.png").unlink()
+    assert "few images, to train on and to hold out: cat (train)" in list(describe(photos))

@@ -120,3 +120,90 @@ def test_files_of_medmnist(there, capsys):
     assert "20 training images, 6 held out" in err and "epoch 1, held out: accuracy" in out
     assert run("evaluate run") == 0
     assert "pneumoniamnist.npz, 8 test images" in capsys.readouterr().out
+
+
+def test_the_test_of_a_folder_named_val_is_never_trained_on(there, capsys):
+    """`train` splits such a folder, so the model's own test is what it left out; all of it is one for other models."""
+    photos("imagenet/val")
+    assert run(f"train --dataset imagenet/val --image-size 8 --out run {MODEL} --epochs 1") == 0
+    for words, count in (("", 6), (" --dataset ./imagenet/val", 6), (f" --dataset {there}/imagenet/val", 6)):
+        capsys.readouterr()
+        assert run("evaluate run" + words) == 0
+        assert f", {count} test images: " in capsys.readouterr().out
+    photos("other/val")
+    assert run("evaluate run --dataset other/val") == 0
+    assert ", 36 test images: " in capsys.readouterr().out
+
+
+def test_resuming_needs_the_same_classes_and_labels(trained, capsys):
+    command = "train --out run --resume --epochs 9"
+    os.rename("photos/red", "photos/rose")
+    refused(capsys, command, r"classes is \['blue', 'green', 'rose'\], but .* started with \['blue', 'green', 'red'\]. "
+                             r"To go on, it needs the same images: bring them back")
+    os.rename("photos/rose", "photos/red")
+    os.remove("photos/blue/IMG 00.JPG")
+    refused(capsys, command, "dataset is '29 images of mean .*', but .* started with '30 images of mean .*: bring them")
+    photos("photos")
+    os.rename("photos/blue/IMG 00.JPG", "photos/red/IMG 99.JPG")
+    refused(capsys, command, "labels is 'other labels', but|dataset is '30 images")
+    os.rename("photos/red/IMG 99.JPG", "photos/blue/IMG 00.JPG")
+    assert run(command) == 0
+
+
+def test_a_photograph_that_disappears_while_it_trains(there, capsys, monkeypatch):
+    photos("photos")
+    real, left = train_module.fit, [7]
+
+    def fit(model, dataset, recipe, callbacks, **named):
+        def remove(history):
+            left[0] -= 1
+            if not left[0]:
+                os.rename("photos/red/IMG 01.JPG", "aside")
+        return real(model, dataset, recipe, callbacks=[*callbacks, remove], **named)
+
+    monkeypatch.setattr(train_module, "fit", fit)
+    command = f"train --dataset photos --image-size 8 --out run {MODEL} --epochs 6 --batch-size 9 --resized-crop 0.5"
+    refused(capsys, command, "no image file photos/red/IMG 01.JPG. run holds [1-5] whole epochs?; once that is solved, "
+                             "go on with python -m mixer_lib train --out run --resume")
+    os.rename("aside", "photos/red/IMG 01.JPG")
+    assert run("train --out run --resume") == 0
+
+
+def test_a_reader_that_is_killed(there, capsys, monkeypatch):
+    def killed(*args):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+
+    photos("photos")
+    monkeypatch.setattr("torch.utils.data.dataloader._MultiProcessingDataLoaderIter._next_data", killed)
+    command = f"train --dataset photos --image-size 8 --out run {MODEL} --epochs 1 --batch-size 9 --resized-crop 0.5"
+    refused(capsys, command, "a process that reads images was ended from outside, which systems do when memory runs")
+
+
+@pytest.mark.parametrize("text, why", [("", "does not begin with python -m mixer_lib train"), ("rm -rf x", "does not"),
+                                       ("python -m mixer_lib train 'x", "No closing quotation"),
+                                       ("python -m mixer_lib train --fly", "unrecognized arguments: --fly")])
+def test_a_damaged_command_is_named(trained, capsys, text, why):
+    (trained / "run" / "command.txt").write_text(text)
+    refused(capsys, "train --out run --resume", rf"run/command.txt, .* is damaged \(.*{why}.*\): delete it, and give")
+
+
+def test_a_closed_output(trained, monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    assert run("info cifar10") == 0
+
+
+@pytest.mark.parametrize("size", ["0", "-5", "1x", "abc", "99999999", "8x8x8"])
+def test_sizes_that_are_none(there, capsys, size):
+    refused(capsys, f"train --out run --image-size={size}",
+            f"--image-size: '{size}' is no size: expected a whole number of pixels such as 64, or HEIGHTxWIDTH such as")
+
+
+def test_names_with_control_characters(there, capsys):
+    photos("photos", ("red", "blue"))
+    os.rename("photos/red", "photos/re\nd\x1b[31m")
+    assert run("data photos") == 0
+    out = capsys.readouterr().out
+    assert "re?d?[31m" in out and "\x1b" not in out
+    assert run(f"train --dataset photos --image-size 8 --out run {MODEL} --epochs 1") == 0
+    assert run("evaluate run --per-class") == 0
+    assert "re?d?[31m" in capsys.readouterr().out

@@ -273,7 +273,7 @@ def test_snapshots_are_copies():
 def test_command_line(gpu, tmp_path, monkeypatch, capsys):
     data = dataset()
     monkeypatch.setattr(train, "load_dataset", lambda *args, **named: data)
-    monkeypatch.setattr(use, "load_part", lambda *args: (data.test_images, data.test_labels, data.classes))
+    monkeypatch.setattr(use, "load_part", lambda *args, **named: (data.test_images, data.test_labels, data.classes))
     for module in (train, use):
         monkeypatch.setattr(module, "pick_device", lambda name: gpu)
     monkeypatch.setattr(train, "memory_needed", lambda *args: 0)     # it looks at memory, which is not pretended

@@ -153,6 +153,16 @@ def test_pixels_of_unknown_range(tmp_path):
         load_image(path, 4, 1)
 
 
+def test_an_image_of_too_many_pixels(tmp_path, monkeypatch, capfd):
+    """PIL guards against a file that would fill the memory. Of a large one nothing is said."""
+    path = saved(tmp_path / "a.png", noise(20, 20))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(OSError, match=r"cannot read .*a.png, it has more than 200 pixels: make it smaller"):
+        load_image(path, 4, 1)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
+    assert load_image(path, 4, 1).shape == (1, 4, 4) and capfd.readouterr().err == ""
+
+
 def test_refused_files(tmp_path):
     with pytest.raises(ValueError, match="in_channels=2"):
         load_image(saved(tmp_path / "a.png", noise(4, 4)), 4, 2)

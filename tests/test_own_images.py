@@ -155,15 +155,30 @@ def test_npz_that_is_odd(tmp_path, capsys, changes, said):
     (dict(train_images=np.zeros((0, 4, 5), np.uint8)), "train_images is empty"),
     (dict(train_images=np.zeros((6, 4, 6), np.uint8)), r"training images are .* \[1, 4, 6\] but test images"),
     (dict(train_labels=np.full(6, 0.5)), "train_labels are float64, expected integers"),
-    (dict(train_labels=np.zeros(5, int)), r"train_labels must be int64 \[6\]"),
+    (dict(train_labels=np.zeros(5, int)), r"train_labels is \[5\], expected \[6\], one for each image"),
     (dict(train_labels=np.eye(3)[[0, 1, 2, 2, 1, 0]]),
      r"train_labels are one-hot, \[6, 3\], expected .* save labels.argmax\(1\)"),
     (dict(train_labels=np.ones((6, 3), int)), r"train_labels are \[6, 3\].* several classes at once cannot be learned"),
     (dict(test_labels=np.array([0, 1, -1])), "test_labels run from -1 to 1, expected 0 to 2"),
     (dict(classes=np.array(["cat", "dog"])), "train_labels run from 0 to 2, expected 0 to 1"),
+    (dict(classes=np.array(["a", "b", "a"])), "several classes have the same name: 'a'"),
+    (dict(train_labels=np.array([0, 1, 2, 0, 1, 10**15])), r"labels go up to 1,000,000,000,000,000 for 9 images: .* "
+                                                           r"save np.unique\(labels, return_inverse"),
+    (dict(train_images=np.zeros((6, 0, 0), np.uint8)), r"\[6, 1, 0, 0\] .* at least one pixel"),
 ])
 def test_bad_npz(tmp_path, changes, message):
     assert "own" in refused(ValueError, save_npz(tmp_path / "own.npz", **changes), message)
+
+
+def test_npz_labels_may_be_true_and_false(tmp_path):
+    data = load_dataset(save_npz(tmp_path / "own.npz", train_labels=np.array([True, False] * 3),
+                                 test_labels=np.array([False, True, True])))
+    assert data.train_labels.tolist() == [1, 0] * 3 and data.classes == ["0", "1"]
+
+
+def test_an_archive_is_not_yet_a_folder(tmp_path):
+    (tmp_path / "photos.zip").touch()
+    refused(ValueError, tmp_path / "photos.zip", "photos.zip is neither a .npz file nor a folder .*: unpack it first")
 
 
 @pytest.mark.parametrize("keep", [0, 100, -100])
@@ -324,7 +339,7 @@ def test_bad_folders(tmp_path):
     save_png(tmp_path / "loose.png")
     refused(ValueError, tmp_path, f"1 image lies directly in {tmp_path}: put those of each class into a folder of its")
     save_png(tmp_path / "a" / "1.png")
-    refused(ValueError, tmp_path, "class 0 has only 1 image")
+    refused(ValueError, tmp_path, "there is no test, and 1 class has only 1 image, so none can be kept for it: a. Add")
     for number in range(2, 9):
         (tmp_path / "a" / f"{number}.png").write_text("not an image")
     refused(OSError, tmp_path, rf"cannot read {tmp_path}/a/2.png as an image .*; 6 more: {tmp_path}/a/3.png, .*/6.png, "

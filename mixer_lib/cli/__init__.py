@@ -19,7 +19,8 @@ def main(argv=None):
             options = parse(argv or ["--help"])
             return options.run(options, argv[1:]) or 0
         finally:
-            sys.stdout.flush()      # before an error is said; and a closed pipe is noticed here, not after the end
+            if sys.stdout:          # None where it was closed
+                sys.stdout.flush()      # before an error is said; and a closed pipe is noticed here, not after the end
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # where Python writes what is left
         return 130

@@ -7,6 +7,7 @@ from importlib import metadata
 import torch
 
 from ..configs import MODELS
+from ..data.files import LARGEST, as_pair
 from ..model import MixerConfig
 from ..training import Recipe
 from .show import describe_data, info
@@ -166,8 +167,13 @@ def _parser():
 
 def image_size(text):
     """An --image-size: "32" is one int, "24x32" a pair."""
-    sides = tuple(map(int, text.split("x")))
-    return sides if len(sides) == 2 else int(text)
+    try:
+        sides = tuple(map(int, text.split("x")))
+        as_pair(sides if len(sides) == 2 else int(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: expected a whole number of pixels such as 64, or "
+                                         f"HEIGHTxWIDTH such as 48x64, from 1 to {LARGEST}") from None
+    return sides if len(sides) == 2 else sides[0]
 
 
 def _where(sub):

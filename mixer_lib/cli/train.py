@@ -44,10 +44,19 @@ MODEL_OPTIONS = {       # fields of `MixerConfig`
 
 def train(options, words):
     out, words = Path(options.out), merged([word for word in words if word != "--resume"])
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out is {out}, which is a file: expected a folder")
     command, resume = out / "command.txt", options.resume
     if resume and command.exists():
-        begun = shlex.split(command.read_text(encoding="utf-8"))[len(PROGRAM):]
-        init = options.parser.parse_args([*begun, "--out", str(out)]).init
+        try:
+            begun = shlex.split(command.read_text(encoding="utf-8"))
+            if begun[:len(PROGRAM)] != PROGRAM:
+                raise ValueError(f"it does not begin with {shlex.join(PROGRAM)}")
+            begun = begun[len(PROGRAM):]
+            init = options.parser.parse_args([*begun, "--out", str(out)]).init
+        except ValueError as error:
+            raise ValueError(f"{command}, where the command of the run is kept, is damaged ({error}): delete it, and "
+                             f"give all options again with --resume") from None
         words = merged(begun + words)
         options = options.parser.parse_args(words)
         # A run that was killed before its first save has left only its command. To resume it is to start it.
@@ -77,6 +86,10 @@ def train(options, words):
     say_what_is_trained(model, dataset, recipe, device)
     try:
         history = fit(model, dataset, recipe, callbacks=[SayHowLong()], out=out, resume=resume)
+    except OSError as error:        # a full disk, a photograph that is gone
+        kept = whole_epochs(len(read_rows(out / "history.csv"))) if (out / "history.csv").exists() else "nothing yet"
+        raise OSError(f"{error}. {out} holds {kept}; once that is solved, go on with "
+                      f"{shlex.join([*PROGRAM, '--out', str(out), '--resume'])}") from None
     except FloatingPointError as error:
         done, free = whole_epochs(len(read_rows(out / "history.csv"))), out
         if holds_an_epoch(out):

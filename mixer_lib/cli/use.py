@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,9 @@ import torch
 
 from ..checkpoints import find_checkpoint, load_checkpoint, write_atomically
 from ..data import load_image, load_part
+from ..data.card import plain
 from ..data.files import IMAGE_SUFFIXES
+from ..data.folders import walk
 from ..training import check_fit, class_accuracies, confusion_counts, measure, pick_device, predict, top_accuracy
 from ..training.devices import describe
 from .say import say
@@ -25,9 +28,11 @@ def evaluate_checkpoint(options, words):
     name = options.dataset or about.dataset.name
     try:
         channels, *image_size = model.image_shape
-        images, labels, classes = load_part(name, options.part, options.full, options.root, image_size, channels)
+        own = not options.dataset or Path(name).resolve() == Path(about.dataset.name).resolve()
+        images, labels, classes = load_part(name, options.part, options.full, options.root, image_size, channels,
+                                            trained_on=own)
     except (ValueError, OSError) as error:
-        if options.dataset:
+        if options.dataset or "has no part" in str(error):
             raise
         raise ValueError(f"the model's own data set cannot be loaded: {error}. Name one with --dataset") from error
     check_fit(model, SimpleNamespace(name=name, train_images=images, classes=about.dataset.classes))
@@ -80,7 +85,7 @@ def _print_result(result):
         print(f"{'class':<{width}}{'images':>9}{'accuracy':>10}")
         for row in result["per_class"]:
             share = "-" if row["accuracy"] is None else f"{row['accuracy']:.2%}"
-            print(f"{row['class']:<{width}}{row['images']:>9,}{share:>10}")
+            print(f"{plain(row['class']):<{width}}{row['images']:>9,}{share:>10}")
 
 
 def predict_images(options, words):
@@ -125,18 +130,23 @@ def _print_answer(file, probabilities, classes, inverted, options):
 
 
 def image_files(paths):
-    """The image files that `paths` name, where a folder stands for the images directly in it, without hidden ones, and
-    a list of what is wrong: folders without images."""
+    """The image files that `paths` name, where a folder stands for all images in it, however deep, without hidden ones,
+    and a list of what is wrong: folders without images."""
     files, errors = [], []
     for path in paths:
         if not Path(path).is_dir():
             files.append(path)
             continue
-        found = sorted(file for file in Path(path).iterdir()
-                       if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith("."))
-        files += map(str, found)
+        every = [*walk(path)]
+        found = sorted(str(file) for file in every if file.suffix.lower() in IMAGE_SUFFIXES)
+        files += found
+        others = Counter(file.suffix.lower() or "without a suffix" for file in every) - Counter(
+            Path(file).suffix.lower() for file in found)
+        skipped = ", ".join(f"{count} {kind}" for kind, count in others.most_common())
         if not found:
-            errors.append(f"no images ({', '.join(IMAGE_SUFFIXES)}) in the folder {path}")
+            errors.append(f"no images in the folder {path}{f' (but {skipped})' if skipped else ''}")
+        elif skipped:
+            say(f"note: {path}: skipped {skipped}")
     return files, errors
 
 

@@ -46,8 +46,15 @@ def read_npz(path):
     for part, (images_name, labels_name) in names.items():
         images = to_nchw(to_pixels(arrays.pop(images_name), f"{path}: {images_name}"), f"{path}: {images_name}")
         parts[part] = images, to_numbers(labels[part], classes, f"{path}: {labels_name}")
+        if len(images) and parts[part][1].shape != images.shape[:1]:
+            raise ValueError(f"{path}: {labels_name} is {list(labels[part].shape)}, expected [{len(images)}], one for "
+                             f"each image")
     if classes is None:
-        highest = max(numbers.max().item() for _, numbers in parts.values() if len(numbers))
+        highest = max((numbers.max().item() for _, numbers in parts.values() if len(numbers)), default=0)
+        count = sum(len(numbers) for _, numbers in parts.values())
+        if highest > 1000 + 10 * count:
+            raise ValueError(f"{path}: labels go up to {highest:,} for {count:,} images: expected numbers of classes, "
+                             f"from 0. To number what they are, save np.unique(labels, return_inverse=True)[1]")
         classes = [str(label) for label in range(highest + 1)]
     return parts, classes
 
@@ -93,7 +100,7 @@ def to_numbers(labels, classes, what):
                              f"{', '.join(unknown[:5])}")
         index = {name: number for number, name in enumerate(classes)}
         labels = np.array([index[name] for name in labels.astype(str).ravel()]).reshape(labels.shape)
-    if labels.dtype.kind == "f" and (labels == np.rint(labels)).all():
+    if labels.dtype.kind == "b" or (labels.dtype.kind == "f" and (labels == np.rint(labels)).all()):
         labels = labels.astype(np.int64)
     if labels.dtype.kind not in "iu":
         raise ValueError(f"{what} are {labels.dtype}, expected integers from 0")
@@ -106,12 +113,14 @@ def to_nchw(array, what):
     on white. Raises ValueError for other shapes."""
     images = torch.from_numpy(array)
     if images.ndim == 3:
-        return images.unsqueeze(1)                                  # [N, 1, H, W]
-    if images.ndim == 4 and images.shape[3] in (1, 3, 4):
+        images = images.unsqueeze(1)                                # [N, 1, H, W]
+    elif images.ndim == 4 and images.shape[3] in (1, 3, 4):
         images = images.permute(0, 3, 1, 2).contiguous()            # [N, C, H, W]
     if images.ndim != 4 or images.shape[1] not in (1, 3, 4):
         raise ValueError(f"{what}: {list(images.shape)}, expected [N, H, W], [N, H, W, C] or [N, C, H, W], C 1 or 3 "
                          f"(or 4, with transparency)")
+    if 0 in images.shape[2:]:
+        raise ValueError(f"{what}: {list(images.shape)} [N, C, H, W], expected images of at least one pixel")
     return images if images.shape[1] < 4 else on_white(images)      # [N, C, H, W]
 
 

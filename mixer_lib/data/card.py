@@ -1,6 +1,8 @@
 """What a data set holds, for a person to read before training on it."""
 
+import contextlib
 import hashlib
+import io
 from collections import Counter
 from pathlib import Path
 
@@ -31,17 +33,34 @@ def describe(name, full=False, root=None):
         yield from _table(counts)
         yield from _files(listing)
         yield from listing.notes()
+        few = [f"{each} ({part})" for part, classes in listing.parts.items() if part in ("train", "all")
+               for each, files in classes.items() if len(files) < 3]
+        if few:
+            yield f"few images, to train on and to hold out: {', '.join(map(plain, few))}"
         return
     parts, classes = _arrays(name, full, root)
+    missing = [str(label) for _, labels in parts.values() for label in labels.unique().tolist()
+               if not 0 <= label < len(classes)]
+    if missing:
+        raise ValueError(f"{name}: there are {len(classes)} classes, but labels {', '.join(missing[:5])}")
     yield f"{name}: arrays of images"
     yield from _table({part: Counter(classes[label] for label in labels.tolist())
                        for part, (_, labels) in parts.items()})
     for part, (images, _) in parts.items():
         count, channels, height, width = images.shape
+        if not count:
+            yield f"{part}: no images"
+            continue
         yield (f"{part}: {count:,} images of {width} x {height} pixels (width x height), "
                f"{'gray' if channels == 1 else 'RGB'}, values {images.min()} to {images.max()}")
     yield from _doubles({part: [hashlib.md5(image.numpy().tobytes()).digest() for image in images]
                          for part, (images, _) in parts.items()})
+    try:
+        with contextlib.redirect_stderr(io.StringIO()) as notes:
+            load_dataset(name, full, root)
+        yield from [line.split(": ", 2)[2] for line in notes.getvalue().splitlines() if line.startswith("note: ")]
+    except (ValueError, OSError) as error:
+        yield f"train refuses it: {error}"
 
 
 def contact_sheets(name, folder, full=False, root=None, side=96):
@@ -90,7 +109,7 @@ def _table(counts):
     columns = {"images" if part == "all" else part: count for part, count in counts.items()}
     yield f"{'class':<{width}}" + "".join(f"{part:>9}" for part in columns)
     for name in sorted(total)[:SHOWN]:
-        yield f"{name:<{width}}" + "".join(f"{count[name]:>9,}" for count in columns.values())
+        yield f"{plain(name):<{width}}" + "".join(f"{count[name]:>9,}" for count in columns.values())
     if len(total) > SHOWN:
         (most, highest), (least, lowest) = total.most_common()[0], total.most_common()[-1]
         yield f"... and {len(total) - SHOWN:,} more; most images: {most} {highest:,}, fewest: {least} {lowest:,}"
@@ -114,9 +133,8 @@ def _files(listing):
         yield (f"size: {len(sizes):,} sizes, from {least} to {most} pixels (width x height), the middle one {middle}: "
                f"train with --image-size {proposed_size([size for size, _ in good])}, or another")
     yield "pixels: " + ", ".join(f"{count:,} {mode}" for mode, count in Counter(mode for _, mode in good).most_common())
-    damaged = [file for file, broken in zip(every, in_threads(_broken, every, "reading the images")) if broken]
-    if damaged:
-        yield f"damaged: {len(damaged):,}: {', '.join(map(str, damaged[:10]))}{', ...' * (len(damaged) > 10)}"
+    for problem in filter(None, in_threads(_problem, every, "reading the images")):
+        yield f"damaged: {plain(problem)}"
     yield from _doubles({part: in_threads(_hash, names, "comparing the files") for part, names in files.items()})
 
 
@@ -131,11 +149,16 @@ def _doubles(hashes):
                    f"show how well a model does on new ones")
 
 
-def _broken(file):
+def plain(text):
+    """A name as one line, without the control characters that a file's name may have."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
+
+
+def _problem(file):
     try:
         load_image(file, 32, 3)
-    except (OSError, ValueError):
-        return True
+    except (OSError, ValueError) as error:
+        return str(error)
 
 
 def _hash(file):

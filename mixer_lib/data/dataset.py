@@ -28,6 +28,9 @@ class Dataset:
             if not condition:
                 raise ValueError(f"data set {self.name!r}: {message}")
 
+        twice = sorted({name for name in self.classes if self.classes.count(name) > 1}) if len(
+            set(self.classes)) < len(self.classes) else []
+        check(not twice, f"several classes have the same name: {', '.join(map(repr, twice[:5]))}")
         train_shape = list(self.train_images.shape[1:])
         for part in ("train", "test") if self.val_images is None else ("train", "test", "val"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
@@ -48,12 +51,12 @@ class Dataset:
               f"mean {self.mean} and std {self.std} need {train_shape[0]} values each, one for each channel")
 
 
-def split(labels, fraction, generator=None):
+def split(labels, fraction, generator=None, classes=None):
     """Hold out a share of each class for validation: (train_indices, holdout_indices), int64, ascending, on the CPU.
 
     labels: int64 [N], on any device. fraction: in 0..1, rounded in each class so that both sides get an image of it.
-    generator: a torch.Generator of the CPU (None: torch's own). Raises ValueError on a fraction outside 0..1, or a
-    class of fewer than 2 images.
+    generator: a torch.Generator of the CPU (None: torch's own). classes: their names, for errors. Raises ValueError on
+    a fraction outside 0..1, or a class of fewer than 2 images.
     """
     if not 0 < fraction < 1:
         raise ValueError(f"fraction={fraction}: expected more than 0 and less than 1")
@@ -61,7 +64,8 @@ def split(labels, fraction, generator=None):
     for label in labels.unique():
         members = (labels == label).nonzero().squeeze(1)
         if len(members) < 2:
-            raise ValueError(f"class {label} has only {len(members)} image: at least 2 are needed to split it")
+            raise ValueError(f"class {_name(label, classes)} has only {len(members)} image: at least 2 are needed to "
+                             f"split it. Add images, or hold none out (val_fraction=0, --val-fraction 0)")
         members = members[torch.randperm(len(members), generator=generator, device="cpu")]
         count = min(max(round(fraction * len(members)), 1), len(members) - 1)
         holdout.append(members[:count])
@@ -69,11 +73,17 @@ def split(labels, fraction, generator=None):
     return torch.cat(train).sort().values, torch.cat(holdout).sort().values
 
 
-def complete(parts):
+def _name(label, classes):
+    """The name of a label, for an error; a label that has none as it is."""
+    return str(classes[label]) if classes and 0 <= label < len(classes) else str(int(label))
+
+
+def complete(parts, classes=None):
     """The parts of a data set with a test among them: {"train": (images, labels), "test": ...} and perhaps "val".
 
     parts: the same without a test, or with "all" only. Without "test", "val" is taken for it; without both, one image
-    in six of each class, always the same. Raises ValueError as `split` does."""
+    in six of each class, always the same. classes: their names, for errors. Raises ValueError where a class has too few
+    images for that."""
     parts = dict(parts)
     if "test" not in parts and "val" in parts:
         parts["test"] = parts.pop("val")
@@ -81,6 +91,11 @@ def complete(parts):
         parts["train"] = parts.pop("all")
     if "test" not in parts:
         images, labels = parts["train"]
+        few = [_name(label, classes) for label, count in zip(*labels.unique(return_counts=True)) if count == 1]
+        if few:
+            raise ValueError(f"there is no test, and {len(few)} class{'es have' if len(few) > 1 else ' has'} only 1 "
+                             f"image, so none can be kept for it: {', '.join(few[:5])}{', ...' * (len(few) > 5)}. "
+                             f"Add images")
         train, test = split(labels, TEST_FRACTION, torch.Generator().manual_seed(0))
         parts |= {"train": (images[train], labels[train]), "test": (images[test], labels[test])}
     return parts

@@ -6,6 +6,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+# Of harmless oddities in a file. (A filter for one block, catch_warnings, does not work in several threads.)
+warnings.filterwarnings("ignore", module=r"PIL\.")
+LARGEST = 4096      # pixels: no side of what a model reads is longer
+
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm",
                   ".pbm")
 
@@ -37,8 +41,9 @@ def load_image(path, image_size, in_channels, numbers=None, smallest=1.0):
 def as_pair(image_size):
     """(height, width) of an image_size, which is one int or a pair. Raises ValueError if it is neither."""
     pair = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(pair) != 2 or not all(isinstance(side, int) and side > 0 for side in pair):
-        raise ValueError(f"image_size={image_size}: expected one whole number of pixels, or a pair (height, width)")
+    if len(pair) != 2 or not all(isinstance(side, int) and 0 < side <= LARGEST for side in pair):
+        raise ValueError(f"image_size={image_size}: expected one whole number of pixels, or a pair (height, width), "
+                         f"each from 1 to {LARGEST}")
     return pair
 
 
@@ -77,8 +82,7 @@ def _decode(path, box=None, needed=None):
     A JPEG can be decoded at a half, a quarter or an eighth for a fraction of the work. With `box`, a function
     (width, height) -> part of the image, this is done as long as that part keeps twice the size `needed`."""
     try:
-        with warnings.catch_warnings(), Image.open(path) as file:
-            warnings.simplefilter("ignore")         # of harmless oddities in a file; PIL itself refuses a huge one
+        with Image.open(path) as file:
             size, shrunk = upright_size(file), 1
             if box:
                 left, top, right, bottom = box(*size)
@@ -90,6 +94,9 @@ def _decode(path, box=None, needed=None):
             size = size if shrunk > 1 else image.size
     except FileNotFoundError:
         raise FileNotFoundError(f"no image file {path}") from None
+    except Image.DecompressionBombError:
+        raise OSError(f"cannot read {path}, it has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller, "
+                      f"or delete it") from None
     except Exception as error:      # a decoder may raise anything on damaged bytes
         raise OSError(f"cannot read {path} as an image ({error}): replace or delete it") from error
     return to_8_bits(image, path), shrunk, size

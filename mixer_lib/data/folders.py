@@ -91,7 +91,7 @@ def _classes(folder, listing):
             listing.skipped[_kind(path)] += 1
             continue
         files = []
-        for file in _walk(path):
+        for file in walk(path):
             if file.suffix.lower() in IMAGE_SUFFIXES:
                 files.append(file)
             else:
@@ -118,14 +118,14 @@ def _visible(folder):
                   if path.name[0] != "." and path.name.lower() not in NEVER)
 
 
-def _walk(folder, above=()):
+def walk(folder, above=()):
     """All files below a folder, also through links, but not in a circle of them."""
     real = os.path.realpath(folder)
     if real in above:
         return
     for path in _visible(folder):
         if path.is_dir():
-            yield from _walk(path, (*above, real))
+            yield from walk(path, (*above, real))
         else:
             yield path
 
@@ -144,19 +144,20 @@ def inspect(files):
             with Image.open(path) as image:
                 return upright_size(image), image.mode
         except Exception as error:      # a damaged file raises many kinds
-            return OSError(f"cannot read {path} as an image ({error})")
+            return OSError(f"cannot read {path} as an image ({error}): replace or delete it")
 
     return in_threads(look, files, "looking at the files")
 
 
 def check_readable(files, found):
-    """Raise OSError if some files could not be read: names the first ones. found: from `inspect` or `read_images`."""
+    """Raise the first error among results of `inspect` or `read_images`; it also names the next files with one."""
     bad = [file for file, result in zip(files, found, strict=True) if isinstance(result, Exception)]
     if bad:
         first = next(result for result in found if isinstance(result, Exception))
         others = f"; {len(bad) - 1} more: {', '.join(map(str, bad[1:5]))}{', ...' * (len(bad) > 5)}" * (len(bad) > 1)
-        raise type(first)(f"{str(first).removesuffix(': replace or delete it')}{others}: replace or delete "
-                          f"{'them' if len(bad) > 1 else 'it'}")
+        said, advice, _ = str(first).partition(": replace or delete it")
+        advice = advice and f": replace or delete {'them' if len(bad) > 1 else 'it'}"
+        raise type(first)(f"{said}{others}{advice}")
 
 
 def read_images(files, image_size, in_channels):

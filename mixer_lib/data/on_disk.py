@@ -81,7 +81,14 @@ class ImageFiles:
                             collate_fn=_as_is)
         with torch.device("cpu"):
             ready = iter(loader)
-        for images in ready:
+        for _ in groups:
+            try:
+                images = next(ready)
+            except RuntimeError as error:
+                if "DataLoader worker" not in str(error):
+                    raise
+                raise OSError("a process that reads images was ended from outside, which systems do when memory runs "
+                              "out: close other programs, or choose smaller images or batches") from None
             if isinstance(images, Exception):
                 raise images
             yield send(torch.from_numpy(images), self.device)               # [B, C, H, W]

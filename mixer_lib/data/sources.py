@@ -77,18 +77,20 @@ def load_dataset(name, full=False, root=None, image_size=None, in_memory=None):
     parts, classes, notes = open_parts(path, image_size)
     if "train" not in parts and "all" not in parts:
         raise ValueError(f"{path} has {', '.join(parts)} but no train: nothing to learn from")
-    parts = in_memory_if(in_memory, complete(parts))
+    parts = in_memory_if(in_memory, complete(parts, classes))
     dataset = Dataset(path.stem if is_npz(path) else path.name, *parts["train"], *parts["test"], classes,
                       *mean_and_std(parts["train"][0]), *parts.get("val", (None, None)))
     _say(path, [*notes, *_oddities(dataset)])
     return dataset
 
 
-def load_part(name, part="test", full=False, root=None, image_size=None, in_channels=None, in_memory=None):
+def load_part(name, part="test", full=False, root=None, image_size=None, in_channels=None, in_memory=None,
+              trained_on=False):
     """One part of a data set, to evaluate a model on: (images, labels, classes). Of a folder only this part is read.
 
     name, full, root, image_size, in_memory: as for `load_dataset`. part: "train", "val", "test" or "all". A folder of
-    class folders that is itself named test or val is all test. in_channels: 1 or 3, to read a folder's images so.
+    class folders that is itself named test or val is all test, unless the model was trained on it (trained_on).
+    in_channels: 1 or 3, to read a folder's images so.
     Raises as `load_dataset` does, and ValueError if there is no such part."""
     if name in KNOWN:
         dataset, notes = load_dataset(name, full, root, image_size), []
@@ -98,13 +100,13 @@ def load_part(name, part="test", full=False, root=None, image_size=None, in_chan
     else:
         path = own_path(name)
         parts, classes, notes = open_parts(path, image_size, in_channels)
-        if "all" in parts and PARTS.get(path.name.lower()) in ("test", "val"):
+        if "all" in parts and not trained_on and PARTS.get(path.resolve().name.lower()) in ("test", "val"):
             parts["test"] = parts.pop("all")
     _say(name, notes)
     if part == "all":
         return *in_memory_if(in_memory, {part: _together(parts)})[part], classes
     if part not in parts:
-        parts = complete(parts) if parts.keys() & {"train", "all"} or part == "test" else parts
+        parts = complete(parts, classes) if parts.keys() & {"train", "all"} or part == "test" else parts
     if part not in parts:
         raise ValueError(f"{name} has no part {part!r}: choose from {', '.join(parts)}, all")
     return *in_memory_if(in_memory, {part: parts[part]})[part], classes
@@ -116,7 +118,8 @@ def own_path(name):
     if path.is_dir() or is_npz(path):
         return path
     if path.exists():
-        raise ValueError(f"{path} is neither a .npz file nor a folder of class folders")
+        unpack = ": unpack it first" if path.suffix.lower() in (".zip", ".gz", ".tar", ".tgz", ".7z", ".rar") else ""
+        raise ValueError(f"{path} is neither a .npz file nor a folder of class folders{unpack}")
     if isinstance(name, Path) or "/" in name or os.sep in name:
         raise FileNotFoundError(f"no file or folder {path}: expected a .npz file or a folder of class folders")
     raise ValueError(f"unknown data set {name!r}{did_you_mean(name.lower(), KNOWN)}, or a path to your own images")
@@ -204,8 +207,7 @@ def _oddities(dataset):
         first = ", so the labels do not start at 0" * (empty[0] == 0)
         yield f"{len(empty)} of {len(dataset.classes)} classes have no training image: {names}{first}"
     if len(dataset.classes) == 1:
-        yield (f"there is one class only, {dataset.classes[0]}: expected a folder for each class; do they lie one "
-               f"folder deeper?")
+        yield f"there is one class only, {dataset.classes[0]}; if it is a folder, do the classes lie one folder deeper?"
 
 
 def _say(name, notes):

@@ -180,7 +180,7 @@ def check_recipe(recipe, dataset):
     """Raise ValueError if the recipe cannot be carried out on dataset's images: tries it on one of them."""
     generator = torch.Generator()
     if recipe.val_fraction and dataset.val_images is None:
-        split(dataset.train_labels, recipe.val_fraction, generator)
+        split(dataset.train_labels, recipe.val_fraction, generator, dataset.classes)
     next(training_batches(dataset.train_images[:1], dataset.train_labels[:1], dataset, recipe, generator))
 
 

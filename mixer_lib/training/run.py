@@ -1,6 +1,7 @@
 """The folder of a run: what training leaves there, and what it takes to go on."""
 
 import sys
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ..checkpoints import (
     save_state,
 )
 from .history import History, best_epoch
-from .recipe import learning_rate
+from .recipe import Recipe, learning_rate
 
 
 class Run:
@@ -38,7 +39,8 @@ class Run:
         # What must stay the same when a run is resumed; of the data, what tells one set from another.
         means = ", ".join(f"{mean:.4f}" for mean in dataset.mean)
         self.settings = asdict(recipe) | vars(model.config) | {
-            "dataset": f"{len(dataset.train_images)} images of mean {means}"}
+            "dataset": f"{len(dataset.train_images)} images of mean {means}", "classes": list(dataset.classes),
+            "labels": zlib.crc32(dataset.train_labels.cpu().numpy().tobytes())}
 
     def start(self):
         """Begin the files of a new run. Raises ValueError if the folder holds a run with a whole epoch."""
@@ -78,11 +80,17 @@ class Run:
         more epochs than the recipe asks for, or if its state is damaged."""
         state = load_state(self.path / "resume.pt")
         try:
+            usual = asdict(Recipe())        # of options that the version did not have which began the run
             changed = [name for name, value in self.settings.items()
-                       if name != "epochs" and state["settings"][name] != value]
+                       if name != "epochs" and state["settings"].get(name, usual.get(name, value)) != value]
             done_more = state["epochs"] > self.recipe.epochs
         except (KeyError, TypeError) as error:
             raise self._damaged(error) from error
+        if changed and changed[0] in ("dataset", "classes", "labels"):
+            now, before = ("other labels" if changed[0] == "labels" else some[changed[0]]
+                           for some in (self.settings, state["settings"]))
+            raise ValueError(f"{changed[0]} is {now!r}, but the run in {self.path} was started with {before!r}. To go "
+                             f"on, it needs the same images: bring them back, or start a new run in another folder")
         if changed:
             raise ValueError(f"{changed[0]} is {self.settings[changed[0]]!r}, but the run in {self.path} was started "
                              f"with {state['settings'][changed[0]]!r}: resume with the same options, or start a new "
