@@ -55,6 +55,15 @@ def test_keys(show):
     assert shown.find(".mx-grid", 2).get_attribute("aria-valuetext") == "row 1, number 24"
 
 
+@pytest.mark.parametrize("number, at, text", [(0, (0.9, 0.9), "table[6, 24]"), (2, (0.9, 0.9), "table[5, 25]")])
+def test_a_key_outweighs_a_pointer_that_rests(show, number, at, text):
+    shown = show(widgets.patch_explorer(IMAGE))
+    shown.find(".mx-grid", number).focus()
+    shown.at(".mx-grid", number, *at)
+    shown.page.keyboard.press("ArrowRight")
+    assert text in shown.text()
+
+
 def test_sizes(show):
     shown = show(widgets.patch_explorer(IMAGE))
     for size, patches in ((2, 64), (8, 4)):

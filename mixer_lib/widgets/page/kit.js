@@ -275,6 +275,7 @@ export function grid(state, { name, rows, columns, ratio = columns / rows, label
     if (!step) return;
     event.preventDefault();                     // otherwise the page scrolls
     event.stopPropagation();
+    touch(null);                                // a key outweighs a pointer that rests on the grid
     const cell = cellOf(state.get()) + step;
     if (cell >= 0 && cell < rows * columns) pick(cell);
   });

@@ -51,17 +51,19 @@ export function patchify(pixels, { grid: [rows, columns], patch: [height, width]
 function linear(x, matrix, bias) {
   const [rows, from] = x.shape, [to] = matrix.shape, out = table(rows, to);
   for (let i = 0; i < rows; i++)
-    for (let j = 0; j < to; j++) {
-      let sum = bias[j], two = 0, three = 0, four = 0, k = 0;       // four sums do not wait for each other
-      const a = i * from, b = j * from;
-      for (; k + 3 < from; k += 4) {
-        sum += x[a + k] * matrix[b + k];
-        two += x[a + k + 1] * matrix[b + k + 1];
-        three += x[a + k + 2] * matrix[b + k + 2];
-        four += x[a + k + 3] * matrix[b + k + 3];
+    for (let j = 0; j < to; j += 4) {           // four at a time: each number of x is read once for them
+      const a = i * from, b = j * from, c = Math.min(j + 1, to - 1) * from, d = Math.min(j + 2, to - 1) * from;
+      const e = Math.min(j + 3, to - 1) * from;
+      let one = 0, two = 0, three = 0, four = 0;
+      for (let k = 0; k < from; k++) {
+        const value = x[a + k];
+        one += value * matrix[b + k];
+        two += value * matrix[c + k];
+        three += value * matrix[d + k];
+        four += value * matrix[e + k];
       }
-      for (; k < from; k++) sum += x[a + k] * matrix[b + k];
-      out[i * to + j] = sum + two + three + four;
+      const sums = [one, two, three, four];
+      for (let l = 0; l < 4 && j + l < to; l++) out[i * to + j + l] = sums[l] + bias[j + l];
     }
   return out;
 }

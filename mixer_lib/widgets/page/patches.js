@@ -63,6 +63,7 @@ export default widget((root, { image, facts }, state) => {
       if (!down && !right) return;
       event.preventDefault();
       event.stopPropagation();
+      state.hover({ patch: null, entry: null });
       const patch = state.get().patch + down, entry = state.get().entry + right;
       if (patch >= 0 && patch < S && entry >= 0 && entry < D) state.pick({ patch, entry });
     });
