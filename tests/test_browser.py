@@ -57,7 +57,7 @@ def test_lesson_01(open_notebook):
     lesson = open_notebook("01_patches.ipynb")
     lesson.run_all()
     lesson.check()
-    explorer, = lesson.widget_cells()
+    _, explorer = lesson.widget_cells()
     horse = load_dataset("cifar10").train_images[3510]
     rows = patchify(horse[None], 8)[0]
     explorer.get_by_text(f"table[5, 96] = {rows[5, 96]}: green").wait_for()
@@ -72,7 +72,7 @@ def test_lesson_01(open_notebook):
 def test_lesson_02(open_notebook):
     lesson = open_notebook("02_patch_embedding.ipynb")
     lesson.run_all()
-    explorer, = lesson.widget_cells()
+    _, explorer = lesson.widget_cells()
     explorer.get_by_role("button", name="right minus left").click()
     explorer.locator(".mx-grid").first.focus()
     lesson.page.keyboard.press("ArrowLeft")                             # stays in the picture: the patch before
@@ -85,7 +85,7 @@ def test_lesson_02(open_notebook):
 def test_lesson_03(open_notebook):
     lesson = open_notebook("03_channel_mixing.ipynb")
     lesson.run_all()
-    explorer, = lesson.widget_cells()
+    _, explorer = lesson.widget_cells()
     answer = explorer.locator(".mx-panel").nth(3).locator("text[y='11']")
     assert answer.all_text_contents() == ["0.00", "0.37", "1.19"]       # as the alternative text of the still says
     explorer.locator("input").first.focus()
@@ -98,7 +98,7 @@ def test_lesson_03(open_notebook):
 def test_lesson_04(open_notebook):
     lesson = open_notebook("04_token_mixing.ipynb")
     lesson.run_all()
-    explorer, = lesson.widget_cells()
+    _, explorer = lesson.widget_cells()
     explorer.get_by_role("button", name="center minus rim").click()
     explorer.get_by_text("the 16 products, added up: \u22122.41").wait_for()       # as the lesson says
     explorer.get_by_role("button", name="red minus blue").click()
@@ -109,7 +109,7 @@ def test_lesson_04(open_notebook):
 def test_lesson_05(open_notebook):
     lesson = open_notebook("05_mixer_layer.ipynb")
     lesson.run_all()
-    explorer, = lesson.widget_cells()
+    _, explorer = lesson.widget_cells()
     explorer.get_by_text("Patch 5 moves 16 of 16 tokens at depth 1. 40% of the movement").wait_for()     # as it says
     explorer.locator(".mx-grid").first.focus()
     lesson.page.keyboard.press("ArrowRight")
@@ -122,7 +122,7 @@ def test_lesson_05(open_notebook):
 def test_lesson_06(open_notebook):
     lesson = open_notebook("06_classifier.ipynb")
     lesson.run_all()
-    explorer, = lesson.widget_cells()
+    _, explorer = lesson.widget_cells()
     explorer.get_by_text("59,880,472").wait_for()                       # as the alternative text of the still says
     explorer.locator("input").nth(1).focus()
     lesson.page.keyboard.press("End")

@@ -2,18 +2,22 @@
 
 import torch
 
+from ..checkpoints import load_pretrained
+from ..data import load_dataset
 from ..model import MlpMixer, patchify
 from ..plots import as_array
 from .page import Page
 
 
-def living_mixer(model, dataset, stage=None):
+def living_mixer(model=None, dataset=None, stage=None):
     """Draw a digit or pick one, and watch the model read it: patches, tokens, each mixing step, mean, and scores.
 
-    model: an MlpMixer with one input channel and a head. dataset: with its mean, std, classes, and test images; one per
-    class can be picked, 12 at most. stage: where it opens; one of "image", "patches", "tokens", "token mixing 1",
-    "channel mixing 1", ... (a pair per block), "mean", "scores". The pad to draw on is there for images of 28 x 28
-    pixels. Raises ValueError for another stage or model."""
+    model: an MlpMixer with one input channel and a head (default: the bundled one for MNIST). dataset: with its mean,
+    std, classes, and test images (default: the sample of MNIST); one per class can be picked, 12 at most. stage: where
+    it opens; one of "image", "patches", "tokens", "token mixing 1", "channel mixing 1", ... (a pair per block),
+    "mean", "scores". The pad to draw on is there for images of 28 x 28 pixels. Raises ValueError for another stage or
+    model."""
+    model, dataset = model or load_pretrained("mnist")[0], dataset or load_dataset("mnist")
     weights, facts = _sent(model, dataset)
     stages = ["image", "patches", "tokens", *(f"{kind} mixing {k}" for k in range(1, len(model.blocks) + 1)
                                               for kind in ("token", "channel")), "mean", "scores"]

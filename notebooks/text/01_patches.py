@@ -17,6 +17,15 @@
 # Previous: [0 · Start here](00_start_here.ipynb). Next: [2 · The patch embedding](02_patch_embedding.ipynb)
 
 # %% [markdown]
+# Here is the Mixer of lesson 0, opened at its second stage: the patches of a digit become the rows of a table. In this
+# lesson you build that step. Press *step back* and *step* to see the pixels move, and hover over a patch to find its row.
+
+# %%
+from mixer_lib import widgets
+
+widgets.living_mixer(stage="patches")
+
+# %% [markdown]
 # ## In this lesson you will
 #
 # - cut an image into patches in three ways (by hand, with a loop, with `reshape` and `permute`) and see them agree;
@@ -350,8 +359,6 @@ except ValueError as error:
 # </details>
 
 # %%
-from mixer_lib import widgets
-
 widgets.patch_explorer(horse)
 
 # %% [markdown]

@@ -17,6 +17,15 @@
 # Previous: [1 · Patches](01_patches.ipynb). Next: [3 · Channel mixing](03_channel_mixing.ipynb)
 
 # %% [markdown]
+# Here is the Mixer of lesson 0, opened at the stage *tokens*: one linear layer turns each patch, a row of 49 numbers, into
+# a token, a row of 64. In this lesson you build that layer. Hover over a token to see which patch it comes from.
+
+# %%
+from mixer_lib import widgets
+
+widgets.living_mixer(stage="tokens")
+
+# %% [markdown]
 # ## In this lesson you will
 #
 # - compute a token by hand, from four pixels and three questions;
@@ -385,8 +394,6 @@ detectors = {"brightness": torch.full((8, 8), 1 / 64),
 # </details>
 
 # %%
-from mixer_lib import widgets
-
 widgets.embedding_explorer(gray, detectors)
 
 # %% [markdown]

@@ -17,6 +17,16 @@
 # Previous: [2 · The patch embedding](02_patch_embedding.ipynb). Next: [4 · Token mixing](04_token_mixing.ipynb)
 
 # %% [markdown]
+# Here is the Mixer of lesson 0, opened at its first channel mixing. It works along the rows of the table: each token
+# changes, and none looks at another. In this lesson you build that half of a block. Press *step back* and *step* to see the
+# rows change one after the other.
+
+# %%
+from mixer_lib import widgets
+
+widgets.living_mixer(stage="channel mixing 1")
+
+# %% [markdown]
 # ## In this lesson you will
 #
 # - normalize a token by hand (LayerNorm), and say what the norm keeps and what it throws away;
@@ -483,8 +493,6 @@ assert torch.allclose(influence(layer, horse_tokens), moves, atol=1e-5)
 # </details>
 
 # %%
-from mixer_lib import widgets
-
 widgets.token_explorer(tokens, toy.norm, toy)
 
 # %% [markdown]

@@ -17,6 +17,16 @@
 # Previous: [3 · Channel mixing](03_channel_mixing.ipynb). Next: [5 · The Mixer block](05_mixer_layer.ipynb)
 
 # %% [markdown]
+# Here is the Mixer of lesson 0, opened at its first token mixing. It works down the columns of the table: here the patches
+# exchange what they know. In this lesson you build that half of a block. Press *step back* and *step* to see the columns
+# change one after the other, and hover over a hidden unit to see its weights as a picture on the patches.
+
+# %%
+from mixer_lib import widgets
+
+widgets.living_mixer(stage="token mixing 1")
+
+# %% [markdown]
 # ## In this lesson you will
 #
 # - mix the tokens of a table by hand, with a loop over the channels, and with one transpose, and see them agree;
@@ -462,8 +472,6 @@ channels = {"brightness": pixels.mean((1, 2, 3)),       # each [S]
 # </details>
 
 # %%
-from mixer_lib import widgets
-
 widgets.token_unit_explorer(horse, channels, units)
 
 # %% [markdown]

@@ -17,6 +17,16 @@
 # Previous: [4 · Token mixing](04_token_mixing.ipynb). Next: [6 · The classifier](06_classifier.ipynb)
 
 # %% [markdown]
+# Here is the Mixer of lesson 0, opened where its second block begins. A block is one token mixing and one channel mixing,
+# and each adds its result to the table. In this lesson you join the two and stack the blocks. Step through a few of them:
+# the table changes, and its shape stays.
+
+# %%
+from mixer_lib import widgets
+
+widgets.living_mixer(stage="token mixing 2")
+
+# %% [markdown]
 # ## In this lesson you will
 #
 # - join token mixing and channel mixing to a block: by hand, with a loop, with tensors and as a module, and see them
@@ -510,8 +520,6 @@ for name, step in (("with skip connections", with_skips), ("without", without_sk
 # </details>
 
 # %%
-from mixer_lib import widgets
-
 widgets.influence_explorer(horse, strengths, patch_size=8)
 
 # %% [markdown]

@@ -18,6 +18,16 @@
 # Previous: [5 · The Mixer block](05_mixer_layer.ipynb). Next: [7 · Train on MNIST](07_train_mnist.ipynb)
 
 # %% [markdown]
+# Here is the Mixer of lesson 0, opened near its end. The mean over the tokens leaves one row of 64 numbers, and the last
+# layer turns it into one score per digit. In this lesson you build these last steps, and the whole. Draw a digit, and watch
+# its scores grow in the stage *scores*.
+
+# %%
+from mixer_lib import widgets
+
+widgets.living_mixer(stage="mean")
+
+# %% [markdown]
 # ## In this lesson you will
 #
 # - turn a table of tokens into class scores: by hand, with a loop, with tensors, as a module;
@@ -432,8 +442,6 @@ plots.show(
 # </details>
 
 # %%
-from mixer_lib import widgets
-
 widgets.cost_explorer()
 
 # %% [markdown]
