@@ -104,7 +104,7 @@ def test_without_a_kernel_each_change_is_shown_alone(show):
     assert np.array_equal(shown.pixels(4)[:, :, :3], picture(FOUR[2]))
     assert np.array_equal(shown.pixels(5)[:, :, :3], picture(augmented(0, 0, 0, 15, "")[0][2]))
     assert f"Image 2: 100% {CLASSES[BATCH[2]]}." in shown.text() and shown.picked["image"] == 2
-    shown.find(".mx-strip").focus()
+    shown.find(".mx-images").focus()
     shown.page.keyboard.press("ArrowLeft")
     assert shown.picked["image"] == 1
 

@@ -129,7 +129,7 @@ def test_the_browser_shows_what_is_chosen(model, browser_shown):
         assert (f"unit {unit}: frequency {frequency(rows[unit], GRID):.2f} cycles per patch, norm "
                 f"{rows[unit].norm():.2f}, spread over {participation(rows[unit]):.1f} of 6 places, correlation with "
                 f"unit {partner} {correlation:.2f}".replace("-", minus)) in shown.text()
-        ends = shown.find(".mx-scale").inner_text().split()
+        ends = shown.find(".mx-colors").inner_text().split()
         digits = 0 if top >= 10 else 2 if top >= 0.1 else 3
         assert ends == ["≤", f"{minus}{top:.{digits}f}", "0", "≥", f"{top:.{digits}f}"]
         assert f"{now['matrix']} of block {now['block']}, {now['state']}" in shown.text()

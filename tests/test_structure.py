@@ -1,6 +1,7 @@
 """The rooms of mixer_lib: imports run one way, so that each room can be read knowing only those below it."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,20 @@ def test_files_are_short():
     for path in PACKAGE.rglob("*.py"):
         lines = len(path.read_text(encoding="utf-8").splitlines())
         assert lines <= (420 if "exercises" in path.parts else 310), f"{path}: {lines} lines, split it"
+
+
+def test_widgets_do_not_style_each_other():
+    """The styles of all widgets of a notebook hold for the whole page: a class is styled in one module only, and a
+    module uses no class of another one but the kit's and those that it imports."""
+    sources = {path.name: path.read_text(encoding="utf-8") for path in (PACKAGE / "widgets/page").glob("*.js")}
+    styled = {name: set(re.findall(r"(?:^|\}|,) *\.(mx-[\w-]+)(?:::?[\w-]+|\[[^\]]*\])* *[,{]", source, re.MULTILINE))
+              for name, source in sources.items()}
+    for name, classes in styled.items():
+        for other, others in styled.items():
+            assert name == other or not classes & others, f"{name} and {other} both style {classes & others}"
+    for name, source in sources.items():
+        imported = set(re.findall(r'from "\./([\w.]+)"', source))
+        used = {word for text in re.findall(r'class: "([^"]*)"', source) for word in text.split()}
+        for other, classes in styled.items():
+            if other not in {name, "kit.js", *imported}:
+                assert not used & classes, f"{name} uses {used & classes}, which {other} styles"

@@ -32,7 +32,7 @@ export default widget((root, { images, stored, shares, facts }, state) => {
                                click: () => state.pick({ image }) }, picture, text);
     return { node, picture, text };
   });
-  const strip = make("div", { role: "radiogroup", "aria-label": "images", tabindex: 0, class: "mx-strip",
+  const strip = make("div", { role: "radiogroup", "aria-label": "images", tabindex: 0, class: "mx-images",
     style: "display: grid; gap: 4px; grid-template-columns: repeat(auto-fit, minmax(100px, 1fr)); border-radius: 4px",
     pointerleave: () => state.hover({ image: null }),
     keydown: (event) => {

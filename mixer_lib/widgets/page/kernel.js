@@ -45,7 +45,7 @@ export default widget((root, { image, weights, biases, tables, by_row, by_kernel
   const sum = bars({ names: ["products above 0", "products below 0", "bias", "answer"], signed: true, width: 320,
                      label: "the sum of the products" });
   sum.node.style.maxWidth = "400px";
-  const sign = (text) => make("div", { class: "mx-sign", "aria-hidden": "true",
+  const sign = (text) => make("div", { class: "mx-between", "aria-hidden": "true",
                                        style: "align-self: center; font-size: 20px; margin: 0 -6px" }, text);
   const views = [figure("the image, in patches", photo.node), figure("", kernel.node, scales[1].node),
                  figure("", channel.node, scales[2].node), figure("their products", products.node, scales[3].node)];

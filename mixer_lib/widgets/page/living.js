@@ -10,7 +10,7 @@ import { reach, TABLES } from "./tables.js";
 const LIVING = `
 .mx-living { container: mx-living / inline-size; }
 .mx-top { display: grid; grid-template-columns: 172px 1fr; gap: 4px 20px; align-items: start; }
-.mx-soft { color: var(--mx-soft); font-size: 12px; margin: 0 0 4px; }
+.mx-hint { color: var(--mx-soft); font-size: 12px; margin: 0 0 4px; }
 .mx-samples { display: flex; flex-wrap: wrap; gap: 4px; margin: 0 0 10px; }
 .mx .mx-samples button, .mx .mx-strip button { border-radius: 3px; margin: 0; padding: 3px; }
 .mx-samples canvas { display: block; width: 38px; height: 38px; image-rendering: pixelated; }
@@ -29,13 +29,13 @@ const LIVING = `
 .mx-later { opacity: .3; }
 .mx .mx-strip button[aria-pressed="true"] { background: transparent; color: inherit; border-color: var(--mx-ink);
                                             box-shadow: 0 0 0 1px var(--mx-ink); }
-.mx-stack { display: grid; }
-.mx-stack > * { grid-area: 1 / 1; visibility: hidden; min-width: 0; }
-.mx-stack > .mx-open { visibility: visible; }
+.mx-stages { display: grid; }
+.mx-stages > * { grid-area: 1 / 1; visibility: hidden; min-width: 0; }
+.mx-stages > .mx-open { visibility: visible; }
 @container mx-living (max-width: 560px) {
   .mx-top { grid-template-columns: 1fr; }
   .mx-draw { max-width: 240px; }
-  .mx-stack > :not(.mx-open) { display: none; }
+  .mx-stages > :not(.mx-open) { display: none; }
 }
 `;
 const TIMES = { image: 600, patches: 1000, tokens: 1000, token: 1200, channel: 1200, mean: 900, scores: 900 };     // ms
@@ -70,15 +70,15 @@ export default widget((root, data, state) => {
     strip.append(button);
     return { button, picture };
   });
-  const every = scenes(state, data, facts), stack = make("div", { class: "mx-stack" }, ...Object.values(every).map(({ node }) => node));
+  const every = scenes(state, data, facts), stack = make("div", { class: "mx-stages" }, ...Object.values(every).map(({ node }) => node));
 
-  const draw = pad && make("div", { class: "mx-draw" }, make("p", { class: "mx-soft" }, "draw here"), pad.node, pad.clear);
+  const draw = pad && make("div", { class: "mx-draw" }, make("p", { class: "mx-hint" }, "draw here"), pad.node, pad.clear);
   if (pad) pad.clear.style.cssText = "width: 100%; margin-top: 4px";
   root.append(make("style", {}, TABLES + SCENES + LIVING), make("div", { class: "mx-living" },
     make("div", { class: "mx-top" }, draw, make("div", {},
-      make("p", { class: "mx-soft" }, pad ? "or pick one" : "pick an image"), make("div", { class: "mx-samples" }, ...thumbs),
+      make("p", { class: "mx-hint" }, pad ? "or pick one" : "pick an image"), make("div", { class: "mx-samples" }, ...thumbs),
       make("div", { class: "mx-controls" }, make("div", {}, back, play, forth)), tell,
-      make("p", { class: "mx-soft", style: "margin-top: 4px" }, "Hover over a patch, a number, or a weight to follow it through " +
+      make("p", { class: "mx-hint", style: "margin-top: 4px" }, "Hover over a patch, a number, or a weight to follow it through " +
         "every table. Click to keep it. Arrow keys step."))),
     strip, stack, say));
   if (!pad) root.querySelector(".mx-top").style.gridTemplateColumns = "1fr";

@@ -9,12 +9,12 @@ export const MOSAIC_STYLE = `
 .mx-mosaic .mx-lit { position: absolute; inset: 0; pointer-events: none; }
 .mx-mosaic.mx-dimmed canvas:first-child { opacity: .2; }
 .mx-grid ellipse { fill: none; vector-effect: non-scaling-stroke; }
-.mx-scale { display: inline-block; width: 190px; font-size: 12px; color: var(--mx-soft); }
-.mx-scale canvas { display: block; width: 100%; height: 10px; box-shadow: 0 0 0 1px var(--mx-line);
+.mx-colors { display: inline-block; width: 190px; font-size: 12px; color: var(--mx-soft); }
+.mx-colors canvas { display: block; width: 100%; height: 10px; box-shadow: 0 0 0 1px var(--mx-line);
                    background: var(--mx-paper); }
-.mx-scale div { display: flex; justify-content: space-between; }
-.mx-scale span { flex: 1 0 0; } .mx-scale span:nth-child(2) { text-align: center; }
-.mx-scale span:last-child { text-align: right; }
+.mx-colors div { display: flex; justify-content: space-between; }
+.mx-colors span { flex: 1 0 0; } .mx-colors span:nth-child(2) { text-align: center; }
+.mx-colors span:last-child { text-align: right; }
 `;
 
 // The orders of analysis.ORDERS in words.
@@ -152,7 +152,7 @@ export const inWords = (place, width) => `row ${Math.floor(place / width)}, colu
 export function colorScale() {
   const canvas = make("canvas", { "aria-hidden": "true" }), ends = ["", "0", ""].map((text) => make("span", {}, text));
   inked(canvas, 201, 1, Float32Array.from({ length: 201 }, (_, i) => i - 100), 100);
-  const node = make("div", { class: "mx-scale", role: "img" }, canvas, make("div", {}, ...ends));
+  const node = make("div", { class: "mx-colors", role: "img" }, canvas, make("div", {}, ...ends));
   return { node, show(top) {
     const digits = top >= 10 ? 0 : top >= 0.1 ? 2 : 3;
     ends[0].textContent = `\u2264 ${number(-top, digits)}`;

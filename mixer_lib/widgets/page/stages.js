@@ -13,16 +13,16 @@ export const SCENES = `
 .mx-scene figure { flex: 1 1 0; }
 .mx-scene figcaption { min-height: 2.9em; display: flex; flex-direction: column; justify-content: flex-end; }
 .mx-scene figcaption span { display: block; }
-.mx-sign { flex: 0 0 14px; text-align: center; font-size: 18px; align-self: center; padding-top: 2.2em; color: var(--mx-soft); }
+.mx-operator { flex: 0 0 14px; text-align: center; font-size: 18px; align-self: center; padding-top: 2.2em; color: var(--mx-soft); }
 .mx-scene .mx-line { align-self: center; }
 .mx-flight { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; }
 @container mx-living (max-width: 560px) {
   .mx-scene figure { flex: 0 1 calc(50% - 5px) !important; min-width: 130px; }
-  .mx-sign { display: none; }
+  .mx-operator { display: none; }
 }
 `;
 
-const sign = (text) => make("span", { class: "mx-sign", "aria-hidden": "true" }, text);
+const sign = (text) => make("span", { class: "mx-operator", "aria-hidden": "true" }, text);
 const scene = (...rows) => make("div", { class: "mx-scene" }, ...rows.map((row) => make("div", { class: "mx-row" }, ...row)));
 const plain = (text) => text.replace(/<.*?>/g, "");
 const caption = (view, text) => { view.firstChild.innerHTML = `<span>${text}</span>`; };

@@ -17,11 +17,11 @@ const SWITCHES_STYLE = `
 .mx-stack [aria-checked="false"] .mx-name { text-decoration: line-through; fill: var(--mx-soft); }
 .mx-stack .mx-around { fill: none; stroke: var(--mx-line); }
 .mx-results { flex: 1 1 300px; min-width: 0; transition: opacity .15s; }
-.mx-bar button { padding: 0 7px; white-space: nowrap; } .mx-bar button:disabled { border-color: transparent; cursor: default; }
-.mx-bar { display: grid; grid-template-columns: 108px 1fr 104px; gap: 8px; align-items: center; margin: 3px 0; }
-.mx-bar > div { height: 14px; box-shadow: 0 0 0 1px var(--mx-line); }
-.mx-bar > div > div { height: 100%; background: var(--mx-soft); transition: width .25s; }
-.mx-bar.mx-now > div > div { background: var(--mx-ink); }
+.mx-accuracy button { padding: 0 7px; white-space: nowrap; } .mx-accuracy button:disabled { border-color: transparent; cursor: default; }
+.mx-accuracy { display: grid; grid-template-columns: 108px 1fr 104px; gap: 8px; align-items: center; margin: 3px 0; }
+.mx-accuracy > div { height: 14px; box-shadow: 0 0 0 1px var(--mx-line); }
+.mx-accuracy > div > div { height: 100%; background: var(--mx-soft); transition: width .25s; }
+.mx-accuracy.mx-now > div > div { background: var(--mx-ink); }
 .mx-result { display: flex; flex-wrap: wrap; gap: 12px 20px; margin-top: 12px; }
 .mx .mx-classes { flex: 0 0 204px; } .mx .mx-pictures { flex: 1 1 250px; }
 .mx-class { display: grid; grid-template-columns: 78px 1fr 56px; gap: 6px; align-items: center; width: 100%;
@@ -84,7 +84,7 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
       make("svg:path", { class: "mx-branch", d: `M${LINE} ${top + 1}h20m0 ${tall - 2}h-14m-6 -5v10m-5 -5h10` }),
       make("svg:circle", { class: "mx-branch", cx: LINE, cy: top + tall - 1, r: 5.5 }),
       make("svg:rect", { class: "mx-box", x: LINE + 20, y: top - 1, width: 170, height: tall, rx: 4 }),
-      make("svg:path", { class: "mx-branch mx-sign", d: arrow }), text(LINE + 54, middle, name, { class: "mx-name" }),
+      make("svg:path", { class: "mx-branch", d: arrow }), text(LINE + 54, middle, name, { class: "mx-name" }),
       text(STACK - 12, middle, `${Math.round(100 * right / N)}%`, { "text-anchor": "end" }));
     const press = () => { state.hover({ off: null }); state.pick({ off: toggled(state.get().off, code) }); };
     group.addEventListener("click", press);
@@ -120,7 +120,7 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
   const all = make("button", { type: "button", click: () => state.pick({ off: "" }) }, "everything on");
   const bar = (name, kind) => {
     const fill = make("div"), value = make("span");
-    return { node: make("div", { class: `mx-bar ${kind}` }, make("span", {}, name), make("div", {}, fill), value), fill, value };
+    return { node: make("div", { class: `mx-accuracy ${kind}` }, make("span", {}, name), make("div", {}, fill), value), fill, value };
   };
   const bars = [bar("everything on", ""), bar("as switched", "mx-now")];
   bars[0].node.firstChild.replaceChildren(all);

@@ -12,7 +12,7 @@ const SCRUBBER_STYLE = `
 .mx-time { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 14px; margin: 0 0 10px; }
 .mx-time input { flex: 1 1 200px; min-width: 0; accent-color: var(--mx-ink); margin: 0; }
 .mx-time .mx-updates { min-width: 8.5em; text-align: right; }
-.mx-time .mx-play { min-width: 6.2em; }
+.mx-time .mx-start { min-width: 6.2em; }
 .mx-curves { margin-top: 10px; }
 .mx-curves figure { flex: 1 1 240px; }
 .mx-curves figcaption { min-height: 2.9em; }
@@ -70,7 +70,7 @@ export default widget((root, { facts, weights, scales, tops, orders, numbers }, 
   const go = (by) => { pause(); rest(state.get().at + by); };
   const button = (text, label, click) => make("button", { type: "button", "aria-label": label, click }, text);
   const play = button("\u25b6 play", "play or pause the training", () => (playing ? pause() : start()));
-  play.classList.add("mx-play");
+  play.classList.add("mx-start");
   const time = make("input", { type: "range", min: 0, max: last, step: "any", "aria-label": "updates",
     input: () => { if (playing) pause(); state.hover({ at: +time.value }); }, change: () => rest(+time.value),
     keydown: (event) => {
