@@ -32,7 +32,8 @@ def load_image(path, image_size, in_channels, numbers=None, smallest=1.0):
         return random_box(old_width, old_height, width / height, numbers, smallest)
 
     image, shrunk, size = _decode(path, box, (width, height))
-    image = image.convert("L" if in_channels == 1 else "RGB")
+    mode = "L" if in_channels == 1 else "RGB"
+    image = image if image.mode == mode else image.convert(mode)        # to convert is to copy, also without a change
     image = image.resize((width, height), Image.Resampling.BILINEAR, box=[side / shrunk for side in box(*size)])
     pixels = torch.from_numpy(np.array(image))          # [H, W] or [H, W, 3]
     return pixels.view(height, width, in_channels).permute(2, 0, 1).contiguous()        # [C, H, W]
@@ -90,7 +91,9 @@ def _decode(path, box=None, needed=None):
                 width = file.size[0]
                 drafted = file.draft(None, tuple(int(side / spare) for side in file.size))
                 shrunk = width / drafted[1][2] if drafted else 1
-            image = ImageOps.exif_transpose(file)   # decodes it all
+            file.load()     # decodes it all
+            turned = file.getexif().get(0x0112, 1) != 1
+            image = ImageOps.exif_transpose(file) if turned else file       # (it would copy, with nothing to turn)
             size = size if shrunk > 1 else image.size
     except FileNotFoundError:
         raise FileNotFoundError(f"no image file {path}") from None
@@ -130,4 +133,4 @@ def to_8_bits(image, path):
     if image.has_transparency_data:
         alpha = image.convert("RGBA").getchannel("A")
         return Image.composite(image.convert("RGBA").convert(mode), Image.new(mode, image.size, "white"), alpha)
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)

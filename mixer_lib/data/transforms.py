@@ -112,7 +112,8 @@ def normalize(images, mean, std):
     """(images / 255 - mean) / std in each channel: uint8 [B, C, H, W] -> float32 [B, C, H, W]."""
     facts = send(torch.tensor([mean, std], dtype=torch.float32, device="cpu"), images.device)  # [2, C]
     mean, std = facts.view(2, -1, 1, 1)  # each [C, 1, 1]
-    return (images * (1 / (255 * std))).sub_(mean / std)  # the same formula in two passes over the pixels
+    # The same formula. Bytes become floats first: to multiply them as bytes takes up to ten times as long on a CPU.
+    return images.float().mul_(1 / (255 * std)).sub_(mean / std)
 
 
 def send(tensor, device):
