@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import torch
 
 from ..checkpoints import find_checkpoint, load_checkpoint, write_atomically
-from ..data import load_image, load_part
+from ..data import NoPart, load_image, load_part
 from ..data.card import plain
 from ..data.files import IMAGE_SUFFIXES
 from ..data.folders import walk
@@ -31,8 +31,10 @@ def evaluate_checkpoint(options, words):
         own = not options.dataset or Path(name).resolve() == Path(about.dataset.name).resolve()
         images, labels, classes = load_part(name, options.part, options.full, options.root, image_size, channels,
                                             trained_on=own)
+    except NoPart:
+        raise
     except (ValueError, OSError) as error:
-        if options.dataset or "has no part" in str(error):
+        if options.dataset:
             raise
         raise ValueError(f"the model's own data set cannot be loaded: {error}. Name one with --dataset") from error
     check_fit(model, SimpleNamespace(name=name, train_images=images, classes=about.dataset.classes))

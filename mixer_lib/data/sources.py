@@ -33,6 +33,10 @@ KNOWN = {
 
 
 
+class NoPart(ValueError):
+    """A data set lacks the part that was asked for."""
+
+
 def load_dataset(name, full=False, root=None, image_size=None, in_memory=None):
     """Load a data set.
 
@@ -91,7 +95,7 @@ def load_part(name, part="test", full=False, root=None, image_size=None, in_chan
     name, full, root, image_size, in_memory: as for `load_dataset`. part: "train", "val", "test" or "all". A folder of
     class folders that is itself named test or val is all test, unless the model was trained on it (trained_on).
     in_channels: 1 or 3, to read a folder's images so.
-    Raises as `load_dataset` does, and ValueError if there is no such part."""
+    Raises as `load_dataset` does, and NoPart, a ValueError, if there is no such part."""
     if name in KNOWN:
         dataset, notes = load_dataset(name, full, root, image_size), []
         classes = dataset.classes
@@ -108,7 +112,7 @@ def load_part(name, part="test", full=False, root=None, image_size=None, in_chan
     if part not in parts:
         parts = complete(parts, classes) if parts.keys() & {"train", "all"} or part == "test" else parts
     if part not in parts:
-        raise ValueError(f"{name} has no part {part!r}: choose from {', '.join(parts)}, all")
+        raise NoPart(f"{name} has no part {part!r}: choose from {', '.join(parts)}, all")
     return *in_memory_if(in_memory, {part: parts[part]})[part], classes
 
 

@@ -37,7 +37,7 @@ export function bars({ names, top, width = 300, thick = 18, signed = false, digi
 // Bars on one axis, each from one number to another: a name, the bar, a text of at most `room` letters. A bar to the left
 // is blue, one to the right orange; `plain` bars have no sign. show(pairs, texts, low, high) moves them; the axis reaches
 // from low to high, and zero is marked.
-export function spans({ names, plain = false, room = 7 }) {
+function spans({ names, plain = false, room = 7 }) {
   const rows = names.map((name) => ({ name: make("span", {}, name), bar: make("i"), zero: make("u"),
                                       text: make("output", { style: `min-width: ${room}ch` }) }));
   const node = make("div", { class: "mx-spans" }, ...rows.flatMap(({ name, bar, zero, text }) =>
@@ -67,49 +67,6 @@ export function adding(total, digits = 2) {
   } };
 }
 
-// Curves over a common x: lines = {name: {x: [...], y: [...], dash}}, told apart by their dashes and by names at their
-// ends, not by color alone. Returns { node, show(lines, { at }) }; `at` is an x to mark.
-export function curves({ width = 360, height = 200, xlabel, ylabel, xlog = false, low = 0, high, label = "curves" }) {
-  const edge = { left: 52, right: 84, top: 12, bottom: 40 }, inner = [width - edge.left - edge.right,
-                                                                      height - edge.top - edge.bottom];
-  const svg = make("svg:svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label,
-                                style: `display: block; width: 100%; max-width: ${1.25 * width}px` });
-  const axes = make("svg:g"), drawn = make("svg:g"), cursor = make("svg:line", { stroke: "var(--mx-ink)",
-                                                                                  "stroke-dasharray": "2 3" });
-  svg.append(axes, drawn, cursor);
-  const scale = xlog ? (x) => Math.log10(x + 1) : (x) => x;
-
-  function show(lines, { at = null } = {}) {
-    const every = Object.values(lines), xs = every.flatMap(({ x }) => [...x]), ys = every.flatMap(({ y }) => [...y]);
-    if (!xs.length) return;
-    const [x0, x1] = [scale(Math.min(...xs)), scale(Math.max(...xs))], top = high ?? nice(Math.max(...ys));
-    const X = (x) => edge.left + (scale(x) - x0) / (x1 - x0 || 1) * inner[0];
-    const Y = (y) => edge.top + (1 - (Math.min(y, top) - low) / (top - low || 1)) * inner[1];
-    axes.replaceChildren(
-      ...[0, 0.25, 0.5, 0.75, 1].flatMap((share) => {
-        const y = low + share * (top - low);
-        return [make("svg:line", { x1: edge.left, x2: edge.left + inner[0], y1: Y(y), y2: Y(y), stroke: "var(--mx-line)" }),
-                make("svg:text", { x: edge.left - 6, y: Y(y), "text-anchor": "end", "dominant-baseline": "central",
-                                   class: "mx-soft" }, short(y))];
-      }),
-      ...ticks(Math.min(...xs), Math.max(...xs), xlog).map((x) =>
-        make("svg:text", { x: X(x), y: height - edge.bottom + 16, "text-anchor": "middle", class: "mx-soft" }, short(x))),
-      make("svg:text", { x: edge.left + inner[0] / 2, y: height - 4, "text-anchor": "middle" }, xlabel),
-      make("svg:text", { transform: `translate(11 ${edge.top + inner[1] / 2}) rotate(-90)`, "text-anchor": "middle" },
-           ylabel));
-    const ends = every.map(({ y }) => Y(y[y.length - 1])), order = ends.map((_, i) => i).sort((a, b) => ends[a] - ends[b]);
-    order.forEach((line, i) => { if (i) ends[line] = Math.max(ends[line], ends[order[i - 1]] + 14); });
-    drawn.replaceChildren(...Object.entries(lines).flatMap(([name, { x, y, dash = "" }], i) => [
-      make("svg:path", { fill: "none", stroke: "var(--mx-ink)", "stroke-width": 1.8, "stroke-dasharray": dash,
-                         d: [...x].map((value, j) => `${j ? "L" : "M"}${X(value).toFixed(1)} ${Y(y[j]).toFixed(1)}`).join("") }),
-      make("svg:text", { x: edge.left + inner[0] + 6, y: ends[i], "dominant-baseline": "central" }, name)]));
-    cursor.style.display = at === null ? "none" : "";
-    if (at !== null) for (const [key, value] of Object.entries({ x1: X(at), x2: X(at), y1: edge.top, y2: edge.top + inner[1] }))
-      cursor.setAttribute(key, value);
-  }
-  return { node: svg, show };
-}
-
 // What the colors of `signed` mean: a strip from -top to top, or (one) from 0 to top. `root`: the opacity is the square
 // root of the share, so that small numbers stay visible. Returns { node, show(top, digits) }.
 export function colorScale({ one = false, root = false, width = 150 } = {}) {
@@ -126,31 +83,4 @@ export function colorScale({ one = false, root = false, width = 150 } = {}) {
       ends.forEach((end, i) => { end.textContent = values[i] ? number(values[i], digits) : "0"; });
     },
   };
-}
-
-// Numbers over the cells of a grid. Returns { node, show(texts) }; the node goes into the grid's own.
-export function cellNumbers(rows, columns) {
-  const cells = Array.from({ length: rows * columns }, () => make("span"));
-  const node = make("div", { "aria-hidden": "true", style: "position: absolute; inset: 0; display: grid; " +
-    `grid-template: repeat(${rows}, 1fr) / repeat(${columns}, 1fr); place-items: center; pointer-events: none; ` +
-    "font-size: 12px; text-shadow: 0 0 3px var(--mx-paper), 0 0 3px var(--mx-paper)" }, ...cells);
-  return { node, show(texts) { cells.forEach((cell, i) => { cell.textContent = texts[i]; }); } };
-}
-
-// The next of 1, 2, 5, 10, ... that is not below a value.
-function nice(value) {
-  const unit = 10 ** Math.floor(Math.log10(value || 1));
-  return unit * [1, 2, 5, 10].find((step) => step * unit >= value - 1e-12);
-}
-
-function ticks(low, high, log) {
-  if (!log) return [low, (low + high) / 2, high];
-  const values = [];
-  for (let x = 1; x <= high; x *= 10) if (x >= low) values.push(x);
-  return low <= 0 ? [0, ...values] : values;
-}
-
-function short(value) {
-  const text = Math.abs(value) >= 1000 ? `${+(value / 1000).toPrecision(3)}k` : `${+value.toPrecision(3)}`;
-  return text.replace("-", "\u2212");
 }

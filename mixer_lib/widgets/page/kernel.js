@@ -2,8 +2,8 @@
 // the table. Row, kernel, channel and products share the place that is hovered or picked; the strips at the bottom hold
 // the unit's answers to all channels.
 
-import { choices, current, figure, grid, make, number, paint, pixel, signed, slider, widget } from "./kit.js";
-import { bars, cellNumbers, colorScale } from "./charts.js";
+import { choices, current, figure, grid, make, number, paint, pixel, signed, slider, texts, widget } from "./kit.js";
+import { bars, colorScale } from "./charts.js";
 
 export default widget((root, { image, weights, biases, tables, by_row, by_kernel, facts }, state) => {
   const [, height, width] = image.shape, [L, D_S, S] = weights.shape, C = tables.shape[2], side = Math.round(Math.sqrt(S));
@@ -33,8 +33,8 @@ export default widget((root, { image, weights, biases, tables, by_row, by_kernel
                               label: { name: "patch of the image", of: where } });
   paint(photo.canvas, width, height, (i) => pixel(image, i));
   const three = [kernel, channel, products];
-  const texts = S <= 16 ? three.map((view) => cellNumbers(side, side)) : [];
-  texts.forEach(({ node }, i) => { node.style.fontSize = "11px"; three[i].node.append(node); });
+  const numbers = S <= 16 ? three.map(() => texts(side, side)) : [];
+  numbers.forEach(({ node }, i) => { node.style.fontSize = "11px"; three[i].node.append(node); });
 
   const channels = (name) => grid(state, { name: "channel", rows: 1, columns: C, cuts: C <= 128,
                                            label: { name, of: (c) => `channel ${c} of ${C}` } });
@@ -84,7 +84,7 @@ export default widget((root, { image, weights, biases, tables, by_row, by_kernel
       const top = most(values);
       paint(three[i].canvas, side, side, (s) => signed(values[s], top));
       scales[i + 1].show(top);
-      texts[i]?.show(values.map((value) => number(value)));
+      numbers[i]?.show(values.map((value) => number(value)));
     });
     const up = multiplied.filter((value) => value > 0).reduce((a, b) => a + b, 0);
     const down = multiplied.filter((value) => value < 0).reduce((a, b) => a + b, 0), bias = biases[k * D_S + unit];

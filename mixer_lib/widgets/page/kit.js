@@ -5,7 +5,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 // Colors follow JupyterLab's variables, and where there are none the reader's system.
-export const STYLE = `
+const STYLE = `
 .mx { --mx-ink: var(--jp-content-font-color1, light-dark(#1b1b1b, #e8e8e8));
       --mx-soft: var(--jp-content-font-color2, light-dark(#555, #aaa));
       --mx-line: color-mix(in srgb, var(--mx-ink) 22%, transparent);

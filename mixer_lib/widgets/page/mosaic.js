@@ -28,7 +28,7 @@ for (let i = 0; i < 511; i++) new Uint8Array(SHADES.buffer).set(signed(i - 255, 
 const shade = (value, full) => SHADES[Math.max(0, Math.min(510, Math.round(255 + value * full)))];
 
 // Signed numbers on a canvas, with the darkest color at `top` and beyond.
-export function inked(canvas, width, height, values, top) {
+function inked(canvas, width, height, values, top) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const image = new ImageData(width, height), out = new Uint32Array(image.data.buffer), full = 255 / (top || 1);
   for (let i = 0; i < out.length; i++) out[i] = shade(values[i], full);
