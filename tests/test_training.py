@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from mixer_lib import MlpMixer, checkpoints
-from mixer_lib.checkpoints import load_checkpoint, load_snapshots, read_rows, token_mixing_weights
+from mixer_lib.checkpoints import load_checkpoint, load_snapshots, read_rows, save_snapshots, token_mixing_weights
 from mixer_lib.conv import to_conv
 from mixer_lib.data import Dataset, batches, split
 from mixer_lib.training import (
@@ -766,6 +766,21 @@ def test_snapshots(tmp_path, n):
         assert torch.equal(tensor, torch.stack([expected[step][name].float() for step in steps]))
     torch.testing.assert_close(snapshots["blocks.1.token_mixing.fc1.weight"][-1],
                                model.blocks[1].token_mixing.fc1.weight.detach(), rtol=1e-3, atol=1e-4) if not n else 0
+
+
+def test_snapshots_in_bytes(tmp_path):
+    """Every row has a scale of its own, and a row of zeros stays one."""
+    weights = token_mixing_weights(small_mixer())
+    weights["blocks.0.token_mixing.fc1.weight"][0] = 0
+    weights["blocks.0.token_mixing.fc1.weight"][1] *= 1000
+    for in_bytes in (False, True):
+        save_snapshots(tmp_path / f"{in_bytes}.safetensors", {0: weights, 7: weights}, in_bytes)
+    exact, close = (load_snapshots(tmp_path / f"{in_bytes}.safetensors") for in_bytes in (False, True))
+    assert close[0] == exact[0] == [0, 7] and close[1].keys() == exact[1].keys() == weights.keys()
+    for name, tensor in exact[1].items():
+        assert torch.equal(tensor[1], weights[name].float())
+        assert ((close[1][name] - tensor).abs() <= tensor.abs().amax(dim=-1, keepdim=True) / 253).all()
+        assert not torch.equal(close[1][name], tensor)
 
 
 def test_bad_snapshots(tmp_path):

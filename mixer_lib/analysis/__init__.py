@@ -4,8 +4,19 @@ A model may lie on another device than the images, tokens or tables that it is g
 """
 
 from .ablation import logits_without, switched_off
-from .controls import random_like, relabeled, shuffled
+from .controls import mixed, random_like, relabeled, same_spectrum, shuffled
 from .influence import influence, influence_by_depth, tables_by_depth
-from .kernels import ORDERS, frequency, grid_of, order, participation, partners, spectrum
-from .maps import chance_share, convolution_share, token_map
+from .kernels import (
+    ORDERS,
+    frequency,
+    grid_of,
+    order,
+    participation,
+    partners,
+    rank,
+    singular_pictures,
+    spectrum,
+    twins,
+)
+from .maps import as_map, chance_share, convolution_share, displacement_kernel, reads_and_writes, token_map
 from .summary import summarize

@@ -5,6 +5,8 @@ The random numbers are drawn on the CPU, so that a seed gives the same control o
 
 import torch
 
+from .kernels import checked
+
 
 def shuffled(kernels, seed):
     """Kernels [..., n, S] with the numbers of each in a random order of its own. Stacked kernels get the same order."""
@@ -25,3 +27,26 @@ def random_like(kernels, seed):
     random = torch.Generator().manual_seed(seed)
     noise = torch.randn(kernels.shape, generator=random, dtype=kernels.dtype, device="cpu")
     return noise.to(kernels.device) * kernels.std()
+
+
+def mixed(kernels, seed):
+    """Kernels [..., n, S] as random mixtures of all of them, Q kernels with Q [n, n] orthogonal, the same Q for all.
+
+    It keeps W1.T W1, all that does not ask for single units: how coarse they are, where they are strong, how many different shapes they are made of
+    (their singular values and singular pictures). It destroys what single kernels have of their own."""
+    random = torch.Generator().manual_seed(seed)
+    n = kernels.shape[-2]
+    Q, R = torch.linalg.qr(torch.randn(n, n, generator=random, dtype=torch.float64, device="cpu"))
+    Q = Q * R.diagonal().sign()                     # without it, not every mixture would be equally likely
+    return Q.to(kernels) @ kernels
+
+
+def same_spectrum(kernels, grid, seed):
+    """Kernels [..., S] in which each wave has the energy that it had, but begins anywhere: as coarse as they were,
+    without their shapes. Stacked kernels [..., n, S] get the same phases."""
+    H, W = checked(grid, kernels.shape[-1])
+    random = torch.Generator().manual_seed(seed)
+    noise = torch.randn(kernels.shape[-2], H, W, generator=random, dtype=kernels.dtype, device="cpu")
+    phases = torch.fft.fft2(noise)                                                  # [n, H', W'], of a real picture
+    waves = torch.fft.fft2(kernels.unflatten(-1, (H, W))).abs() * (phases / phases.abs()).to(kernels.device)
+    return torch.fft.ifft2(waves).real.flatten(-2)                                  # [..., n, S]

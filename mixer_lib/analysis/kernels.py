@@ -56,6 +56,32 @@ def partners(kernels):
     return index.indices, index.values
 
 
+def twins(kernels):
+    """The closest twin of each of kernels [..., n, S]: (its index [..., n], their correlation [..., n]), the largest
+    that there is; otherwise as `partners`."""
+    correlations = _correlations(kernels)
+    correlations.diagonal(dim1=-2, dim2=-1).fill_(-torch.inf)
+    index = correlations.max(dim=-1)
+    return index.indices, index.values
+
+
+def singular_pictures(kernels):
+    """The pictures that kernels [..., n, S] are sums of, strongest first: (their energies [..., m], the pictures
+    [..., m, S], each of norm 1), with m the smaller of n and S.
+
+    Their singular value decomposition: the energies are the squares of the singular values, the pictures the right
+    singular vectors. A picture's sign is free; here its mean is not negative."""
+    _, values, pictures = torch.linalg.svd(kernels, full_matrices=False)            # [..., m], [..., m, S]
+    sign = 2 * (pictures.mean(dim=-1, keepdim=True) >= 0) - 1
+    return values.square(), pictures * sign
+
+
+def rank(kernels):
+    """Of how many different pictures kernels [..., n, S] are made, about: the participation ratio of their energies,
+    [...], from 1, all are multiples of one, to the smaller of n and S."""
+    return participation(torch.linalg.svdvals(kernels))
+
+
 def order(kernels, grid, by):
     """The indices of kernels [n, S] in an order of ORDERS: [n].
 
