@@ -18,12 +18,12 @@ from torch import nn
 import lessons
 from answers import RIGHT, WRONG, but, capstone
 from mixer_lib import MlpMixer, exercises, patchify, unpatchify
-from mixer_lib.analysis import partners
+from mixer_lib.analysis import convolution_share, token_map
 from mixer_lib.exercises import checking
 
 NAMES = dict(torch=torch, nn=nn, F=nn.functional, cross_entropy=nn.functional.cross_entropy, np=np, math=math,
              one_hot=nn.functional.one_hot, mean=statistics.mean, variance=statistics.variance,
-             patchify=patchify, unpatchify=unpatchify, MlpMixer=MlpMixer, partners=partners,
+             patchify=patchify, unpatchify=unpatchify, MlpMixer=MlpMixer, convolution_share=convolution_share, token_map=token_map,
              D=49, S=16, L=4, K=10)                             # the letters that lesson 6 leaves behind
 
 

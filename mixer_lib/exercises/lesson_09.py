@@ -1,137 +1,38 @@
 """Lesson 09, looking into token-mixing weights."""
 
-import math
-from statistics import mean, stdev
-
 import torch
 from torch.nn.functional import conv2d
 
-from ..analysis import partners, shuffled
-from .checking import ask, compare, exercise, need, number
+from ..analysis import same_spectrum
+from ..checkpoints import load_pretrained
+from .checking import ask, compare, exercise, need, whole
 
 
-def participation(kernel, dim=-1):
-    squares = kernel.square()
-    return squares.sum(dim).square() / squares.square().sum(dim)
-
-
-@exercise("9.1", "you can count places where no weight is exactly 0.")
-def check_places(places):
-    """places(kernel): [..., S] -> [...]."""
-    torch.manual_seed(9)
-    random = torch.randn(3, 5)
-    kernels = torch.cat([torch.tensor([[0, 0, -3.0, 0, 0], [2, -2, 2, 2, -2]]), random])        # [5, 5]
-    for kernel, what in ((kernels, "five kernels: the first has all its strength in one of 5 places, the second has "
-                                   "the same strength in all 5"),
-                         (kernels / 100, "kernels at a hundredth of their strength, which must change nothing"),
-                         (random[0], "a single kernel, [S]"),
-                         (torch.randn(2, 3, 4), "a stack of kernels, [2, 3, 4]")):
-        squares, right = kernel.square(), participation(kernel)
-        centered = kernel - kernel.mean(-1, keepdim=True)
-        wrong = {
-            "positive and negative weights cancel: first square the weights, then add up.":
-                kernel.sum(-1).square() / squares.square().sum(-1),
-            "the sum of the squares must itself be squared, or the result changes with the scale.":
-                squares.sum(-1) / squares.square().sum(-1),
-            "this is the ratio upside down: a kernel in a single place has 1, and all others have more.": 1 / right,
-            "this uses absolute weights and their squares. Use the squares and their squares.":
-                kernel.abs().sum(-1).square() / squares.sum(-1),
-            "in the denominator, take the 4th power of each weight first, then add up.": torch.ones_like(right),
-            "this is a share of the places: take sums, not means, and do not divide by S.": right / kernel.shape[-1],
-            "do not subtract the mean: a kernel that is the same everywhere spreads over all places.":
-                participation(centered),
-            "this counts the weights that are not exactly 0. Of trained weights, that is all.": (kernel != 0).sum(-1),
-        }
-        for axis in range(kernel.ndim - 1):
-            wrong[f"the sums run over axis {axis}. The places are always the last axis, dim=-1."] = \
-                participation(kernel, axis)
-        got = ask(places, kernel)
-        need(not isinstance(got, torch.Tensor) or got.ndim > 0 or kernel.ndim == 1,
-             "there is one number for all kernels. Each kernel needs its own: add up over the last axis only.")
-        compare(got, right, wrong, f"(This is for {what}.) Each kernel has (sum of squares)² / (sum of 4th powers).")
-
-
-@exercise("9.2", "whoever shows you opposite pairs now has to show you this number, too.")
-def check_control(control):
-    """control(W1, seed): [D_S, S] -> mean correlation with the closest opposite after shuffling each row, a float."""
-    def given(W1, seed):
-        return number(ask(control, W1, seed))
-
-    n, S = 12, 16
-    phase, place = (2 * math.pi * torch.arange(size) / size for size in (n, S))
-    waves = torch.cos(place + phase[:, None])                               # [12, 16], in opposite pairs
-    state = torch.random.get_rng_state()
-    first = given(waves, 0)
-    need(torch.equal(state, torch.random.get_rng_state()),
-         "it draws from torch's global random numbers, so everything that comes later in the notebook changes. Draw "
-         "from your own generator: torch.Generator().manual_seed(seed), then torch.randperm(..., generator=...).")
-    need(-1.001 <= first <= 1.001, f"it gives {first:.4g}, but a correlation lies between -1 and 1. partners returns "
-         "the indices first, then the correlations. If you compute the correlations yourself, divide each row by its "
-         "norm.")
-    again = given(waves, 0)
-    need(math.isclose(first, again, abs_tol=1e-6),
-         f"called twice with seed 0, it gives {first:.4f} and {again:.4f}: the seed must determine all that is drawn.")
-    need(not math.isclose(first, partners(waves)[1].mean(), abs_tol=1e-4),
-         f"it gives {first:.4f}, the same as W1 without any shuffling. The correlations stay as they were if all "
-         "rows get the same order, and also if only the rows change places. (A new generator with the same seed for "
-         "each row draws the same order again.) Each row needs its own order.")
-    need(not math.isclose(first, 1, abs_tol=1e-4), f"it gives {first:.4f}, but a row is not its own partner.")
-    got = [given(waves, seed) for seed in range(20)]
-    need(max(got) - min(got) > 1e-6,
-         "all seeds give the same number. Is the order drawn at random, from a generator that starts at `seed`?")
-    chance = [partners(shuffled(waves, seed))[1].mean().item() for seed in range(100)]
-    average, expected = mean(got), mean(chance)
-    tolerance = 6 * stdev(chance) * math.sqrt(1 / 20 + 1 / 100)             # standard errors of the difference
-    where = f"for 12 waves it gives {average:.2f} on average over 20 seeds, expected about {expected:.2f}."
-    need(average < 0.2, f"{where} The closest opposite has the lowest correlation, nearest to -1, sign included.")
-    need(average < expected / 2,
-         f"{where} Is that the mean over all pairs? Take the lowest of each row, then the mean over the rows.")
-    need(given(waves[:1].expand(n, S).clone(), 0) < 0.99,
-         "rows that are all alike stay alike: your numbers move up and down the columns. Shuffle within each row, "
-         "along the last axis.")
-    need(average > expected - tolerance, f"{where} That is too low. Is every row shuffled, over all its places? Is the "
-                                         "result the mean over the rows, and not the lowest of all?")
-    need(average < expected + tolerance, f"{where} That is too high. Is it the mean over all rows of each row's lowest "
-                                         "correlation?")
-
-    single = torch.eye(6, S)                                                # [6, 16]
-    where = f"for six rows, each 0 except in one place, expected {-1 / (S - 1):.4f} in any order."
-    for seed in range(3):
-        value = given(single, seed)
-        need(not math.isclose(value, 0, abs_tol=1e-6),
-             f"{where} It gives 0: first subtract each row's mean, as in partners.")
-        need(math.isclose(value, -1 / (S - 1), abs_tol=1e-4),
-             f"{where} It gives {value:.4f}. Does each row keep its own numbers, each exactly once? Is each row's own "
-             "mean subtracted before the correlation is taken?")
-    two = torch.eye(2, 9) * torch.tensor([[3.0], [-1.0]])                   # one positive place, one negative
-    for seed in range(3):
-        value = given(two, seed)
-        need(not math.isclose(value, 0, abs_tol=1e-6),
-             "with only two rows, each is the other's partner, even if they are alike. It gives 0: the correlation of "
-             "a row with itself must not be chosen, so make it large.")
-        need(min(abs(value - 1 / 8), abs(value + 1)) < 1e-4,
-             "for two rows, 0 except for one positive and one negative number, expected 0.1250, or -1 if the two "
-             f"meet. It gives {value:.4f}. Is each row compared with the other row, or with shuffles of itself?")
-
-
-def averaged(M, *keys, by=None):
-    """M [S, S], each entry replaced by the mean of all entries with the same keys, or by their sum divided by `by`."""
-    label = torch.stack(keys).flatten(1).unique(dim=1, return_inverse=True)[1]                  # [S * S]
-    count = label.bincount()
-    sums = M.new_zeros(len(count)).index_add(0, label, M.flatten())
-    return (sums / (count if by is None else by))[label].view_as(M)
+def means(M, down, right, by=None):
+    """The mean of the entries of M [S, S] of each pair of keys [S, S], or their sum divided by `by`, in a table with
+    the keys from the smallest to the largest: [down's, right's]. 0 where there is none."""
+    rows, columns = down - down.min(), right - right.min()
+    shape = int(rows.max()) + 1, int(columns.max()) + 1
+    cell = (rows * shape[1] + columns).flatten()
+    count = cell.bincount(minlength=shape[0] * shape[1])
+    sums = M.new_zeros(len(count)).index_add(0, cell, M.flatten())
+    return (sums / (count.clamp(min=1) if by is None else by)).view(shape)
 
 
 def one_of_each(M, down, right, last):
-    """M, each entry replaced by the first entry of its displacement, or by the last one."""
-    entries = list(zip(down.flatten().tolist(), right.flatten().tolist(), M.flatten().tolist()))
-    found = {(d, r): value for d, r, value in (entries if last else entries[::-1])}
-    return torch.tensor([found[d, r] for d, r, _ in entries]).view_as(M)
+    """The first entry of each displacement, or the last one: [2 rows - 1, 2 columns - 1]."""
+    table = M.new_zeros(int(down.max()) * 2 + 1, int(right.max()) * 2 + 1)
+    entries = list(zip((down - down.min()).flatten().tolist(), (right - right.min()).flatten().tolist(),
+                       M.flatten().tolist()))
+    for d, r, value in (entries if last else entries[::-1]):
+        table[d, r] = value
+    return table
 
 
-@exercise("9.3", "you can take from any token map the part that slides, and look at what is left.")
-def check_nearest_convolution(nearest_convolution):
-    """nearest_convolution(M, rows, columns): [S, S] -> [S, S], means over all pairs of places with one displacement."""
+@exercise("9.1", "the picture that nobody had drawn for a Mixer is now yours.")
+def check_displacement_kernel(displacement_kernel):
+    """displacement_kernel(M, rows, columns): [S, S] -> [2 rows - 1, 2 columns - 1], means over all pairs of places with
+    one displacement."""
     for rows, columns in ((2, 4), (4, 2)):
         torch.manual_seed(columns)
         S, s = rows * columns, torch.arange(rows * columns)
@@ -139,49 +40,130 @@ def check_nearest_convolution(nearest_convolution):
         def apart(index):
             return index - index[:, None]                                   # [s, t]: that of t minus that of s
 
-        down, right, along = apart(s // columns), apart(s % columns), apart(s)
+        down, right = apart(s // columns), apart(s % columns)
+        stamp = torch.randn(3, 3)
         stops = torch.eye(S).view(S, 1, rows, columns)
-        convolution = conv2d(stops, torch.randn(1, 1, 3, 3), padding=1).flatten(1).T            # [S, S]
+        convolution = conv2d(stops, stamp[None, None], padding=1).flatten(1).T                  # [S, S]
         where = f"on a grid of {rows} x {columns}"
         for M, what in ((torch.randn(S, S), "of random numbers"),
-                        (convolution, "of a 3 x 3 convolution, 0 beyond its reach, which must come back unchanged")):
-            expected = averaged(M, down, right)
-            got = ask(nearest_convolution, M, rows, columns)
-            kernel = 2 * rows - 1, 2 * columns - 1
-            need(not isinstance(got, torch.Tensor) or got.shape != kernel,
-                 f"{where} the result has shape {list(kernel)}: that is the kernel, one number per displacement. "
-                 f"Write each number wherever M has that displacement, {[S, S]}.")
+                        (convolution, "of a 3 x 3 convolution, whose kernel must come back, with 0 around it")):
+            expected = means(M, down, right)
+            got = ask(displacement_kernel, M, rows, columns)
+            need(not isinstance(got, torch.Tensor) or got.shape != M.shape,
+                 f"{where} the result has shape {[S, S]}: that is a map. The exercise asks for the kernel, one number "
+                 f"for each displacement, {[2 * rows - 1, 2 * columns - 1]}.")
             wrong = {
-                "these are means over whole diagonals of M, where t - s is the same. But at the end of a row of the "
-                "grid, the next place is one down and far to the left: another displacement. Keep two numbers, down "
-                "and right (columns * down + right is t - s again).": averaged(M, along),
-                "these are means over whole diagonals of M, and over both sides. A displacement is two numbers, down "
-                "and right, each with a sign.": averaged(M, along.abs()),
-                "a displacement has a sign: left is not right, and up is not down.":
-                    averaged(M, down.abs(), right.abs()),
-                "the distance to the right counts, too, not only the distance down.": averaged(M, down),
-                "the distance down counts, too, not only the distance to the right.": averaged(M, right),
-                "down and right are added up, but one down is not one to the right: keep two numbers.":
-                    averaged(M, down + right),
-                "displacements wrap around at the edges, as with % or a negative index. But one to the left is not "
-                "columns - 1 to the right.": averaged(M, down % rows, right % columns),
-                "these are sums over the pairs: take their mean.": averaged(M, down, right, by=1),
+                "s and t are swapped, so the kernel is turned by half a turn: the first index of M is the place that "
+                "takes, and the displacement leads from it to the place that it takes from.": expected.flip(0, 1),
+                "down and right are exchanged: the first axis of the kernel is how far down.": expected.T,
+                "up and down are exchanged: row 0 of the kernel is for places far above.": expected.flip(0),
+                "left and right are exchanged: column 0 of the kernel is for places far to the left.":
+                    expected.flip(1),
+                "these are sums over the pairs. The exercise asks for their means.": means(M, down, right, by=1),
                 "the sums are divided by S. But not every place has another at this displacement: divide by the number "
-                "of pairs.": averaged(M, down, right, by=S),
+                "of pairs.": means(M, down, right, by=S),
                 "the means run over all of M, zeros for other displacements included: divide by the number of pairs.":
-                    averaged(M, down, right, by=S * S),
-                "s and t are swapped: the first index of M is the place that takes, and the second is the place "
-                "that it takes from.": expected.T,
-                "this is what is left of M after the nearest convolution is subtracted.": M - expected,
+                    means(M, down, right, by=S * S),
                 "one pair of places stands for all other pairs of its displacement: take the mean.":
                     one_of_each(M, down, right, last=False),
                 "the last pair of a displacement overwrites those before it: take the mean of all.":
                     one_of_each(M, down, right, last=True),
                 "place s lies in row s // columns and in column s % columns.":
-                    averaged(M, apart(s // rows), apart(s % rows)),
-                "M comes back unchanged.": M,
+                    means(M, apart(s % rows), apart(s // rows)),
             }
-            if M is convolution:                    # some of these mistakes return it unchanged, too
-                wrong = {message: value for message, value in wrong.items() if not torch.allclose(value, M, atol=1e-5)}
+            wrong = {message: value for message, value in wrong.items()
+                     if value.shape == expected.shape and not torch.allclose(value, expected, atol=1e-5)}
             compare(got, expected, {f"{where}, {message}": value for message, value in wrong.items()},
-                    f"M is a map {what}, {where}.")
+                    f"M is a map {what}, {where}. The middle of the result, [{rows - 1}, {columns - 1}], is what a "
+                    f"place takes from itself, and [{rows - 1}, {columns}] from its right neighbor.")
+
+
+@exercise("9.2", "a claim about single units now has to be true of more than such mixtures.")
+def check_mixed_rows(mixed_rows):
+    """mixed_rows(W1, seed): [D_S, S] -> [D_S, S], Q @ W1 with Q random and orthogonal."""
+    torch.manual_seed(9)
+    W1 = torch.randn(12, 20) * torch.logspace(0, -2, 20)
+    state = torch.random.get_rng_state()
+    mixture = ask(mixed_rows, W1, 0)
+    need(torch.equal(state, torch.random.get_rng_state()),
+         "it draws from torch's global random numbers, so everything that comes later in the notebook changes. Draw "
+         "from your own generator: torch.Generator().manual_seed(seed), then torch.randn(..., generator=...).")
+    need(isinstance(mixture, torch.Tensor) and mixture.shape == W1.shape,
+         f"for W1 of shape {list(W1.shape)} the result has {shape_of(mixture)}, expected a tensor of W1's shape.")
+    need(torch.equal(mixture, ask(mixed_rows, W1, 0)),
+         "called twice with seed 0, it gives two different results: the seed must determine all that is drawn.")
+
+    def close(a, b):
+        return torch.allclose(a.double(), b.double(), atol=1e-4)
+
+    need(not close(mixture, W1), "the result is W1 itself: mix its rows.")
+    need(close(mixture.T @ mixture, W1.T @ W1), lost(mixture, W1, close))
+    # Q W1 = mixture has one solution, since the 12 rows of W1 are independent.
+    Q = torch.linalg.lstsq(W1.T.double(), mixture.T.double()).solution.T
+    whole_rows = (Q.abs() > 0.999).sum()
+    need(whole_rows < len(W1), "the rows only change places or signs, so each unit is still there. Each new row must "
+                               "be a mixture of all rows.")
+    need((Q.abs() > 1e-3).float().mean() > 0.9, "most new rows are mixtures of only a few rows. Take a Q without "
+                                                "zeros: the Q of the QR decomposition of a square of random numbers.")
+    need(not close(mixture, ask(mixed_rows, W1, 1)), "seeds 0 and 1 give the same result. Does the generator start at "
+                                                     "`seed`?")
+    for n, S in ((5, 3), (1, 4)):
+        small = torch.randn(n, S)
+        mixture = ask(mixed_rows, small, 3)
+        need(isinstance(mixture, torch.Tensor) and mixture.shape == small.shape and
+             close(mixture.T @ mixture, small.T @ small),
+             f"for W1 of shape {[n, S]} it fails: Q has one row and one column for each *row* of W1, {[n, n]}.")
+
+
+def lost(mixture, W1, close):
+    """Why `mixture` does not have W1's products of columns, as far as one can tell."""
+    if close(mixture @ mixture.T, W1 @ W1.T):
+        return ("this mixes the columns of W1, that is, the places: `W1 @ Q`. The pictures lose where they lie. Mix the "
+                "rows: `Q @ W1`.")
+    if torch.equal(mixture.sort(dim=1).values, W1.sort(dim=1).values):
+        return "this brings the numbers of each row into another order, as `shuffled` does. Mix whole rows: `Q @ W1`."
+    return ("mixture.T @ mixture is not W1.T @ W1. It is if Q is orthogonal, Q.T @ Q = 1: take the Q of "
+            "torch.linalg.qr, not the random numbers themselves, and do not scale the result.")
+
+
+def shape_of(value):
+    return f"the shape {list(value.shape)}" if isinstance(value, torch.Tensor) else f"the type {type(value).__name__}"
+
+
+def lineup(seed=0, block=5):
+    """Three layers, one of them trained, for exercise 9.3: ([(W1, W2), (W1, W2), (W1, W2)], which one was trained).
+
+    W1: [64, 64], W2: [64, 64], on a grid of 8 x 8. The trained one is from the bundled CIFAR-10 model. One of the
+    others has rows exactly as coarse as the trained ones, and in the other nearly every place takes something from
+    itself and from nobody else. Their order is drawn with `seed`."""
+    mixing = load_pretrained("cifar10")[0].blocks[block].token_mixing
+    W1, W2 = mixing.fc1.weight.detach(), mixing.fc2.weight.detach()
+    random = torch.Generator().manual_seed(seed)
+    own = torch.linalg.qr(torch.randn(len(W1), len(W1), generator=random)).Q * W1.norm() / len(W1) ** 0.5
+    noise = 0.1 * W2.std() * torch.randn(W2.shape, generator=random)
+    layers = [(W1, W2), (same_spectrum(W1, (8, 8), seed), same_spectrum(W2.T, (8, 8), seed + 1).T),
+              (own, -own.T * W2.norm() / own.norm() + noise)]
+    order = torch.randperm(3, generator=random).tolist()
+    return [layers[i] for i in order], order.index(0)
+
+
+@exercise("9.3", "three times nothing to see in the rows, and one number tells which layer was trained.")
+def check_which_was_trained(which_was_trained):
+    """which_was_trained(layers, grid): [(W1, W2), ...] -> the index of the trained layer."""
+    for seed in range(12):
+        block = seed % 6
+        layers, trained = lineup(seed, block)
+        got = whole(ask(which_was_trained, [(a.clone(), b.clone()) for a, b in layers], (8, 8)),
+                    "expected the index of a layer: 0, 1 or 2.")
+        need(0 <= got < 3, f"it gives {got}, and there are the layers 0, 1 and 2.")
+        if got != trained:
+            W1, W2 = layers[got]
+            M = W2 @ W1
+            alone = M.diagonal().square().sum() / M.square().sum()
+            need(alone < 0.5,
+                 f"for exercises.lineup({seed}, {block}) it gives {got}, but that layer is made up. "
+                 f"{alone:.0%} of its energy lies on the diagonal, where a place takes something from itself. "
+                 "That is a convolution, too, and needs no neighbors. Leave the diagonal out.")
+            need(False, f"for exercises.lineup({seed}, {block}) it gives {got}, and layer {trained} was trained. "
+                        " Which number of this lesson is far beyond its controls in every block, whatever the "
+                        "rows look like?")
