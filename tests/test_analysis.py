@@ -17,10 +17,12 @@ from mixer_lib.analysis import (
     influence,
     influence_by_depth,
     logits_without,
+    mixed,
     order,
     participation,
     partners,
     random_like,
+    rank,
     relabeled,
     shuffled,
     spectrum,
@@ -28,6 +30,7 @@ from mixer_lib.analysis import (
     switched_off,
     tables_by_depth,
     token_map,
+    twins,
 )
 from mixer_lib.conv import FORMS, to_conv
 from mixer_lib.model import ChannelMixing, MlpMixer, TokenMixing
@@ -237,13 +240,13 @@ def test_chance_is_the_mean_share_of_all_directions():
 
 def test_shuffled_keeps_the_numbers_of_each_kernel():
     kernels = random(20, 16)
-    mixed = shuffled(kernels, 0)
-    assert torch.equal(mixed.sort(dim=1).values, kernels.sort(dim=1).values)
+    moved_ = shuffled(kernels, 0)
+    assert torch.equal(moved_.sort(dim=1).values, kernels.sort(dim=1).values)
     moves = shuffled(torch.arange(16.0).expand(20, 16), 0)                          # where each number comes from
     assert len({tuple(row) for row in moves.tolist()}) == 20
-    assert torch.equal(mixed, kernels.gather(1, moves.long()))
-    assert not torch.equal(mixed, shuffled(kernels, 1))
-    assert torch.equal(shuffled(torch.stack([kernels, 2 * kernels]), 0), torch.stack([mixed, 2 * mixed]))
+    assert torch.equal(moved_, kernels.gather(1, moves.long()))
+    assert not torch.equal(moved_, shuffled(kernels, 1))
+    assert torch.equal(shuffled(torch.stack([kernels, 2 * kernels]), 0), torch.stack([moved_, 2 * moved_]))
 
 
 def test_relabeled_moves_all_kernels_alike():
@@ -272,10 +275,20 @@ def test_summarize():
     assert share["relabeled"] == convolution_share(relabeled(relabeled(W1, 0).T, 0).T, grid) < 0.9
     assert summary["frequency"] == {"trained": frequency(W1, grid).mean(),
                                     "shuffled": frequency(shuffled(W1, 0), grid).mean()}
-    assert summary["pair correlation"] == {"trained": partners(W1)[1].mean(),
-                                           "shuffled": partners(shuffled(W1, 0))[1].mean()}
+    for name, measure in (("pair correlation", partners), ("twin correlation", twins)):
+        assert summary[name] == {"trained": measure(W1)[1].mean(), "shuffled": measure(shuffled(W1, 0))[1].mean(),
+                                 "mixed": measure(mixed(W1, 0))[1].mean()}
     assert summary["places"] == {"trained": participation(W1).mean(),
-                                 "random": participation(random_like(W1, 0)).mean()}
+                                 "random": participation(random_like(W1, 0)).mean(),
+                                 "mixed": participation(mixed(W1, 0)).mean()}
+    assert summary["rank"] == {"trained": rank(W1), "shuffled": rank(shuffled(W1, 0))}
+    others = summary["share without diagonal"]
+    assert others["trained"].item() == pytest.approx(1) and others["chance"] == chance_share(grid, diagonal=False)
+    assert others["relabeled"] == convolution_share(relabeled(relabeled(W1, 0).T, 0).T, grid, diagonal=False)
+    assert list(summary)[:4] == ["frequency", "pair correlation", "places", "convolution share"]
+    slopes = random(16)
+    assert (summarize(W2, W1, grid, slopes=slopes)["convolution share"]["trained"]
+            == convolution_share(W1 @ torch.diag(slopes), grid) < 0.99)
     assert summarize(W1, W2, grid, seed=1)["frequency"]["shuffled"] != summary["frequency"]["shuffled"]
     along = summarize(torch.stack([random(16, 16), W1]), torch.stack([random(16, 16, seed=1), W2]), grid)
     for name, lines in along.items():

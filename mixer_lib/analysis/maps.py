@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import normalize
 
-from .kernels import checked
+from .kernels import centered, checked
 
 
 def token_map(W1, W2, slopes=0.5):
@@ -50,12 +50,10 @@ def convolution_share(maps, grid, diagonal=True):
     neighbors. Chance: `chance_share`. Raises ValueError for a grid that the maps do not fill."""
     H, W = checked(grid, maps.shape[-1])
     displacement, pairs = _displacements(grid, maps.device)
-    energy = _sums(maps, displacement, pairs).square() / pairs                      # [..., (2H' - 1)(2W' - 1)]
-    total = maps.square().sum(dim=(-2, -1))
     if not diagonal:
-        energy[..., (H - 1) * (2 * W - 1) + W - 1] = 0
-        total = total - maps.diagonal(dim1=-2, dim2=-1).square().sum(dim=-1)
-    return energy.sum(dim=-1) / total
+        maps = maps.masked_fill(torch.eye(H * W, dtype=torch.bool, device=maps.device), 0)
+    energy = _sums(maps, displacement, pairs).square() / pairs                      # [..., (2H' - 1)(2W' - 1)]
+    return (energy.sum(dim=-1) / maps.square().sum(dim=(-2, -1))).nan_to_num(0.0)
 
 
 def chance_share(grid, diagonal=True):
@@ -68,8 +66,9 @@ def chance_share(grid, diagonal=True):
 
 def reads_and_writes(W1, W2):
     """The correlation of what each hidden unit reads, its row of W1 [..., D_S, S], with what it writes, its column of
-    W2 [..., S, D_S]: [..., D_S]. At -1 a unit writes the opposite of what it reads."""
-    read, write = (normalize(rows - rows.mean(dim=-1, keepdim=True), dim=-1) for rows in (W1, W2.mT))
+    W2 [..., S, D_S]: [..., D_S], the cosine of the two less their means. At -1 a unit writes the opposite of what it
+    reads."""
+    read, write = (normalize(centered(rows), dim=-1) for rows in (W1, W2.mT))
     return (read * write).sum(dim=-1)
 
 
