@@ -77,10 +77,11 @@ def logits_with_maps(model, tables, maps):
         M = beside(model, M).to(tables[k].dtype)
         x = _mean(block.token_norm(beside(model, some)) for some in tables[k].split(AT_ONCE))
         rest = _mean_answer(model, k, "token mixing", tables[k]) - M @ x                        # [1, S, C]
-        hooks.append((block.token_mixing, _linear(M, rest)))
+        mixing, (before, after) = block.token_mixing, _linear(M, rest)
+        hooks += [(mixing.register_forward_pre_hook, before), (mixing.register_forward_hook, after)]
     with contextlib.ExitStack() as stack:
-        for module, hook in hooks:
-            stack.callback(module.register_forward_hook(hook).remove)
+        for register, hook in hooks:
+            stack.callback(register(hook).remove)
         return _logits(model, first, tables[first])
 
 
@@ -168,11 +169,17 @@ def _all_but(units):
     def hook(module, inputs, output):
         output = output.clone()
         for unit, answer in units.items():
-            output[..., unit] = 0 if answer is None else answer
+            output[..., unit] = 0 if answer is None else answer[:len(output)]       # none where the whole part is off
         return output
     return hook
 
 
 def _linear(M, rest):
-    """A hook that gives M x + rest."""
-    return lambda module, inputs, output: M @ inputs[0] + rest
+    """A pair of hooks, before and after a module, by which it gives M x + rest without computing anything else."""
+    read = []
+
+    def before(module, inputs):
+        read.append(inputs[0])
+        return _no_images(module, inputs)
+
+    return before, lambda module, inputs, output: M @ read.pop() + rest

@@ -18,7 +18,7 @@ def token_map(W1, W2, slopes=0.5):
 def displacement_kernel(maps, grid, diagonal=True):
     """The mean of linear maps [..., S, S] over all pairs of places with one displacement: [..., 2H' - 1, 2W' - 1].
 
-    Entry [H' - 1 + d, W' - 1 + r] is what a place takes, in the mean, from the place d rows down and r columns to the
+    Entry [H' - 1 + d, W' - 1 + r] is what a place takes, on average, from the place d rows down and r columns to the
     right. It is the kernel of the convolution, with zero padding, that comes nearest to the map. With diagonal=False
     what a place takes from itself is 0. Raises ValueError for a grid that the maps do not fill."""
     H, W = checked(grid, maps.shape[-1])
@@ -73,7 +73,7 @@ def reads_and_writes(W1, W2):
 
 
 def _displacements(grid, device):
-    """(the number of the displacement from s to t, from 0, [S, S]; how many pairs each has, [(2H' - 1)(2W' - 1)])."""
+    """(the number of the displacement from s to t, from 0, [S, S]; the pairs with each, [(2H' - 1)(2W' - 1)])."""
     H, W = grid
     place = torch.arange(H * W, device=device)
     row, column = place // W, place % W
