@@ -95,20 +95,34 @@ ANALYSIS = {
     "influence": lambda m, x: analysis.influence(m(model()).blocks[0], x(TOKENS), between="channels"),
     "influence_by_depth": lambda m, x: analysis.influence_by_depth(m(model()).blocks, x(TOKENS), directions=2),
     "tables_by_depth": lambda m, x: analysis.tables_by_depth(m(model()), x(IMAGES)),
-    "logits_without": lambda m, x: analysis.logits_without(m(model()), x(
-        analysis.tables_by_depth(model(), IMAGES)), OFF),
+    "logits_without": lambda m, x: [analysis.logits_without(m(model()), x(
+        analysis.tables_by_depth(model(), IMAGES)), OFF, by) for by in analysis.ablation.BY],
     "switched_off": lambda m, x: x(switched_off(m(model()), m(IMAGES))),
+    "logits_with_maps": lambda m, x: analysis.logits_with_maps(m(model()), x(
+        analysis.tables_by_depth(model(), IMAGES)), {1: m(W2 @ W1), 0: x(W2 @ W1)}),
+    "unit_slopes": lambda m, x: analysis.unit_slopes(m(model()), x(analysis.tables_by_depth(model(), IMAGES))),
+    "top_answers": lambda m, x: analysis.top_answers(m(model()), x(analysis.tables_by_depth(model(), IMAGES)), 1, 2, 3),
     "grid_of": lambda m, x: analysis.grid_of(m(model())),
     "spectrum": lambda m, x: analysis.spectrum(x(ALONG), GRID),
     "frequency": lambda m, x: analysis.frequency(x(ALONG), GRID),
     "participation": lambda m, x: analysis.participation(x(ALONG)),
     "partners": lambda m, x: analysis.partners(x(ALONG)),
+    "twins": lambda m, x: analysis.twins(x(ALONG)),
+    "singular_pictures": lambda m, x: analysis.singular_pictures(x(ALONG)),
+    "rank": lambda m, x: analysis.rank(x(ALONG)),
     "order": lambda m, x: [analysis.order(x(W1), GRID, by) for by in analysis.ORDERS],
-    "token_map": lambda m, x: analysis.token_map(x(W1), x(W2)),
-    "convolution_share": lambda m, x: analysis.convolution_share(x(W2) @ x(ALONG), GRID),
+    "token_map": lambda m, x: [analysis.token_map(x(W1), x(W2)), analysis.token_map(x(ALONG), x(W2), m(ALONG)[..., 0])],
+    "displacement_kernel": lambda m, x: [analysis.displacement_kernel(x(W2) @ x(ALONG), GRID, diagonal)
+                                         for diagonal in (True, False)],
+    "as_map": lambda m, x: analysis.as_map(x(ALONG)[:, :3, :5], GRID),
+    "reads_and_writes": lambda m, x: analysis.reads_and_writes(x(ALONG), x(W2)),
+    "convolution_share": lambda m, x: [analysis.convolution_share(x(W2) @ x(ALONG), GRID, diagonal)
+                                       for diagonal in (True, False)],
     "chance_share": lambda m, x: analysis.chance_share(GRID),
     "shuffled": lambda m, x: analysis.shuffled(x(ALONG), 1),
     "relabeled": lambda m, x: analysis.relabeled(x(ALONG), 1),
+    "mixed": lambda m, x: analysis.mixed(x(ALONG), 1),
+    "same_spectrum": lambda m, x: analysis.same_spectrum(x(ALONG), GRID, 1),
     "random_like": lambda m, x: analysis.random_like(x(W1), 1),
     "summarize": lambda m, x: analysis.summarize(x(ALONG), x(ALONG).mT, GRID),
 }

@@ -32,7 +32,7 @@ def test_script_trains_with_each_optimizer_and_goes_on_where_it_was(tmp_path, mo
     script.main([])
     first = adamw, muon, mixed = json.loads(script.RESULTS.read_text())["rows"]
     assert [row["optimizer"] for row in first] == ["adamw", "muon", "muon-but-w1"]
-    assert {name: set(kinds) for name, kinds in adamw["blocks"][0].items()} == NUMBERS
+    assert all(NUMBERS[name] <= set(adamw["blocks"][0][name]) for name in NUMBERS)
     assert adamw["blocks"] != muon["blocks"] != mixed["blocks"] != adamw["blocks"]      # one seed, trained otherwise
     monkeypatch.setattr(script, "SEEDS", 2)
     monkeypatch.setattr(script, "run", lambda optimizer, seed, dataset: {"held_out": seed, "blocks": []})

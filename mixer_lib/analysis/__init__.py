@@ -3,7 +3,7 @@
 A model may lie on another device than the images, tokens or tables that it is given. Results lie where these lie.
 """
 
-from .ablation import logits_without, switched_off
+from .ablation import logits_with_maps, logits_without, switched_off
 from .controls import mixed, random_like, relabeled, same_spectrum, shuffled
 from .influence import influence, influence_by_depth, tables_by_depth
 from .kernels import (
@@ -20,3 +20,4 @@ from .kernels import (
 )
 from .maps import as_map, chance_share, convolution_share, displacement_kernel, reads_and_writes, token_map
 from .summary import summarize
+from .units import top_answers, unit_slopes

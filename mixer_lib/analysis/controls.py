@@ -32,8 +32,8 @@ def random_like(kernels, seed):
 def mixed(kernels, seed):
     """Kernels [..., n, S] as random mixtures of all of them, Q kernels with Q [n, n] orthogonal, the same Q for all.
 
-    It keeps W1.T W1, all that does not ask for single units: how coarse they are, where they are strong, how many different shapes they are made of
-    (their singular values and singular pictures). It destroys what single kernels have of their own."""
+    It keeps W1.T W1, all that does not ask for single units: the energy of each wave and in each place, summed over the
+    kernels, their singular values and their singular pictures. It destroys what single kernels have of their own."""
     random = torch.Generator().manual_seed(seed)
     n = kernels.shape[-2]
     Q, R = torch.linalg.qr(torch.randn(n, n, generator=random, dtype=torch.float64, device="cpu"))
@@ -42,8 +42,8 @@ def mixed(kernels, seed):
 
 
 def same_spectrum(kernels, grid, seed):
-    """Kernels [..., S] in which each wave has the energy that it had, but begins anywhere: as coarse as they were,
-    without their shapes. Stacked kernels [..., n, S] get the same phases."""
+    """Kernels [..., n, S] in which each wave has the energy that it had, but begins anywhere: as coarse as they were,
+    without their shapes. Stacked kernels get the same phases."""
     H, W = checked(grid, kernels.shape[-1])
     random = torch.Generator().manual_seed(seed)
     noise = torch.randn(kernels.shape[-2], H, W, generator=random, dtype=kernels.dtype, device="cpu")

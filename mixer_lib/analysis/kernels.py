@@ -22,7 +22,7 @@ def spectrum(kernels, grid):
     Frequency 0 is in the middle, at [H' // 2, W' // 2]. One row further down is one more cycle over the grid's height,
     one column further right is one more over its width. The sum is S times the sum of the squares of kernel less mean.
     Raises ValueError for a grid that the kernels do not fill."""
-    maps = _centered(kernels).unflatten(-1, checked(grid, kernels.shape[-1]))       # [..., H', W']
+    maps = centered(kernels).unflatten(-1, checked(grid, kernels.shape[-1]))       # [..., H', W']
     return torch.fft.fftshift(torch.fft.fft2(maps).abs().square(), dim=(-2, -1))
 
 
@@ -78,8 +78,9 @@ def singular_pictures(kernels):
 
 def rank(kernels):
     """Of how many different pictures kernels [..., n, S] are made, about: the participation ratio of their energies,
-    [...], from 1, all are multiples of one, to the smaller of n and S."""
-    return participation(torch.linalg.svdvals(kernels))
+    [...], from 1, all are multiples of one, to the smaller of n and S. Random kernels have about n S / (n + S)."""
+    products = kernels @ kernels.mT                                                 # its eigenvalues are the energies
+    return (kernels.square().sum(dim=(-2, -1)).square() / products.square().sum(dim=(-2, -1))).nan_to_num(0.0)
 
 
 def order(kernels, grid, by):
@@ -111,18 +112,18 @@ def checked(grid, S):
     return H, W
 
 
-def _centered(kernels):
+def centered(kernels):
     """Kernels less their mean. One that is the same everywhere gives exact zeros, not what rounding leaves."""
-    centered = kernels - kernels.mean(dim=-1, keepdim=True)
-    flat = centered.norm(dim=-1) <= 100 * torch.finfo(kernels.dtype).eps * kernels.norm(dim=-1)
-    return centered.masked_fill(flat[..., None], 0)
+    less = kernels - kernels.mean(dim=-1, keepdim=True)
+    flat = less.norm(dim=-1) <= 100 * torch.finfo(kernels.dtype).eps * kernels.norm(dim=-1)
+    return less.masked_fill(flat[..., None], 0)
 
 
 def _correlations(kernels):
     """The correlation of each two of kernels [..., n, S], [..., n, n], with infinity on the diagonal."""
     if kernels.shape[-2] < 2:
         raise ValueError("a single kernel has no partner: give two or more, [n, S]")
-    unit = normalize(_centered(kernels), dim=-1)                                    # [..., n, S], each of norm 1
+    unit = normalize(centered(kernels), dim=-1)                                    # [..., n, S], each of norm 1
     correlations = unit @ unit.mT
     correlations.diagonal(dim1=-2, dim2=-1).fill_(torch.inf)
     return correlations

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import normalize
 
-from .kernels import checked
+from .kernels import centered, checked
 
 
 def token_map(W1, W2, slopes=0.5):
@@ -18,7 +18,7 @@ def token_map(W1, W2, slopes=0.5):
 def displacement_kernel(maps, grid, diagonal=True):
     """The mean of linear maps [..., S, S] over all pairs of places with one displacement: [..., 2H' - 1, 2W' - 1].
 
-    Entry [H' - 1 + d, W' - 1 + r] is what a place takes, in the mean, from the place d rows down and r columns to the
+    Entry [H' - 1 + d, W' - 1 + r] is what a place takes, on average, from the place d rows down and r columns to the
     right. It is the kernel of the convolution, with zero padding, that comes nearest to the map. With diagonal=False
     what a place takes from itself is 0. Raises ValueError for a grid that the maps do not fill."""
     H, W = checked(grid, maps.shape[-1])
@@ -50,12 +50,10 @@ def convolution_share(maps, grid, diagonal=True):
     neighbors. Chance: `chance_share`. Raises ValueError for a grid that the maps do not fill."""
     H, W = checked(grid, maps.shape[-1])
     displacement, pairs = _displacements(grid, maps.device)
-    energy = _sums(maps, displacement, pairs).square() / pairs                      # [..., (2H' - 1)(2W' - 1)]
-    total = maps.square().sum(dim=(-2, -1))
     if not diagonal:
-        energy[..., (H - 1) * (2 * W - 1) + W - 1] = 0
-        total = total - maps.diagonal(dim1=-2, dim2=-1).square().sum(dim=-1)
-    return energy.sum(dim=-1) / total
+        maps = maps.masked_fill(torch.eye(H * W, dtype=torch.bool, device=maps.device), 0)
+    energy = _sums(maps, displacement, pairs).square() / pairs                      # [..., (2H' - 1)(2W' - 1)]
+    return (energy.sum(dim=-1) / maps.square().sum(dim=(-2, -1))).nan_to_num(0.0)
 
 
 def chance_share(grid, diagonal=True):
@@ -68,13 +66,14 @@ def chance_share(grid, diagonal=True):
 
 def reads_and_writes(W1, W2):
     """The correlation of what each hidden unit reads, its row of W1 [..., D_S, S], with what it writes, its column of
-    W2 [..., S, D_S]: [..., D_S]. At -1 a unit writes the opposite of what it reads."""
-    read, write = (normalize(rows - rows.mean(dim=-1, keepdim=True), dim=-1) for rows in (W1, W2.mT))
+    W2 [..., S, D_S]: [..., D_S], the cosine of the two less their means. At -1 a unit writes the opposite of what it
+    reads."""
+    read, write = (normalize(centered(rows), dim=-1) for rows in (W1, W2.mT))
     return (read * write).sum(dim=-1)
 
 
 def _displacements(grid, device):
-    """(the number of the displacement from s to t, from 0, [S, S]; how many pairs each has, [(2H' - 1)(2W' - 1)])."""
+    """(the number of the displacement from s to t, from 0, [S, S]; the pairs with each, [(2H' - 1)(2W' - 1)])."""
     H, W = grid
     place = torch.arange(H * W, device=device)
     row, column = place // W, place % W
