@@ -18,8 +18,8 @@ PALETTE = np.concatenate([
     np.interp(np.arange(32), [0, 16, 31], [1, to_rgb(GRAY)[0], 0])[:, None].repeat(3, axis=1),
     [to_rgb(BLUE), to_rgb(ORANGE)], SIGNED(np.linspace(0, 1, 2 * STEPS + 1))[:, :3]])
 LIGHT, BLACK, ZERO = 4, 31, 34 + STEPS
-PANELS = {"frequency": ("frequency (cycles per patch)", 0, 0.5), "pair correlation": ("pair correlation", -1, 0),
-          "convolution share": ("convolution share", 0, 1)}
+PANELS = {"frequency": "frequency (cycles per patch)", "pair correlation": "pair correlation",
+          "convolution share": "convolution share"}     # the curves of a training, of the numbers of `summarize`
 
 
 class PaletteCard(Card):
@@ -41,6 +41,19 @@ class PaletteCard(Card):
 def color_top(kernels):
     """Where a color scale for kernels ends: 99.5% of the numbers lie within, so that a few do not pale the others."""
     return float(np.quantile(np.abs(as_array(kernels)), 0.995)) or 1.0
+
+
+def reach(values):
+    """Where an axis for numbers begins and ends: at 0, and beyond them at a round number, (low, high)."""
+    def beyond(x):
+        if x <= 0:
+            return 0.0
+        power = 10.0 ** np.floor(np.log10(x))
+        return float(f"{next(n * power for n in (1, 2, 3, 4, 5, 6, 8, 10) if n * power >= 0.999 * x):.1g}")
+
+    values = as_array(values)
+    low, high = beyond(-values.min()), beyond(values.max())
+    return (-low, high) if low or high else (0.0, 1.0)
 
 
 def mosaic(kernels, grid, order=None, top=None, title=""):
@@ -117,7 +130,8 @@ def training_scrubber(steps, kernels, numbers, grid, order=None, now=0, top=None
     card = PaletteCard(WIDTH, y + height + 206)
     _draw_mosaic(card, kernels[now], grid, order, top, f"{title} after {steps[now]:,} updates")
     y, width, height = y + height + 54, 240, 110
-    for x, (name, (title, low, high)) in zip((50, 357, 664), PANELS.items()):
+    for x, (name, title) in zip((50, 357, 664), PANELS.items()):
+        low, high = reach([*numbers[name].values()])
         across = x + width * np.arange(len(steps)) / max(len(steps) - 1, 1)                         # [n]
         card.text(x, y - 42, title)
         card.text(x, y - 20, ", ".join(f"{line} {values[now]:.2f}" for line, values in numbers[name].items()), size=12)
