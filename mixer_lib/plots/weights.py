@@ -119,6 +119,30 @@ def weight_browser(kernels, grid, order=None, place=0, top=None, title=""):
     return card.image
 
 
+def kernels(rows):
+    """Picture of kernels by displacement, what a place takes on average from the place at each displacement: a row for
+    each model, a picture for each block, with its share of convolution and, in parentheses, that of a control.
+
+    rows: {name: (kernels [L, 2H' - 1, 2W' - 1], shares [L], controls [L])}, as `analysis.displacement_kernel` and
+    `analysis.convolution_share` give them. The colors of each picture are its own. They end where the weights between
+    two different places do, less the largest 0.5% of them; what lies beyond has the color of the end."""
+    side, across, lines = 104, 8, [-(-len(shares) // 8) for _, shares, _ in rows.values()]
+    card, y = PaletteCard(WIDTH, sum(30 + 134 * count for count in lines)), 0
+    for (name, (pictures, shares, controls)), count in zip(rows.items(), lines):
+        card.text(10, y + 8, name)
+        for k, picture in enumerate(torch.from_numpy(as_array(pictures)).float()):
+            H, W = (size // 2 + 1 for size in picture.shape)
+            neighbors = picture.clone()
+            neighbors[H - 1, W - 1] = 0
+            x, top, cell = 10 + k % across * 113, y + 30 + k // across * 134, side / max(picture.shape)
+            size = cell * picture.shape[1], cell * picture.shape[0]
+            card.pixels(_signed(picture, color_top(analysis.as_map(neighbors, (H, W)))), x, top, *size)
+            card.box(x, top, *size, outline="#BBBBBB", stroke=1)
+            card.text(x, top + side + 5, f"{k}: {shares[k]:.2f} ({controls[k]:.2f})", size=12)
+        y += 30 + 134 * count
+    return card.image
+
+
 def training_scrubber(steps, kernels, numbers, grid, order=None, now=0, top=None, title=""):
     """Picture of kernels along a training: their mosaic at one moment, and numbers at all moments.
 
@@ -158,10 +182,12 @@ def switches(images, labels, before, after, classes, off=(), of=None):
 
     images: [N, C_in, H, W]. labels, before, after: the true classes, and those predicted with everything on and with
     parts off, [N]. off: the parts, as in `analysis.logits_without`. of: how many images there will be, while the rest
-    are still being read. The picture shows the first 16 images that changed."""
+    are still being read. The picture shows 16 of the images that changed, spread over the classes, and below them how
+    many of each of the first 20 classes are right (a line: with everything on)."""
     labels, before, after = as_array(labels), as_array(before), as_array(after)
     changed, was, now = np.flatnonzero(before != after), before == labels, after == labels
-    card, left, width = Card(WIDTH, 396), 130, 400
+    few = range(min(len(classes), 20))
+    card, left, width = Card(WIDTH, 400 + 24 * -(-len(few) // 5)), 130, 400
     card.text(10, 10, _named(off))
     if of:
         card.text(WIDTH - 10, 64, f"{len(labels)} of {of} images read so far", anchor="rm")
@@ -173,12 +199,21 @@ def switches(images, labels, before, after, classes, off=(), of=None):
     lost, won, neither = (int(kind[changed].sum()) for kind in (was, now, ~was & ~now))
     card.text(10, 102, f"{len(changed)} predictions changed: {lost} now wrong (orange), {won} now right (green), "
                        f"{neither} wrong either way (gray)")
-    for k, i in enumerate(changed[:16]):
+    turn = [(labels[changed[:k]] == labels[i]).sum() for k, i in enumerate(changed)]    # labels may be sorted
+    for k, i in enumerate(changed[np.argsort(turn, kind="stable")][:16]):
         x, y = 14 + k % 8 * 113, 132 + k // 8 * 132
         card.pixels(as_pixels(images[i]), x, y, 84, 84)
         card.box(x, y, 84, 84, outline=ORANGE if was[i] else GREEN if now[i] else GRAY)
         card.text(x, y + 90, f"was {classes[before[i]]}", size=12)
         card.text(x, y + 106, f"now {classes[after[i]]}", size=12)
+    for c in few:
+        x, y, mine = 14 + c % 5 * 181, 400 + c // 5 * 24, labels == c
+        shares = [right[mine].sum() / max(mine.sum(), 1) for right in (was, now)]
+        card.text(x, y + 8, classes[c][:12], size=12, anchor="lm")
+        card.box(x + 76, y, 50, 14, outline="#BBBBBB", stroke=1)
+        card.box(x + 76, y, shares[1] * 50, 14, fill=BLUE)
+        card.line(x + 76 + shares[0] * 50, y - 3, x + 76 + shares[0] * 50, y + 17, "black", 1)
+        card.text(x + 132, y + 8, f"{now[mine].sum()}/{mine.sum()}", size=12, anchor="lm")
     return card.image
 
 

@@ -107,7 +107,8 @@ def displacement_explorer(models, snapshots=None, seed=0):
 
     models: {name: MlpMixer}. snapshots: {name: (steps, snapshots)} of some of them, as `load_snapshots` gives them; the
     last is of the model itself. seed: of the control, which relabels the places. It opens on the block with the largest
-    share, of the models with snapshots if there are any. Raises ValueError for snapshots of no model, or of another."""
+    share, of the models with snapshots if there are any. Raises ValueError for snapshots of no model, or of another,
+    and for a model with a single patch."""
     snapshots = snapshots or {}
     if strange := [name for name in snapshots if name not in models]:
         raise ValueError(f"there are snapshots of {strange[0]!r}, but no such model: expected some of "
@@ -116,6 +117,8 @@ def displacement_explorer(models, snapshots=None, seed=0):
     for i, (name, model) in enumerate(models.items()):
         W1, W2 = (_on_cpu(weights).float()[None] for weights in mixing_weights(model))      # [1, L, D_S, S] and W2's
         grid, steps = grid_of(model), [0]
+        if grid == (1, 1):
+            raise ValueError(f"{name!r} cuts its images into a single patch: there are no places to mix")
         if name in snapshots:
             steps, taken = snapshots[name]
             W1, W2 = (_with_snapshots(name, weights, taken, layer) for weights, layer in ((W1, "fc1"), (W2, "fc2")))
@@ -130,7 +133,7 @@ def displacement_explorer(models, snapshots=None, seed=0):
                    # For the colors each pair counts once: a corner of the picture is a single pair, and noise.
                    f"tops{i}": [max(map(color_top, as_map(block, grid))) for block in neighbors.transpose(0, 1)]}
         about.append({"name": name, "grid": [*grid], "steps": [*steps], "high": reach(shares.nan_to_num())[1],
-                      "chance": [_or_none(chance_share(grid, diagonal)) for diagonal in (True, False)]})
+                      "chance": [chance_share(grid, diagonal) for diagonal in (True, False)]})
         without = shares[-1, :, 2].nan_to_num(0)                            # [L]
         best.append((name in snapshots, without.max().item(), i, without.argmax().item(),
                      divmod(neighbors[-1, without.argmax()].abs().argmax().item(), 2 * grid[1] - 1)))
@@ -148,11 +151,6 @@ def _with_snapshots(name, weights, snapshots, layer):
     if taken.shape[1:] != weights.shape[1:] or (taken[-1:] - weights).abs().max() > 0.02 * weights.abs().max():
         raise ValueError(f"the last of the snapshots of {name!r} is not the model: give those of its own training")
     return torch.cat([taken[:-1], weights])
-
-
-def _or_none(number):
-    """A number as JSON knows it: none where it is not a number."""
-    return number if number == number else None
 
 
 def patch_influence(image, strengths, patch_size):
