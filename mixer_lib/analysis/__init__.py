@@ -10,6 +10,7 @@ from .kernels import (
     ORDERS,
     frequency,
     grid_of,
+    mixing_weights,
     order,
     participation,
     partners,

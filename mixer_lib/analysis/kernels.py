@@ -16,6 +16,19 @@ def grid_of(model):
     return model.config.grid
 
 
+def mixing_weights(model):
+    """The weights of a model's token mixing: W1 [L, D_S, S] and W2 [L, S, D_S] of its L blocks, on the model's device.
+
+    Raises ValueError for a model whose token mixing is not an MLP with fc1 and fc2."""
+    for k, block in enumerate(model.blocks):
+        mixing = block.token_mixing
+        if not all(hasattr(getattr(mixing, name, None), "weight") for name in ("fc1", "fc2")):
+            raise ValueError(f"token mixing of block {k} is {type(mixing).__name__}, without the weights fc1 and fc2: "
+                             f"expected a model with an MLP there, such as an MlpMixer")
+    return tuple(torch.stack([getattr(block.token_mixing, name).weight.detach() for block in model.blocks])
+                 for name in ("fc1", "fc2"))
+
+
 def spectrum(kernels, grid):
     """The energy of kernels [..., S] at each spatial frequency, without their mean: [..., H', W'].
 

@@ -1,4 +1,4 @@
-"""The command line: python -m mixer_lib train | evaluate | predict | data | info.
+"""The command line: python -m mixer_lib train | evaluate | predict | data | info | inspect.
 
 Results go to the standard output and all else to the error output, so that both can be piped.
 """

@@ -10,6 +10,7 @@ from ..configs import MODELS
 from ..data.files import LARGEST, as_pair
 from ..model import MixerConfig
 from ..training import Recipe
+from .inspect import inspect_model
 from .show import describe_data, info
 from .train import MODEL_OPTIONS, train
 from .use import PARTS, evaluate_checkpoint, predict_images
@@ -66,6 +67,17 @@ examples:
   python -m mixer_lib info B/16
   python -m mixer_lib info cifar10
   python -m mixer_lib info runs/mnist
+"""
+
+INSPECT = """\
+It writes to --out: index.html, a page with everything; for each block the mosaics of W1 and W2 and the strongest
+singular pictures of W1; the kernels by displacement of all blocks, and explorer.html, where one can touch them;
+summary.csv and summary.json, each number beside its controls. Where a run kept snapshots (train --snapshots), also
+training.csv and curves of the share of convolution and of the rank.
+
+examples:
+  python -m mixer_lib inspect cifar10 --out look/cifar10
+  python -m mixer_lib inspect runs/mnist --out look/mnist
 """
 
 
@@ -162,6 +174,11 @@ def _parser():
 
     sub = command("info", info, "list a model's layers: shapes, parameters, multiply-accumulates", INFO)
     sub.add_argument("name", help=f"{CHECKPOINT}; or one of {', '.join(MODELS)}")
+
+    sub = command("inspect", inspect_model, "draw and measure what the token mixing of a model has learned", INSPECT)
+    sub.add_argument("checkpoint", help=CHECKPOINT)
+    sub.add_argument("--out", required=True, help="folder for the page, its pictures and the numbers")
+    sub.add_argument("--seed", type=int, default=0, help="of the random controls (default: 0)")
     return parser
 
 

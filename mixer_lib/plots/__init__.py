@@ -17,4 +17,4 @@ from .layers import (
     token_unit_explorer,
 )
 from .patches import image_row, patch_explorer, patch_grid, scramble_explorer
-from .weights import mosaic, switches, training_scrubber, weight_browser
+from .weights import kernels, mosaic, switches, training_scrubber, weight_browser

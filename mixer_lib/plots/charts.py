@@ -7,19 +7,23 @@ from matplotlib.figure import Figure
 from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_array, as_pixels
 from .card import Card
 
+LINES = (BLUE, ORANGE, GREEN, PINK, GRAY, "black", "#56B4E9", "#E69F00")
+
 
 def lines(panels, ylabel, log=False):
-    """Figure of line charts side by side. panels: {x label: (x values, {name: y values})}. log: True for both axes, or
-    "x"."""
+    """Figure of line charts side by side, of at most 8 lines each. panels: {x label: (x values, {name: y values})}. log:
+    True for both axes, or "x"; an x axis from 0 is linear up to 1."""
     figure, axes = plt.subplots(1, len(panels), figsize=(max(3.3 * len(panels), 5), 2.8), squeeze=False, sharey=True,
                                 layout="constrained")
     for axis, (xlabel, (x, curves)) in zip(axes[0], panels.items(), strict=True):
         x = as_array(x)
-        for (name, y), color, marker in zip(curves.items(), (BLUE, ORANGE, GREEN, PINK), "os^D", strict=False):
+        for (name, y), color, marker in zip(curves.items(), LINES, "os^Dv<>P", strict=False):
             axis.plot(x, as_array(y), color=color, marker=marker, markersize=4, label=name)
         if log:
-            axis.set(xscale="log", yscale="linear" if log == "x" else "log")
-            axis.set_xticks(x, [f"{v:g}" for v in x])
+            axis.set_xscale("symlog" if x.min() <= 0 else "log", **({"linthresh": 1} if x.min() <= 0 else {}))
+            axis.set_yscale("linear" if log == "x" else "log")
+            shown = x if len(x) <= 8 else [v for v in (0, *10.0 ** np.arange(10)) if x.min() <= v <= x.max()]
+            axis.set_xticks(shown, [f"{v:,g}" for v in shown])
             axis.minorticks_off()
         axis.set_xlabel(xlabel)
         axis.grid(color="#DDDDDD")

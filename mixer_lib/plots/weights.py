@@ -18,8 +18,8 @@ PALETTE = np.concatenate([
     np.interp(np.arange(32), [0, 16, 31], [1, to_rgb(GRAY)[0], 0])[:, None].repeat(3, axis=1),
     [to_rgb(BLUE), to_rgb(ORANGE)], SIGNED(np.linspace(0, 1, 2 * STEPS + 1))[:, :3]])
 LIGHT, BLACK, ZERO = 4, 31, 34 + STEPS
-PANELS = {"frequency": ("frequency (cycles per patch)", 0, 0.5), "pair correlation": ("pair correlation", -1, 0),
-          "convolution share": ("convolution share", 0, 1)}
+PANELS = {"frequency": "frequency (cycles per patch)", "pair correlation": "pair correlation",
+          "convolution share": "convolution share"}     # the curves of a training, of the numbers of `summarize`
 
 
 class PaletteCard(Card):
@@ -41,6 +41,19 @@ class PaletteCard(Card):
 def color_top(kernels):
     """Where a color scale for kernels ends: 99.5% of the numbers lie within, so that a few do not pale the others."""
     return float(np.quantile(np.abs(as_array(kernels)), 0.995)) or 1.0
+
+
+def reach(values):
+    """Where an axis for numbers begins and ends: at 0, and beyond them at a round number, (low, high)."""
+    def beyond(x):
+        if x <= 0:
+            return 0.0
+        power = 10.0 ** np.floor(np.log10(x))
+        return float(f"{next(n * power for n in (1, 2, 3, 4, 5, 6, 8, 10) if n * power >= 0.999 * x):.1g}")
+
+    values = as_array(values)
+    low, high = beyond(-values.min()), beyond(values.max())
+    return (-low, high) if low or high else (0.0, 1.0)
 
 
 def mosaic(kernels, grid, order=None, top=None, title=""):
@@ -106,6 +119,30 @@ def weight_browser(kernels, grid, order=None, place=0, top=None, title=""):
     return card.image
 
 
+def kernels(rows):
+    """Picture of kernels by displacement, what a place takes on average from the place at each displacement: a row for
+    each model, a picture for each block, with its share of convolution and, in parentheses, that of a control.
+
+    rows: {name: (kernels [L, 2H' - 1, 2W' - 1], shares [L], controls [L])}, as `analysis.displacement_kernel` and
+    `analysis.convolution_share` give them. The colors of each picture are its own. They end where the weights between
+    two different places do, less the largest 0.5% of them; what lies beyond has the color of the end."""
+    side, across, lines = 104, 8, [-(-len(shares) // 8) for _, shares, _ in rows.values()]
+    card, y = PaletteCard(WIDTH, sum(30 + 134 * count for count in lines)), 0
+    for (name, (pictures, shares, controls)), count in zip(rows.items(), lines):
+        card.text(10, y + 8, name)
+        for k, picture in enumerate(torch.from_numpy(as_array(pictures)).float()):
+            H, W = (size // 2 + 1 for size in picture.shape)
+            neighbors = picture.clone()
+            neighbors[H - 1, W - 1] = 0
+            x, top, cell = 10 + k % across * 113, y + 30 + k // across * 134, side / max(picture.shape)
+            size = cell * picture.shape[1], cell * picture.shape[0]
+            card.pixels(_signed(picture, color_top(analysis.as_map(neighbors, (H, W)))), x, top, *size)
+            card.box(x, top, *size, outline="#BBBBBB", stroke=1)
+            card.text(x, top + side + 5, f"{k}: {shares[k]:.2f} ({controls[k]:.2f})", size=12)
+        y += 30 + 134 * count
+    return card.image
+
+
 def training_scrubber(steps, kernels, numbers, grid, order=None, now=0, top=None, title=""):
     """Picture of kernels along a training: their mosaic at one moment, and numbers at all moments.
 
@@ -117,7 +154,8 @@ def training_scrubber(steps, kernels, numbers, grid, order=None, now=0, top=None
     card = PaletteCard(WIDTH, y + height + 206)
     _draw_mosaic(card, kernels[now], grid, order, top, f"{title} after {steps[now]:,} updates")
     y, width, height = y + height + 54, 240, 110
-    for x, (name, (title, low, high)) in zip((50, 357, 664), PANELS.items()):
+    for x, (name, title) in zip((50, 357, 664), PANELS.items()):
+        low, high = reach([*numbers[name].values()])
         across = x + width * np.arange(len(steps)) / max(len(steps) - 1, 1)                         # [n]
         card.text(x, y - 42, title)
         card.text(x, y - 20, ", ".join(f"{line} {values[now]:.2f}" for line, values in numbers[name].items()), size=12)
@@ -144,10 +182,12 @@ def switches(images, labels, before, after, classes, off=(), of=None):
 
     images: [N, C_in, H, W]. labels, before, after: the true classes, and those predicted with everything on and with
     parts off, [N]. off: the parts, as in `analysis.logits_without`. of: how many images there will be, while the rest
-    are still being read. The picture shows the first 16 images that changed."""
+    are still being read. The picture shows 16 of the images that changed, spread over the classes, and below them how
+    many of each of the first 20 classes are right (a line: with everything on)."""
     labels, before, after = as_array(labels), as_array(before), as_array(after)
     changed, was, now = np.flatnonzero(before != after), before == labels, after == labels
-    card, left, width = Card(WIDTH, 396), 130, 400
+    few = range(min(len(classes), 20))
+    card, left, width = Card(WIDTH, 400 + 24 * -(-len(few) // 5)), 130, 400
     card.text(10, 10, _named(off))
     if of:
         card.text(WIDTH - 10, 64, f"{len(labels)} of {of} images read so far", anchor="rm")
@@ -159,12 +199,21 @@ def switches(images, labels, before, after, classes, off=(), of=None):
     lost, won, neither = (int(kind[changed].sum()) for kind in (was, now, ~was & ~now))
     card.text(10, 102, f"{len(changed)} predictions changed: {lost} now wrong (orange), {won} now right (green), "
                        f"{neither} wrong either way (gray)")
-    for k, i in enumerate(changed[:16]):
+    turn = [(labels[changed[:k]] == labels[i]).sum() for k, i in enumerate(changed)]    # labels may be sorted
+    for k, i in enumerate(changed[np.argsort(turn, kind="stable")][:16]):
         x, y = 14 + k % 8 * 113, 132 + k // 8 * 132
         card.pixels(as_pixels(images[i]), x, y, 84, 84)
         card.box(x, y, 84, 84, outline=ORANGE if was[i] else GREEN if now[i] else GRAY)
         card.text(x, y + 90, f"was {classes[before[i]]}", size=12)
         card.text(x, y + 106, f"now {classes[after[i]]}", size=12)
+    for c in few:
+        x, y, mine = 14 + c % 5 * 181, 400 + c // 5 * 24, labels == c
+        shares = [right[mine].sum() / max(mine.sum(), 1) for right in (was, now)]
+        card.text(x, y + 8, classes[c][:12], size=12, anchor="lm")
+        card.box(x + 76, y, 50, 14, outline="#BBBBBB", stroke=1)
+        card.box(x + 76, y, shares[1] * 50, 14, fill=BLUE)
+        card.line(x + 76 + shares[0] * 50, y - 3, x + 76 + shares[0] * 50, y + 17, "black", 1)
+        card.text(x + 132, y + 8, f"{now[mine].sum()}/{mine.sum()}", size=12, anchor="lm")
     return card.image
 
 

@@ -1,4 +1,5 @@
-"""Look into the token mixing of any model, bundled or your own: its weights, their training, and what they do."""
+"""Look into the token mixing of any model, bundled or your own: its weights, the convolution in them, their training,
+and what they do."""
 
 import time
 
@@ -8,21 +9,31 @@ from torch.nn.functional import avg_pool2d
 from .. import plots
 from ..analysis import (
     ORDERS,
+    as_map,
+    chance_share,
+    convolution_share,
+    displacement_kernel,
     frequency,
     grid_of,
     logits_without,
+    mixed,
+    mixing_weights,
     order,
     participation,
     partners,
+    random_like,
+    relabeled,
+    shuffled,
     spectrum,
     summarize,
     tables_by_depth,
+    token_map,
 )
 from ..analysis.ablation import PARTS
 from ..analysis.influence import beside
 from ..data import ImageFiles, normalize
 from ..model import MlpMixer
-from ..plots.weights import PANELS, color_top
+from ..plots.weights import PANELS, color_top, reach
 from .explorers import influence_explorer
 from .page import Page, answering
 
@@ -34,8 +45,9 @@ def weight_browser(model, seed=0):
     spectrum and its closest opposite. Choose a block, W1 or W2, trained or untrained, and an order; hover or pick a
     unit, or one of its weights.
 
-    model: an MlpMixer. The untrained model has the same sizes and is drawn with `seed`. Of W2 the columns are shown. It
-    opens on the block with the coarsest patterns, which are the clearest pictures."""
+    Each number of a unit stands beside the mean of the block, and of its controls: rows that are shuffled, mixed or
+    random. model: an MlpMixer. The untrained model has the same sizes and is drawn with `seed`, as the controls are. Of
+    W2 the columns are shown. It opens on the block with the coarsest patterns, which are the clearest pictures."""
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(seed)       # torch.manual_seed would also change the generators of GPUs
         models = {"trained": model, "untrained": MlpMixer(**vars(model.config))}
@@ -47,13 +59,17 @@ def weight_browser(model, seed=0):
     layers = kernels.flatten(0, 2)                                          # [2 * 2 * L, D_S, S]
     opposite, correlation = partners(layers)                                # [2 * 2 * L, D_S] each
     measures = torch.stack([frequency(layers, grid), layers.norm(dim=-1), participation(layers), correlation], dim=-1)
+    controls = [measures[..., 0], frequency(shuffled(layers, seed), grid), measures[..., 2],
+                participation(mixed(layers, seed)), participation(random_like(layers, seed)), correlation,
+                partners(mixed(layers, seed))[1]]
     energy = spectrum(layers, grid).flatten(-2)                             # [2 * 2 * L, D_S, S]
     weights, scales = in_bytes(kernels)
     orders = torch.stack([torch.stack([order(rows, grid, by) for by in ORDERS]) for rows in layers])
     block = frequency(kernels[0, 0], grid).mean(dim=-1).argmin().item()
     return Page("weight_browser", {
         "weights": weights, "scales": scales, "tops": [color_top(rows) for rows in layers], "orders": orders,
-        "measures": measures, "partners": opposite, "spectra": (255 * energy / energy.amax(
+        "measures": measures, "controls": torch.stack([values.mean(dim=-1) for values in controls], dim=-1),
+        "partners": opposite, "spectra": (255 * energy / energy.amax(
             dim=-1, keepdim=True).clamp(min=1e-30)).round().byte()},
         {"grid": [*grid], "states": [*models], "matrices": ["W1", "W2"], "orders": [*ORDERS]},
         {"block": block, "matrix": "W1", "state": "trained", "by": "frequency", "same": False,
@@ -77,10 +93,64 @@ def training_scrubber(steps, snapshots, grid):
         "orders": orders, "numbers": torch.stack([torch.stack([of[name][line] for name, line in lines])
                                                   for of in numbers])},
         {"steps": [*steps], "grid": [*grid], "orders": [*ORDERS], "panels": [
-            {"title": title, "low": low, "high": high, "lines": [*numbers[0][name]]}
-            for name, (title, low, high) in PANELS.items()]},
-        {"block": block, "by": "pairing", "at": len(steps) - 1, "place": None,
-         "unit": orders[block, ORDERS.index("pairing"), 0].item()})
+            {"title": title, "ends": reach([values for of in numbers for values in of[name].values()]),
+             "lines": [*numbers[0][name]]} for name, title in PANELS.items()]},
+        {"block": block, "by": "frequency", "at": len(steps) - 1, "place": None,
+         "unit": orders[block, ORDERS.index("frequency"), 0].item()})
+
+
+def displacement_explorer(models, snapshots=None, seed=0):
+    """See the convolution in token mixing: for each block of some models the kernel by displacement, what a place takes
+    on average from the place at each displacement, and how much of the block's map is convolution, beside its control.
+    Hover a displacement, and see all pairs of places with it and how they spread; hover a place, and see its own row of
+    the map beside the kernel. Move along the training of a model with snapshots.
+
+    models: {name: MlpMixer}. snapshots: {name: (steps, snapshots)} of some of them, as `load_snapshots` gives them; the
+    last is of the model itself. seed: of the control, which relabels the places. It opens on the block with the largest
+    share, of the models with snapshots if there are any. Raises ValueError for snapshots of no model, or of another,
+    and for a model with a single patch."""
+    snapshots = snapshots or {}
+    if strange := [name for name in snapshots if name not in models]:
+        raise ValueError(f"there are snapshots of {strange[0]!r}, but no such model: expected some of "
+                         f"{', '.join(map(repr, models))}")
+    arrays, about, best = {}, [], []
+    for i, (name, model) in enumerate(models.items()):
+        W1, W2 = (_on_cpu(weights).float()[None] for weights in mixing_weights(model))      # [1, L, D_S, S] and W2's
+        grid, steps = grid_of(model), [0]
+        if grid == (1, 1):
+            raise ValueError(f"{name!r} cuts its images into a single patch: there are no places to mix")
+        if name in snapshots:
+            steps, taken = snapshots[name]
+            W1, W2 = (_with_snapshots(name, weights, taken, layer) for weights, layer in ((W1, "fc1"), (W2, "fc2")))
+        maps = token_map(W1, W2)                                            # [n, L, S, S]
+        lost = token_map(relabeled(W1, seed), relabeled(W2.mT, seed).mT)
+        kernels = displacement_kernel(maps, grid)                           # [n, L, 2H' - 1, 2W' - 1]
+        neighbors = displacement_kernel(maps, grid, diagonal=False)
+        shares = torch.stack([convolution_share(of, grid, diagonal) for diagonal in (True, False)
+                              for of in (maps, lost)], dim=-1)              # [n, L, 4]
+        numbers, scales = in_bytes(maps[-1])
+        arrays |= {f"kernels{i}": kernels, f"shares{i}": shares, f"maps{i}": numbers, f"scales{i}": scales,
+                   # For the colors each pair counts once: a corner of the picture is a single pair, and noise.
+                   f"tops{i}": [max(map(color_top, as_map(block, grid))) for block in neighbors.transpose(0, 1)]}
+        about.append({"name": name, "grid": [*grid], "steps": [*steps], "high": reach(shares.nan_to_num())[1],
+                      "chance": [chance_share(grid, diagonal) for diagonal in (True, False)]})
+        without = shares[-1, :, 2].nan_to_num(0)                            # [L]
+        best.append((name in snapshots, without.max().item(), i, without.argmax().item(),
+                     divmod(neighbors[-1, without.argmax()].abs().argmax().item(), 2 * grid[1] - 1)))
+    *_, i, block, (down, right) = max(best)
+    H, W = about[i]["grid"]
+    return Page("displacement", arrays, {"models": about},
+                {"model": i, "block": block, "own": False, "at": len(about[i]["steps"]) - 1, "down": down - H + 1,
+                 "right": right - W + 1, "place": H // 2 * W + W // 2})
+
+
+def _with_snapshots(name, weights, snapshots, layer):
+    """The snapshots of all blocks' fc1 or fc2, [n, L, ...], of which the last is `weights` [1, L, ...] themselves."""
+    taken = torch.stack([_on_cpu(snapshots[f"blocks.{k}.token_mixing.{layer}.weight"]).float()
+                         for k in range(len(snapshots) // 2)], dim=1)       # [n, L, ...]
+    if taken.shape[1:] != weights.shape[1:] or (taken[-1:] - weights).abs().max() > 0.02 * weights.abs().max():
+        raise ValueError(f"the last of the snapshots of {name!r} is not the model: give those of its own training")
+    return torch.cat([taken[:-1], weights])
 
 
 def patch_influence(image, strengths, patch_size):
@@ -95,7 +165,10 @@ def switches(model, dataset, count=100):
     model: an MlpMixer in evaluation mode, which stays as it is. dataset: `count` of its test images are read, evenly
     spaced. The effect of each token mixing and each channel mixing is computed at the beginning, which takes some
     seconds, so that these switches answer immediately. For a hidden unit, or several parts, the model reads the images
-    when you ask: the picture begins with the first few images and follows the reading."""
+    when you ask: the picture begins with the first few images and follows the reading. Raises ValueError for a count
+    that is not from 1 to the number of test images."""
+    if not 1 <= count <= len(dataset.test_images):
+        raise ValueError(f"count is {count}: expected a number of test images from 1 to {len(dataset.test_images):,}")
     chosen = torch.arange(count) * len(dataset.test_images) // count
     images, labels = dataset.test_images, dataset.test_labels
     images, labels = images[chosen.to(images.device)], _on_cpu(labels[chosen.to(labels.device)])

@@ -175,7 +175,9 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
     });
     // With everything on nothing has changed: then the pictures are those that the network gets wrong.
     const first = off ? before : labels, changed = asked.filter((i) => first[i] !== after[i]);
-    const shown = changed.filter((i) => truth < 0 || labels[i] === truth);
+    // One of each class after the other: the images may be sorted by class, and there is no room for all of them.
+    const seen = {}, turn = new Map(changed.map((i) => [i, seen[labels[i]] = (seen[labels[i]] ?? 0) + 1]));
+    const shown = changed.filter((i) => truth < 0 || labels[i] === truth).sort((a, b) => turn.get(a) - turn.get(b));
     const kind = (i) => (first[i] === labels[i] ? "\u2717" : after[i] === labels[i] ? "\u2713" : "\u223c");
     thumbs.forEach((thumb, k) => {
       const i = shown[k];

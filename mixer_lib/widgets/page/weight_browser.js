@@ -8,14 +8,14 @@ const BROWSER_STYLE = `
 .mx-browser > figure:first-child { flex: 0 1 auto; width: min(100%, 512px); }
 .mx-one { flex: 1 1 260px; max-width: 324px; min-width: 0; display: grid; grid-template-columns: 1fr 1fr; gap: 8px 14px; }
 .mx-one > figure:first-child { grid-column: 1 / -1; }
-.mx-browser .mx-say { flex: 1 0 100%; margin: 0; min-height: 3em; }
+.mx-browser .mx-say { flex: 1 0 100%; margin: 0; min-height: 4.4em; }
 .mx-zero { fill: none; stroke: var(--mx-ink); stroke-width: 1px; vector-effect: non-scaling-stroke; }
 @media (prefers-color-scheme: dark) { .mx-black canvas { filter: invert(1); } }
 body[data-jp-theme-light="true"] .mx-black canvas { filter: none; }
 body[data-jp-theme-light="false"] .mx-black canvas { filter: invert(1); }
 `;
 
-export default widget((root, { facts, weights, scales, tops, orders, measures, partners, spectra }, state) => {
+export default widget((root, { facts, weights, scales, tops, orders, measures, controls, partners, spectra }, state) => {
   const [, matrices, blocks, units, S] = weights.shape, [height, width] = facts.grid;
   const layer = (now) => (facts.states.indexOf(now.state) * matrices + facts.matrices.indexOf(now.matrix)) * blocks + now.block;
   const orderOf = (now) => {
@@ -88,14 +88,19 @@ export default widget((root, { facts, weights, scales, tops, orders, measures, p
     const l = layer(now), unit = current(now, "unit"), i = l * units + unit, partner = partners[i];
     const top = now.same ? Math.max(...tops) : tops[l];
     const [frequency, norm, places, correlation] = measures.subarray(4 * i, 4 * i + 4);
+    const [mean, shuffled, spread, mixedSpread, random, pair, mixedPair] = controls.subarray(7 * l, 7 * l + 7);
     one.show(row(l, unit), top);
     opposite.show(row(l, partner), top);
     paint(spectrum.canvas, width, height, (wave) => [0, 0, 0, spectra[i * S + wave]]);
     all.ring(partner);
     oneFigure.firstChild.innerHTML = `<b>unit ${unit}</b> on the grid of ${height} × ${width} patches`;
     oppositeFigure.firstChild.innerHTML = `\u25ef opposite: unit <b>${partner}</b>`;
-    numbers.innerHTML = `<b>unit ${unit}</b>: frequency ${number(frequency)} cycles per patch, norm ${number(norm)}, ` +
-      `spread over ${number(places, 1)} of ${S} places, correlation with unit ${partner} ${number(correlation)}`;
+    const beside = (values, digits = 2) => `(${Object.entries(values).map(([name, value]) =>
+      `${name} ${number(value, digits)}`).join("; ")})`;
+    numbers.innerHTML = `<b>unit ${unit}</b>: frequency <b>${number(frequency)}</b> cycles per patch ` +
+      `${beside({ "block": mean, "shuffled rows": shuffled })}, spread over <b>${number(places, 1)}</b> of ${S} places ` +
+      `${beside({ "block": spread, "mixed rows": mixedSpread, "random numbers": random }, 1)}, correlation with unit ` +
+      `${partner} <b>${number(correlation)}</b> ${beside({ "block": pair, "mixed rows": mixedPair })}, norm ${number(norm)}`;
   });
 
   state.on(["place", "wave", "unit", "block", "matrix", "state", "by", "same"], (now) => {
