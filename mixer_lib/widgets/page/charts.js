@@ -84,3 +84,62 @@ export function colorScale({ one = false, root = false, width = 150 } = {}) {
     },
   };
 }
+
+// Round numbers from low to high, about `count` of them.
+function ticks(low, high, count) {
+  const rough = (high - low) / count || 1, power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((times) => times * power >= rough);
+  const found = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) found.push(i * step || 0);       // no -0
+  return { step, found };
+}
+
+// Curves over an axis from 0 to `most`. `name`: of the selection, the place on the axis that the pointer or the arrow keys
+// are on. show({ most, lines, low, high }) draws lines [{ points: [[x, y], ...], style }]; without low and high the axis
+// holds all the points. light(x) marks a place, null none.
+export function curves(state, { name, label, axis, width = 290, height = 170 }) {
+  const edge = { left: 38, right: 8, top: 8, bottom: 36 }, [w, h] = [width - edge.left - edge.right, height - edge.top - edge.bottom];
+  const frame = make("svg:g"), drawn = make("svg:g"), cursor = make("svg:line", { y1: edge.top, y2: edge.top + h,
+    stroke: "var(--mx-ink)", "stroke-width": 1.5, "stroke-dasharray": "3 2" });
+  const svg = make("svg:svg", { viewBox: `0 0 ${width} ${height}`, class: "mx-curve", tabindex: 0, role: "slider",
+                                "aria-label": label, "aria-valuemin": 0 }, frame, drawn, cursor);
+  const text = (x, y, words, more) => make("svg:text", { x, y, class: "mx-soft", ...more }, words);
+  let most = 1;
+  const X = (x) => edge.left + x / most * w;
+  const find = (event) => {
+    const box = svg.getBoundingClientRect(), x = (event.clientX - box.left) / box.width * width;
+    return Math.min(Math.max((x - edge.left) / w, 0), 1) * most;
+  };
+  svg.addEventListener("pointermove", (event) => state.hover({ [name]: find(event) }));
+  svg.addEventListener("pointerleave", () => state.hover({ [name]: null }));
+  svg.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    state.pick({ [name]: Math.min(Math.max((state.get()[name] ?? most) + step * most / 50, 0), most) });
+  });
+
+  function show({ most: newMost, lines, low, high }) {
+    most = newMost || 1;
+    const all = lines.flatMap(({ points }) => points.map(([, y]) => y));
+    low ??= all.length ? Math.min(...all) : 0;
+    high ??= all.length ? Math.max(...all) : 1;
+    const { step, found: rough } = ticks(low, high, 4), digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    [low, high] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
+    const Y = (y) => edge.top + (high - y) / (high - low || 1) * h;
+    frame.replaceChildren(...[...new Set([low, ...rough, high])].flatMap((y) => [
+      make("svg:line", { x1: edge.left, x2: edge.left + w, y1: Y(y), y2: Y(y), stroke: "var(--mx-line)" }),
+      text(edge.left - 5, Y(y), number(y, digits), { "text-anchor": "end", "dominant-baseline": "central" })]),
+    ...ticks(0, most, 4).found.map((x) =>
+      text(X(x), height - edge.bottom + 15, x.toLocaleString("en-US"), { "text-anchor": "middle" })),
+    text(edge.left + w / 2, height - 5, axis, { "text-anchor": "middle" }));
+    drawn.replaceChildren(...lines.map(({ points, style }) => make("svg:path", { fill: "none", stroke: "var(--mx-ink)", style,
+      "stroke-linejoin": "round", d: points.map(([x, y], i) => `${i ? "L" : "M"}${X(x).toFixed(1)} ${Y(y).toFixed(1)}`).join("") })));
+  }
+  function light(x) {
+    cursor.style.display = x === null ? "none" : "";
+    for (const end of ["x1", "x2"]) cursor.setAttribute(end, X(x ?? 0));
+  }
+  return { node: svg, show, light };
+}

@@ -68,6 +68,8 @@ body[data-jp-theme-light="false"] .mx { color-scheme: dark; }
 .mx-scale { display: flex; align-items: center; gap: 6px; margin-top: 5px; color: var(--mx-soft); font-size: 11px; }
 .mx-scale i { flex: 1; height: 7px;
               background: linear-gradient(to right, var(--mx-minus), transparent, var(--mx-plus)); }
+.mx-curve { display: block; width: 100%; cursor: ew-resize; touch-action: pan-y; overflow: visible; border-radius: 2px; outline: none; }
+.mx-curve:focus-visible { box-shadow: 0 0 0 2px var(--mx-ink); }
 .mx-spans { display: grid; grid-template-columns: auto 1fr auto; gap: 5px 10px; align-items: center; }
 .mx-spans div { position: relative; height: 18px; overflow: hidden; }
 .mx-spans i { position: absolute; top: 3px; bottom: 3px; transition: left .25s, width .25s; }
@@ -182,6 +184,12 @@ function shared(model, fail) {
     // What Python answers to a selection that the page cannot answer itself; `kernel`: whether there may be one.
     answers(listen) {
       model.on?.("change:answer", () => { try { listen(model.get("answer")); } catch (error) { fail(error); } });
+    },
+    // Numbers that Python sends again: called with all of them, at once and whenever new ones have come.
+    numbers(listen) {
+      const tell = () => { try { listen(arrays(model)); } catch (error) { fail(error); } };
+      model.on?.("change:arrays", tell);
+      tell();
     },
     kernel: typeof model.send === "function",
     end: () => model.off?.("change:picked", fromModel),
