@@ -19,7 +19,7 @@ from mixer_lib.model import MlpMixer
 from mixer_lib.plots.weights import color_top
 
 GRID = 2, 3
-SCALE, MOSAIC, LIT, ONE, SPECTRUM, OPPOSITE = range(6)                  # the canvases of the browser; of the scrubber,
+MOSAIC, LIT, ONE, SPECTRUM, OPPOSITE = range(5)                         # the canvases of the browser; of the scrubber,
 FILM = SPECTRUM                                                         # those up to ONE, and a unit's snapshots
 UNITS = 10
 STEPS = [0, 4, 90, 1000]
@@ -129,8 +129,8 @@ def test_the_browser_shows_what_is_chosen(model, browser_shown):
         assert (f"unit {unit}: frequency {frequency(rows[unit], GRID):.2f} cycles per patch, norm "
                 f"{rows[unit].norm():.2f}, spread over {participation(rows[unit]):.1f} of 6 places, correlation with "
                 f"unit {partner} {correlation:.2f}".replace("-", minus)) in shown.text()
-        ends = shown.find(".mx-colors").inner_text().split()
-        digits = 0 if top >= 10 else 2 if top >= 0.1 else 3
+        ends = shown.find(".mx-scale").inner_text().split()
+        digits = 0 if top >= 100 else 1 if top >= 10 else 2 if top >= 0.1 else 3
         assert ends == ["≤", f"{minus}{top:.{digits}f}", "0", "≥", f"{top:.{digits}f}"]
         assert f"{now['matrix']} of block {now['block']}, {now['state']}" in shown.text()
         heights.add(shown.find(".mx").bounding_box()["height"])

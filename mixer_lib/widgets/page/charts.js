@@ -1,6 +1,6 @@
 // Charts on the kit: bars and curves, in SVG, drawn again when their numbers change.
 
-import { make, number, paint, signed } from "./kit.js";
+import { make, number } from "./kit.js";
 
 // Bars of numbers, from zero, upward or (flat) to the right. `names`: a label per bar. `top`: the number at the full
 // length. `mark`: which bars are outlined. Returns { node, show(values, { mark }) }; the lengths move to new values.
@@ -65,24 +65,6 @@ export function adding(total, digits = 2) {
     show([[0, plus], [plus, plus + minus], [0, plus + minus]],
          [plus, minus, plus + minus].map((value) => number(value, digits)), low, high);
   } };
-}
-
-// What the colors of `signed` mean: a strip from -top to top, or (one) from 0 to top. `root`: the opacity is the square
-// root of the share, so that small numbers stay visible. Returns { node, show(top, digits) }.
-export function colorScale({ one = false, root = false, width = 150 } = {}) {
-  const canvas = make("canvas", { "aria-hidden": "true", style: "display: block; width: 100%; height: 10px; " +
-                                                                "box-shadow: 0 0 0 1px var(--mx-line)" });
-  paint(canvas, 65, 1, (i) => signed(one ? i / 64 : i / 32 - 1, 1));
-  const ends = [0, 0.5, 1].map(() => make("span", { style: "flex: 0 0 auto" }));
-  const text = make("div", { style: "display: flex; justify-content: space-between; font-size: 11px; " +
-                                    "color: var(--mx-soft)" }, ...ends);
-  return {
-    node: make("div", { style: `width: ${width}px; max-width: 100%; margin-top: 8px` }, canvas, text),
-    show(top, digits = 2) {
-      const values = one ? [0, root ? top / 4 : top / 2, top] : [-top, 0, top];
-      ends.forEach((end, i) => { end.textContent = values[i] ? number(values[i], digits) : "0"; });
-    },
-  };
 }
 
 // Round numbers from low to high, about `count` of them.
