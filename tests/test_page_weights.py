@@ -26,19 +26,6 @@ STEPS = [0, 4, 90, 1000]
 
 
 @pytest.fixture(scope="module")
-def model():
-    """3 blocks on a grid of 2 x 3, with weights so large that each part counts; it gives images to every class."""
-    torch.manual_seed(0)
-    model = MlpMixer(image_size=(8, 12), patch_size=4, in_channels=3, num_classes=3, num_blocks=3, hidden_dim=8,
-                     tokens_mlp_dim=UNITS, channels_mlp_dim=9).eval()
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter)
-    with torch.no_grad():
-        model.head.bias.sub_(model(torch.rand(50, 3, 8, 12) * 4 - 2).mean(dim=0))
-    return model
-
-
-@pytest.fixture(scope="module")
 def snapshots():
     random = torch.Generator().manual_seed(1)
     return {f"blocks.{k}.token_mixing.{layer}.weight": torch.randn(4, *shape, generator=random)
