@@ -9,6 +9,8 @@ import torch
 import browser
 import commands
 import devices  # noqa: F401 (the fake GPU must be known before the first backward pass, which test_conv does at import)
+from mixer_lib.data import Dataset
+from mixer_lib.model import MlpMixer
 
 # The tests' models are so small that a second thread is only waited for: on a busy machine a hundred times longer.
 # The lessons run in processes of their own, with as many threads as a learner has.
@@ -52,6 +54,27 @@ def show(chromium):
     """show(widget, dark=False) opens a widget that is drawn in the page, without a kernel: a browser.Shown."""
     with contextlib.ExitStack() as stack:
         yield lambda widget, **options: stack.enter_context(browser.show(chromium, widget, **options))
+
+
+@pytest.fixture(scope="module")
+def model():
+    """3 blocks on a grid of 2 x 3, with weights so large that each part counts; it gives images to every class."""
+    torch.manual_seed(0)
+    model = MlpMixer(image_size=(8, 12), patch_size=4, in_channels=3, num_classes=3, num_blocks=3, hidden_dim=8,
+                     tokens_mlp_dim=10, channels_mlp_dim=9).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    with torch.no_grad():
+        model.head.bias.sub_(model(torch.rand(50, 3, 8, 12) * 4 - 2).mean(dim=0))
+    return model
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """50 images of noise for `model`."""
+    images = torch.randint(0, 256, (50, 3, 8, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(50) % 3
+    return Dataset("toy", images, labels, images, labels, ["ant", "bee", "cat"], (0.5,) * 3, (0.25,) * 3)
 
 
 @pytest.fixture(scope="module")

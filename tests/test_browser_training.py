@@ -20,9 +20,10 @@ from mixer_lib.plots.weights import WIDTH
 def test_lesson_07(open_notebook):
     lesson = open_notebook("07_train_mnist.ipynb")
     lesson.page.evaluate("""() => { window.seen = new Set(); setInterval(() =>
-        document.querySelectorAll("img.widget-image").forEach(img => window.seen.add(img.src)), 50) }""")
+        document.querySelectorAll(".mx-live path").forEach(path => window.seen.add(path.getAttribute("d"))), 50) }""")
     lesson.run_all()
-    assert lesson.page.evaluate("window.seen.size") > 10                # the live view was drawn anew each epoch
+    assert lesson.page.evaluate("window.seen.size") > 3 * 10            # the live view was drawn again each epoch
+    lesson.page.get_by_text("710 of 710 steps, done in").wait_for()
     digits, pad = lesson.widget_cells()[-2:]
     digits.locator(".mx-grid").focus()
     lesson.page.keyboard.press("ArrowRight")
@@ -62,11 +63,12 @@ def test_training_is_stopped_by_its_button(lab, open_notebook):
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), lab.notebooks / "stop.ipynb")
     notebook = open_notebook("stop.ipynb")
     notebook.start_all()
-    notebook.page.wait_for_function("document.querySelector('img.widget-image')?.naturalWidth > 0")     # it trains
+    notebook.page.get_by_text(" left.").wait_for()                      # it trains
     button = notebook.page.get_by_role("button", name="stop training")
     button.click()
     notebook.finish(timeout=30)
     assert button.is_disabled()
+    notebook.page.get_by_text(": stopped after").wait_for()
     assert notebook.page.locator(".jp-OutputArea-output").last.inner_text().strip() == "True True"
 
 

@@ -3,6 +3,7 @@
 The answers are in tests/answers, one file per lesson; the stubs and solutions are the lessons' own.
 """
 
+import html
 import inspect
 import linecache
 import math
@@ -19,7 +20,7 @@ import lessons
 from answers import RIGHT, WRONG, but, capstone
 from mixer_lib import MlpMixer, exercises, patchify, unpatchify
 from mixer_lib.analysis import convolution_share, token_map
-from mixer_lib.exercises import checking
+from mixer_lib.exercises import card, checking
 
 NAMES = dict(torch=torch, nn=nn, F=nn.functional, cross_entropy=nn.functional.cross_entropy, np=np, math=math,
              one_hot=nn.functional.one_hot, mean=statistics.mean, variance=statistics.variance,
@@ -246,6 +247,39 @@ def test_check_that_fails_itself_raises_nothing(capsys):
     check(lambda: 1)
     assert capsys.readouterr().out == "✗ Exercise 0.0: the check cannot make sense of what <lambda> returns " \
                                       "(KeyError: 'oh').\n"
+
+
+@pytest.mark.parametrize("answer, mark, words", [
+    (lambda a, b, c: (a // b * (a // b), b * b * c), "✓", "is right"), (lambda *_: (1, 2), "✗", "is wrong"),
+    (lambda *_: None, "○", "is not done yet")], ids=["right", "wrong", "not done"])
+def test_card_says_in_words_what_the_line_says(monkeypatch, answer, mark, words):
+    shown = []
+    monkeypatch.setattr(checking, "display", shown.append)
+    exercises.check_table_shape(answer)
+    plain, page = repr(shown[0]), shown[0]._repr_html_()
+    assert len(shown) == 1
+    assert plain.startswith(f"{mark} Exercise 1.1: ") and "\n" not in plain
+    assert page.startswith('<div role="status"') and f"<b>Exercise 1.1 {words}:</b>" in page
+    assert re.search(f'<span aria-hidden="true"[^>]*>{mark}</span>', page)      # a sign that is not read aloud
+    text = html.unescape(re.sub("<.*?>", "", page))
+    assert text == plain.replace("1.1", f"1.1 {words}").replace("`", "")
+
+
+def test_card_shows_code_as_code(monkeypatch):
+    shown = []
+    monkeypatch.setattr(checking, "display", shown.append)
+    exercises.check_table_shape(written("check_table_shape", "return '`<b>`' < 1"))
+    page = shown[0]._repr_html_()
+    assert re.search(r"in the line<pre[^>]*>return &#x27;`&lt;b&gt;`&#x27; &lt; 1</pre></div>$", page), page
+    assert "<b>`" not in page and "stopped with TypeError: &#x27;&lt;&#x27; not supported" in page
+    exercises.check_table_shape(lambda *_: None)
+    assert re.search(r"ending in <code[^>]*>return \.\.\.</code> \(", shown[1]._repr_html_())
+
+
+def test_card_has_each_state_in_a_color_of_its_own_that_is_not_a_sign():
+    marks, _, colors = zip(*card.STATES.values())
+    assert len({*marks}) == len({*colors}) == 3
+    assert not {*colors} & {"#e07b28", "#2f86d1"}
 
 
 @pytest.mark.parametrize("prediction, answer, right", [

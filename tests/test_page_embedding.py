@@ -133,7 +133,7 @@ def check_unit(shown, channel, unit, place):
             f"{[*COLUMNS][channel]}.") in shown.text()
     assert f"GELU: {before} → {after}" in shown.text() and f"the 4 products, added up: {before}" in shown.text()
     shown.page.wait_for_timeout(300)
-    box, dot = (shown.find(name).bounding_box() for name in ("[role=img]", ".mx-dot"))
+    box, dot = (shown.find(name).bounding_box() for name in (":has(> .mx-dot)", ".mx-dot"))
     across = (dot["x"] + dot["width"] / 2 - box["x"]) / box["width"]
     up = (box["y"] + box["height"] - dot["y"] - dot["height"] / 2) / box["height"]
     reach = 1.1 * BEFORE.abs().max().item()

@@ -11,7 +11,7 @@ IMAGE = torch.randint(256, (3, 8, 12), generator=random, dtype=torch.uint8)     
 STRENGTHS = torch.rand(4, 6, 6, generator=random)
 STRENGTHS[0] = 3 * torch.eye(6)
 STRENGTHS[1, 2] = torch.tensor([0, 0.02, 1, 2, 3, 4])
-MAP, SCALE, TILES = 1, 2, 3     # which canvas is what; the image is 0
+MAP, TILES = 1, 2     # which canvas is what; the image is 0
 
 
 def opacity(values):
@@ -42,6 +42,8 @@ def test_it_draws_the_tokens_that_a_patch_moves_at_every_depth(show):
     assert shown.frame() == [1, 1, 1, 1]                    # the patch, in the image
     numbers = shown.page.locator("#widget .mx-grid").nth(1).locator("span").all_inner_texts()
     assert numbers == [f"{value:.1f}" if value >= 0.05 else "<0.1" for value in STRENGTHS[1, :, 4].tolist()]
+    top = STRENGTHS[1, :, 4].max().item()                   # the opacity is a root: a quarter of it is in the middle
+    assert shown.find(".mx-scale").inner_text().split() == ["0", f"{top / 4:.2f}", f"{top:.2f}"]
 
 
 @pytest.mark.parametrize("click", [False, True])

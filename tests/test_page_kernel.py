@@ -10,8 +10,7 @@ random = torch.Generator().manual_seed(0)
 IMAGE = torch.randint(256, (1, 8, 8), generator=random, dtype=torch.uint8)
 BLOCKS = [tuple(torch.randn(*shape, generator=random, dtype=torch.float64) for shape in ((6, 16), (6,), (16, 5)))
           for _ in range(2)]
-# Which canvas is what; between them are the scales.
-MATRIX, STRIP, PHOTO, KERNEL, CHANNEL, PRODUCTS, BY_ROW, BY_KERNEL = 0, 2, 3, 4, 6, 8, 10, 11
+MATRIX, STRIP, PHOTO, KERNEL, CHANNEL, PRODUCTS, BY_ROW, BY_KERNEL = range(8)          # which canvas is what
 GRIDS = {"matrix": 0, "strip": 1, "photo": 2, "kernel": 3, "channel": 4, "products": 5, "row": 6, "convolution": 7}
 
 

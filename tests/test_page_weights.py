@@ -19,23 +19,10 @@ from mixer_lib.model import MlpMixer
 from mixer_lib.plots.weights import color_top
 
 GRID = 2, 3
-SCALE, MOSAIC, LIT, ONE, SPECTRUM, OPPOSITE = range(6)                  # the canvases of the browser; of the scrubber,
+MOSAIC, LIT, ONE, SPECTRUM, OPPOSITE = range(5)                         # the canvases of the browser; of the scrubber,
 FILM = SPECTRUM                                                         # those up to ONE, and a unit's snapshots
 UNITS = 10
 STEPS = [0, 4, 90, 1000]
-
-
-@pytest.fixture(scope="module")
-def model():
-    """3 blocks on a grid of 2 x 3, with weights so large that each part counts; it gives images to every class."""
-    torch.manual_seed(0)
-    model = MlpMixer(image_size=(8, 12), patch_size=4, in_channels=3, num_classes=3, num_blocks=3, hidden_dim=8,
-                     tokens_mlp_dim=UNITS, channels_mlp_dim=9).eval()
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter)
-    with torch.no_grad():
-        model.head.bias.sub_(model(torch.rand(50, 3, 8, 12) * 4 - 2).mean(dim=0))
-    return model
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +116,8 @@ def test_the_browser_shows_what_is_chosen(model, browser_shown):
         assert (f"unit {unit}: frequency {frequency(rows[unit], GRID):.2f} cycles per patch, norm "
                 f"{rows[unit].norm():.2f}, spread over {participation(rows[unit]):.1f} of 6 places, correlation with "
                 f"unit {partner} {correlation:.2f}".replace("-", minus)) in shown.text()
-        ends = shown.find(".mx-colors").inner_text().split()
-        digits = 0 if top >= 10 else 2 if top >= 0.1 else 3
+        ends = shown.find(".mx-scale").inner_text().split()
+        digits = 0 if top >= 100 else 1 if top >= 10 else 2 if top >= 0.1 else 3
         assert ends == ["≤", f"{minus}{top:.{digits}f}", "0", "≥", f"{top:.{digits}f}"]
         assert f"{now['matrix']} of block {now['block']}, {now['state']}" in shown.text()
         heights.add(shown.find(".mx").bounding_box()["height"])

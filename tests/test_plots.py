@@ -1,4 +1,4 @@
-"""Pictures and widgets: what they show for given values, and that a control moves the picture."""
+"""Pictures: what they show for given values."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageColor
 
-from mixer_lib import plots, widgets
+from mixer_lib import plots
 from mixer_lib.model import ChannelMixing, patchify
 from mixer_lib.plots.card import SHARP, Card
 from mixer_lib.training import History
@@ -613,61 +613,3 @@ def test_blends(texts):
     assert texts == [(5, 112, "75% bee"), (5, 126, "25% ant"), (115, 112, "cow")]
     swapped = plots.blends(torch.stack([COLOR, COLOR.flip(2)]), shares[:, [1, 0, 2]], ["bee", "ant", "cow"], columns=2)
     assert swapped.tobytes() == image.tobytes()
-
-
-def test_live_training_draws_at_the_first_step_and_after_every_epoch():
-    live = widgets.LiveTraining(seconds=1000)
-    run = history(0)
-    pictures = []
-    for step in range(20):
-        run.steps.append({"step": step, "loss": 2.0, "lr": 0.1})
-        live(run)
-        if step % 10 == 9:
-            run.epochs.append({"epoch": step // 10 + 1, "val_accuracy": 0.9})
-            live(run)
-        pictures.append(live.picture.value)
-    assert pictures[0] and len(set(pictures)) == 3
-    assert pictures[-1] == plots.to_png(plots.training_curves(run))
-
-
-def test_live_training_leaves_the_time_to_the_training(monkeypatch):
-    clock, drawn = [0.0], []
-
-    def draw(figure):
-        drawn.append(clock[0])
-        clock[0] += 0.5                 # a slow computer: half a second a picture
-        return f"picture {len(drawn)}".encode()
-
-    monkeypatch.setattr("mixer_lib.widgets.training.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("mixer_lib.widgets.training.plots.to_png", draw)
-    live, run = widgets.LiveTraining(seconds=2), History()
-    for step in range(30):
-        run.steps.append({"step": step, "loss": 2.0, "lr": 0.1})
-        live(run)
-        clock[0] += 1
-    assert drawn == [0.0, 11.5, 23.0]   # 20 times 0.5 s, to the next step
-
-
-def test_live_training_can_be_stopped():
-    from mixer_lib import create_model
-    from mixer_lib.data import load_dataset
-    from mixer_lib.training import Recipe, fit
-
-    live = widgets.LiveTraining(seconds=1000)
-
-    def press(run):
-        if len(run.steps) == 2:
-            live.button.click()
-
-    recipe = Recipe(epochs=2, batch_size=5000, precision="float32")
-    run = fit(create_model("mnist", num_blocks=1), load_dataset("mnist"), recipe, callbacks=[press, live])
-    assert run.interrupted and len(run.steps) == 2 and live.button.disabled
-    assert live.picture.value == plots.to_png(plots.training_curves(run))       # as it was when it ended
-
-
-def test_live_training_ends_with_a_quiet_button():
-    live, run = widgets.LiveTraining(), history(2)
-    run.total_steps = len(run.steps)
-    assert not live.button.disabled
-    live(run)
-    assert live.button.disabled and not live.stopped

@@ -18,8 +18,7 @@ from mixer_lib.analysis import (
     summarize,
     tables_by_depth,
 )
-from mixer_lib.data import Dataset, normalize
-from mixer_lib.model import MlpMixer
+from mixer_lib.data import normalize
 from mixer_lib.plots.card import SHARP, Card
 from mixer_lib.plots.weights import MOSAIC, WIDTH, color_top, mosaic_area
 from mixer_lib.widgets.weights import in_bytes, thumbnails
@@ -58,26 +57,6 @@ def cells(area):
     x, y, width, height, rows, columns = area
     return [(x + (j + 0.5) * width / columns, y + (i + 0.5) * height / rows) for i in range(rows)
             for j in range(columns)]
-
-
-@pytest.fixture
-def model():
-    """3 blocks on a grid of 2 x 3, with weights so large that each part counts; it gives images to every class."""
-    torch.manual_seed(0)
-    model = MlpMixer(image_size=(8, 12), patch_size=4, in_channels=3, num_classes=3, num_blocks=3, hidden_dim=8,
-                     tokens_mlp_dim=10, channels_mlp_dim=9).eval()
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter)
-    with torch.no_grad():
-        model.head.bias.sub_(model(torch.rand(50, 3, 8, 12) * 4 - 2).mean(dim=0))
-    return model
-
-
-@pytest.fixture
-def dataset():
-    images = torch.randint(0, 256, (50, 3, 8, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    labels = torch.arange(50) % 3
-    return Dataset("toy", images, labels, images, labels, ["ant", "bee", "cat"], (0.5,) * 3, (0.25,) * 3)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What the checks of the exercises share. A check tries an answer on small cases and says at once what is wrong.
 
-A check prints one message and raises nothing: "✓" right, "✗" wrong and why, "○" not done yet.
+A check shows one card and raises nothing: "✓" right, "✗" wrong and why, "○" not done yet. Outside a notebook it prints
+one line.
 """
 
 import functools
@@ -9,6 +10,9 @@ import operator
 import traceback
 
 import torch
+from IPython.display import display
+
+from .card import Card
 
 
 class Wrong(Exception):
@@ -50,16 +54,17 @@ def exercise(number, praise):
                                        "the function, without parentheses.")
                 with torch.random.fork_rng(devices=[]):         # a check does not change the lesson's random numbers
                     check(answer)
+                state, said = "right", praise
             except NotDone as what:
-                print(f"○ Exercise {number}:", str(what) or f"{name_of(answer)} returns nothing yet. Write it above, "
-                      "ending in `return ...` (to print is not enough), then run its cell and this one.")
+                state, said = "not done", str(what) or (
+                    f"{name_of(answer)} returns nothing yet. Write it above, ending in `return ...` (to print is not "
+                    "enough), then run its cell and this one.")
             except Wrong as wrong:
-                print(f"✗ Exercise {number}: {wrong}".strip())
+                state, said = "wrong", str(wrong)
             except Exception as error:
-                print(f"✗ Exercise {number}: the check cannot make sense of what {name_of(answer)} returns "
-                      f"({one_line(error)}).")
-            else:
-                print(f"✓ Exercise {number}: {praise}")
+                state, said = "wrong", (f"the check cannot make sense of what {name_of(answer)} returns "
+                                        f"({one_line(error)}).")
+            display(Card(number, state, said))
         return run
     return decorate
 

@@ -40,12 +40,20 @@ def _kind(dtype):
     return dtype if dtype == np.float16 else KINDS[dtype.kind]
 
 
+def _in_bytes(arrays):
+    """The traits `arrays` and `shapes` of a Page, from {name: tensor or array}."""
+    numbers = {key: as_array(value) for key, value in arrays.items()}
+    numbers = {key: np.ascontiguousarray(value, dtype=_kind(value.dtype)) for key, value in numbers.items()}
+    return {"arrays": {key: value.tobytes() for key, value in numbers.items()},
+            "shapes": {key: [value.dtype.name, [*value.shape]] for key, value in numbers.items()}}
+
+
 class Page(anywidget.AnyWidget):
     """A widget that the module page/NAME.js draws.
 
     picked: what the person has chosen, {name: number or text}; Python may set it, too. arrays, shapes, facts: what is
-    drawn, sent once. answer: what Python answers to what is picked, where the page cannot answer itself. problem: an
-    error of Python's that the page shall show."""
+    drawn, sent once, and again by `show`. answer: what Python answers to what is picked, where the page cannot answer
+    itself. problem: an error of Python's that the page shall show."""
 
     arrays = traitlets.Dict().tag(sync=True)        # {name: bytes}
     shapes = traitlets.Dict().tag(sync=True)        # {name: [NumPy's name of the kind, shape]}
@@ -58,11 +66,14 @@ class Page(anywidget.AnyWidget):
         """arrays: {name: tensor or array}; whole numbers go as uint8 or int32, others as float32, or as float16 where
         an array has that type."""
         self.name, self._esm = name, module(name)
-        numbers = {key: as_array(value) for key, value in (arrays or {}).items()}
-        numbers = {key: np.ascontiguousarray(value, dtype=_kind(value.dtype)) for key, value in numbers.items()}
-        super().__init__(arrays={key: value.tobytes() for key, value in numbers.items()},
-                         shapes={key: [value.dtype.name, [*value.shape]] for key, value in numbers.items()},
-                         facts=facts or {}, picked=picked or {})
+        super().__init__(**_in_bytes(arrays or {}), facts=facts or {}, picked=picked or {})
+
+    def show(self, arrays, facts):
+        """Draw other numbers: they go to the page in one message, and stay there as if they had been sent at first."""
+        with self.hold_sync():
+            self.set_trait("facts", facts)
+            for name, value in _in_bytes(arrays).items():
+                self.set_trait(name, value)
 
 
 def answering(page, name, answers):

@@ -2,11 +2,11 @@
 
 import time
 
-import ipywidgets
 import numpy as np
 import torch
 from comm import get_comm_manager
 from comm.base_comm import BaseComm
+from IPython import get_ipython
 from IPython.display import display
 from torch.nn.functional import one_hot
 
@@ -18,6 +18,7 @@ from .page import Page, answering
 ALONE = {"none": (0, 0, 0, ""), "crops": (4, 0, 0, ""), "flips": (0, 1, 0, ""), "RandAugment": (0, 0, 15, ""),
          "MixUp": (0, 0, 0, "mixup"), "CutMix": (0, 0, 0, "cutmix")}
 STORED = 3              # draws of each
+POINTS = 600            # of a curve
 
 
 def augmentation_explorer(images, labels, classes):
@@ -57,40 +58,78 @@ def pixels(images):
 
 
 class LiveTraining:
-    """A callback for `fit` that keeps its curves before your eyes: fit(..., callbacks=[LiveTraining()]).
+    """A callback for `fit` that draws its curves while it trains: fit(..., callbacks=[LiveTraining()]).
 
     Its button ends the run as the kernel's interrupt does: the model and the history keep what they have. (A kernel
     hears a button while a cell runs from ipykernel 7 on, with JupyterLab 4.4; the interrupt works everywhere.)
 
-    seconds: the shortest time between two pictures in an epoch; longer where drawing one is slow."""
+    The page keeps the curves when the run has ended. Each message holds them whole, in POINTS points at most, about 7
+    kB: so a second view, a page that is loaded again, and one without a kernel show all of them. seconds: the shortest
+    time between two messages in an epoch; longer where making one is slow."""
 
-    def __init__(self, seconds=4.0):
+    def __init__(self, seconds=0.5):
         self.seconds = self.pause = seconds
-        self.drawn, self.epochs, self.stopped = -float("inf"), 0, False
-        self.picture = ipywidgets.Image(format="png", layout={"width": "830px", "max_width": "100%"})
-        self.button = ipywidgets.Button(description="stop training", icon="stop")
-        self.button.on_click(self.stop)
-        display(ipywidgets.VBox([self.picture, self.button]))
-        # From 7.4 on, ipykernel hands a click to the shell that last wrote to the button: this one, which will be busy.
-        # A comm that only listens never writes: registered in the place of the button's own, it gets the click in the
+        self.drawn, self.epochs, self.per_epoch, self.stopped = -float("inf"), 0, 0, False
+        self.history = self.start = None
+        self.page = Page("training", *_curves([], [], 0), picked={"stop": False, "at": None})
+        self.page.observe(self.stop, "picked")
+        if shell := get_ipython():          # without one there is no page to draw in
+            display(self.page)
+            shell.events.register("post_run_cell", self.end)
+        # From 7.4 on, ipykernel hands a click to the shell that last wrote to the widget: this one, which will be busy.
+        # A comm that only listens never writes: registered in the place of the widget's own, it gets the click in the
         # shell that JupyterLab names, as with older versions, and passes it on.
-        listener = BaseComm(comm_id=self.button.comm.comm_id, primary=False)
-        listener.on_msg(self.button.comm.handle_msg)
+        listener = BaseComm(comm_id=self.page.comm.comm_id, primary=False)
+        listener.on_msg(self.page.comm.handle_msg)
         get_comm_manager().register_comm(listener)
 
-    def stop(self, button=None):
+    def stop(self, change=None):
         """Let the run end after the step it is in."""
-        self.stopped = self.button.disabled = True
+        self.stopped = change is None or self.stopped or change.new.get("stop", False)
 
     def __call__(self, history):
         epoch_ended = len(history.epochs) > self.epochs
         run_ended = epoch_ended and len(history.steps) == history.total_steps
-        start = time.monotonic()
-        if epoch_ended or self.stopped or start - self.drawn > self.pause:
-            self.picture.value = plots.to_png(plots.training_curves(history))
-            self.drawn, self.epochs = time.monotonic(), len(history.epochs)
-            self.pause = max(self.seconds, 20 * (self.drawn - start))       # the training has nearly all of the time
-        if run_ended:
-            self.button.disabled = True
-        elif self.stopped:
+        now = time.monotonic()
+        if self.start is None:
+            self.start = now, len(history.steps)
+        self.history = history
+        if epoch_ended or self.stopped or now - self.drawn > self.pause:
+            self.draw("done" if run_ended else "stopped" if self.stopped else "runs")
+            self.drawn = time.monotonic()
+            self.pause = max(self.seconds, 20 * (self.drawn - now))         # the training has nearly all of the time
+        if self.stopped and not run_ended:
             raise KeyboardInterrupt     # fit's own way to end early
+
+    def draw(self, state):
+        """Send the curves. state: "runs", "done" or "stopped"."""
+        steps, epochs = self.history.steps, self.history.epochs
+        if len(epochs) > self.epochs:
+            self.epochs, self.per_epoch = len(epochs), len(steps) // len(epochs)
+        (start, already), total = self.start, self.history.total_steps
+        seconds = time.monotonic() - start
+        left = (total - len(steps)) * seconds / (len(steps) - already) if len(steps) > already else None
+        arrays, facts = _curves(steps, epochs, self.per_epoch)
+        self.page.show(arrays, facts | {"total": total, "state": state, "seconds": seconds, "left": left})
+
+    def end(self, result=None):
+        """Say that the run has ended, however it did: an interrupt or an error makes no last call of the callbacks."""
+        if self.history is None:
+            return                      # it has not begun yet
+        get_ipython().events.unregister("post_run_cell", self.end)
+        if self.page.facts["state"] == "runs":
+            self.draw("stopped")
+
+
+def _curves(steps, epochs, per_epoch):
+    """The rows of a `History` as the page draws them: arrays and facts. Of many steps, the means of as many at a time
+    as make POINTS points."""
+    every = max(1, -(-len(steps) // POINTS))
+    first = np.arange(0, len(steps), every)
+    count = np.diff(first, append=len(steps))
+    loss, lr = (np.array([row[name] for row in steps], np.float32) for name in ("loss", "lr"))
+    accuracy = np.array([[row.get(name, np.nan) for name in ("train_accuracy", "val_accuracy")] for row in epochs],
+                        np.float32).reshape(-1, 2)
+    return ({"at": (first + count).astype(np.int32), "lr": lr[first + count - 1],
+             "loss": np.add.reduceat(loss, first) / count if len(steps) else loss, "accuracy": 100 * accuracy},
+            {"done": len(steps), "total": 0, "per_epoch": per_epoch, "every": every, "state": "runs"})

@@ -1,6 +1,6 @@
 // Charts on the kit: bars and curves, in SVG, drawn again when their numbers change.
 
-import { make, number, paint, signed } from "./kit.js";
+import { make, number } from "./kit.js";
 
 // Bars of numbers, from zero, upward or (flat) to the right. `names`: a label per bar. `top`: the number at the full
 // length. `mark`: which bars are outlined. Returns { node, show(values, { mark }) }; the lengths move to new values.
@@ -67,20 +67,61 @@ export function adding(total, digits = 2) {
   } };
 }
 
-// What the colors of `signed` mean: a strip from -top to top, or (one) from 0 to top. `root`: the opacity is the square
-// root of the share, so that small numbers stay visible. Returns { node, show(top, digits) }.
-export function colorScale({ one = false, root = false, width = 150 } = {}) {
-  const canvas = make("canvas", { "aria-hidden": "true", style: "display: block; width: 100%; height: 10px; " +
-                                                                "box-shadow: 0 0 0 1px var(--mx-line)" });
-  paint(canvas, 65, 1, (i) => signed(one ? i / 64 : i / 32 - 1, 1));
-  const ends = [0, 0.5, 1].map(() => make("span", { style: "flex: 0 0 auto" }));
-  const text = make("div", { style: "display: flex; justify-content: space-between; font-size: 11px; " +
-                                    "color: var(--mx-soft)" }, ...ends);
-  return {
-    node: make("div", { style: `width: ${width}px; max-width: 100%; margin-top: 8px` }, canvas, text),
-    show(top, digits = 2) {
-      const values = one ? [0, root ? top / 4 : top / 2, top] : [-top, 0, top];
-      ends.forEach((end, i) => { end.textContent = values[i] ? number(values[i], digits) : "0"; });
-    },
+// Round numbers from low to high, about `count` of them.
+function ticks(low, high, count) {
+  const rough = (high - low) / count || 1, power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((times) => times * power >= rough);
+  const found = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) found.push(i * step || 0);       // no -0
+  return { step, found };
+}
+
+// Curves over an axis from 0 to `most`. `name`: of the selection, the place on the axis that the pointer or the arrow keys
+// are on. show({ most, lines, low, high }) draws lines [{ points: [[x, y], ...], style }]; without low and high the axis
+// holds all the points. light(x) marks a place, null none.
+export function curves(state, { name, label, axis, width = 290, height = 170 }) {
+  const edge = { left: 38, right: 8, top: 8, bottom: 36 }, [w, h] = [width - edge.left - edge.right, height - edge.top - edge.bottom];
+  const frame = make("svg:g"), drawn = make("svg:g"), cursor = make("svg:line", { y1: edge.top, y2: edge.top + h,
+    stroke: "var(--mx-ink)", "stroke-width": 1.5, "stroke-dasharray": "3 2" });
+  const svg = make("svg:svg", { viewBox: `0 0 ${width} ${height}`, class: "mx-curve", tabindex: 0, role: "slider",
+                                "aria-label": label, "aria-valuemin": 0 }, frame, drawn, cursor);
+  const text = (x, y, words, more) => make("svg:text", { x, y, class: "mx-soft", ...more }, words);
+  let most = 1;
+  const X = (x) => edge.left + x / most * w;
+  const find = (event) => {
+    const box = svg.getBoundingClientRect(), x = (event.clientX - box.left) / box.width * width;
+    return Math.min(Math.max((x - edge.left) / w, 0), 1) * most;
   };
+  svg.addEventListener("pointermove", (event) => state.hover({ [name]: find(event) }));
+  svg.addEventListener("pointerleave", () => state.hover({ [name]: null }));
+  svg.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    state.pick({ [name]: Math.min(Math.max((state.get()[name] ?? most) + step * most / 50, 0), most) });
+  });
+
+  function show({ most: newMost, lines, low, high }) {
+    most = newMost || 1;
+    const all = lines.flatMap(({ points }) => points.map(([, y]) => y));
+    low ??= all.length ? Math.min(...all) : 0;
+    high ??= all.length ? Math.max(...all) : 1;
+    const { step, found: rough } = ticks(low, high, 4), digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    [low, high] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
+    const Y = (y) => edge.top + (high - y) / (high - low || 1) * h;
+    frame.replaceChildren(...[...new Set([low, ...rough, high])].flatMap((y) => [
+      make("svg:line", { x1: edge.left, x2: edge.left + w, y1: Y(y), y2: Y(y), stroke: "var(--mx-line)" }),
+      text(edge.left - 5, Y(y), number(y, digits), { "text-anchor": "end", "dominant-baseline": "central" })]),
+    ...ticks(0, most, 4).found.map((x) =>
+      text(X(x), height - edge.bottom + 15, x.toLocaleString("en-US"), { "text-anchor": "middle" })),
+    text(edge.left + w / 2, height - 5, axis, { "text-anchor": "middle" }));
+    drawn.replaceChildren(...lines.map(({ points, style }) => make("svg:path", { fill: "none", stroke: "var(--mx-ink)", style,
+      "stroke-linejoin": "round", d: points.map(([x, y], i) => `${i ? "L" : "M"}${X(x).toFixed(1)} ${Y(y).toFixed(1)}`).join("") })));
+  }
+  function light(x) {
+    cursor.style.display = x === null ? "none" : "";
+    for (const end of ["x1", "x2"]) cursor.setAttribute(end, X(x ?? 0));
+  }
+  return { node: svg, show, light };
 }

@@ -1,7 +1,7 @@
 // How a detector makes one number of a token: a patch times weights, pixel by pixel, added up. Hover or pick a patch in
 // the image or in a channel's map, a pixel in any of the three squares, or a number of the table.
 
-import { choices, current, figure, grid, make, number, paint, scale, signed, slider, texts, widget } from "./kit.js";
+import { choices, colorScale, current, figure, grid, make, number, paint, ramp, signed, slider, texts, widget } from "./kit.js";
 import { adding } from "./charts.js";
 
 export default widget((root, { image, weights, tokens, facts }, state) => {
@@ -41,13 +41,12 @@ export default widget((root, { image, weights, tokens, facts }, state) => {
   if (perRow <= 4) map.node.append(inMap.node);
   if (S <= 16 && C <= 4) table.node.append(inTable.node);
   inTable.show(Array.from(tokens, (value) => number(value)));
-  const scales = [4, 4, 2].map((digits, i) => scale(digits, i < 2 ? 1 : 1 / 1.5));
+  const scales = [4, 4, 2].map((digits, i) => colorScale({ digits, most: i < 2 ? 1 : 1 / 1.5 }));
 
   const sum = adding("together", 3);
   const say = make("p", { class: "mx-say", "aria-live": "polite", style: "min-height: 4.4em; margin-top: 14px" });
   const sign = (text, view) => { view.node.classList.add("mx-sign"); view.node.dataset.sign = text; return view.node; };
-  const views = [figure(`the image: ${S} patches`, whole.node), figure("", patch.node, make("div", { class: "mx-scale" },
-                   "black 0", make("i", { style: "background: linear-gradient(to right, #000, #fff)" }), "white 1")),
+  const views = [figure(`the image: ${S} patches`, whole.node), figure("", patch.node, ramp("#000, #fff", ["black 0", "", "white 1"]).node),
                  figure("", sign("×", weight), scales[0].node), figure("the products", sign("=", product), scales[1].node),
                  figure("", map.node, scales[2].node), figure("", sum.node, say),
                  figure(`tokens, <b>[S, C] = [${S}, ${C}]</b>`, table.node)];

@@ -2,8 +2,7 @@
 // A patch says which tokens it moves, column i of the strengths. A token says which patches reach it, row j: then only
 // those patches of the image are lit.
 
-import { current, figure, grid, make, number, paint, pixel, signed, texts, widget } from "./kit.js";
-import { colorScale } from "./charts.js";
+import { colorScale, current, figure, grid, make, number, paint, pixel, signed, texts, widget } from "./kit.js";
 
 export default widget((root, { image, strengths, facts }, state) => {
   const [, height, width] = image.shape, [depths, S] = strengths.shape, P = facts.patch_size;
@@ -26,7 +25,7 @@ export default widget((root, { image, strengths, facts }, state) => {
                               label: label("patch of the image") });
   const map = grid(state, { name: "token", rows, columns, cuts: columns <= 8, ratio: width / height,
                             label: label("token") });
-  const inImage = thin(whole), inMap = thin(map), scale = colorScale({ one: true, root: true, width: 190 });
+  const inImage = thin(whole), inMap = thin(map), scale = colorScale({ root: true, width: "190px" });
   const numbers = columns <= 8 ? texts(rows, columns) : null;
   if (numbers) map.node.append(numbers.node);
 
@@ -90,7 +89,7 @@ export default widget((root, { image, strengths, facts }, state) => {
     const { values, top } = field(depth, { patch });
     paint(map.canvas, columns, rows, (s) => color(values[s], top));
     numbers?.show(values.map((value) => (value === 0 ? "0" : value < 0.05 ? "<0.1" : number(value, 1))));
-    scale.show(top, top < 1 ? 2 : 1);
+    scale.show(top);
     put(inImage, to ? token : -1);
     put(inMap, patch);
     tiles.forEach(({ node, canvas, rect }, d) => {

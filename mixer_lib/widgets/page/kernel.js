@@ -2,8 +2,8 @@
 // the table. Row, kernel, channel and products share the place that is hovered or picked; the strips at the bottom hold
 // the unit's answers to all channels.
 
-import { choices, current, figure, grid, make, number, paint, pixel, signed, slider, texts, widget } from "./kit.js";
-import { bars, colorScale } from "./charts.js";
+import { choices, colorScale, current, figure, grid, make, number, paint, pixel, signed, slider, texts, widget } from "./kit.js";
+import { bars } from "./charts.js";
 
 export default widget((root, { image, weights, biases, tables, by_row, by_kernel, facts }, state) => {
   const [, height, width] = image.shape, [L, D_S, S] = weights.shape, C = tables.shape[2], side = Math.round(Math.sqrt(S));
@@ -41,7 +41,7 @@ export default widget((root, { image, weights, biases, tables, by_row, by_kernel
   const rowAnswers = channels("answers of the row"), kernelAnswers = channels("answers of the kernel");
   for (const { node } of [strip, rowAnswers, kernelAnswers]) { node.style.aspectRatio = "auto"; node.style.height = "26px"; }
 
-  const scales = [matrix, ...three, rowAnswers].map(() => colorScale({ width: 400 }));
+  const scales = [matrix, ...three, rowAnswers].map(() => colorScale({ width: "400px" }));
   const sum = bars({ names: ["products above 0", "products below 0", "bias", "answer"], signed: true, width: 320,
                      label: "the sum of the products" });
   sum.node.style.maxWidth = "400px";

@@ -65,9 +65,12 @@ body[data-jp-theme-light="false"] .mx { color-scheme: dark; }
                                 .mx-wide { order: 1; } .mx-texts { font-size: 11px; letter-spacing: -.3px; }
                                 .mx-four figcaption { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
                                 .mx-four .mx-say { min-height: 9em !important; } }
-.mx-scale { display: flex; align-items: center; gap: 6px; margin-top: 5px; color: var(--mx-soft); font-size: 11px; }
-.mx-scale i { flex: 1; height: 7px;
-              background: linear-gradient(to right, var(--mx-minus), transparent, var(--mx-plus)); }
+.mx-scale { display: grid; grid-template-columns: repeat(3, 1fr); margin-top: 6px; color: var(--mx-soft); font-size: 11px;
+            max-width: 100%; white-space: nowrap; }
+.mx-scale i { grid-column: span 3; height: 9px; box-shadow: 0 0 0 1px var(--mx-line); }
+.mx-scale span { text-align: center; } .mx-scale i + span { text-align: left; } .mx-scale span:last-child { text-align: right; }
+.mx-curve { display: block; width: 100%; cursor: ew-resize; touch-action: pan-y; overflow: visible; border-radius: 2px; outline: none; }
+.mx-curve:focus-visible { box-shadow: 0 0 0 2px var(--mx-ink); }
 .mx-spans { display: grid; grid-template-columns: auto 1fr auto; gap: 5px 10px; align-items: center; }
 .mx-spans div { position: relative; height: 18px; overflow: hidden; }
 .mx-spans i { position: absolute; top: 3px; bottom: 3px; transition: left .25s, width .25s; }
@@ -182,6 +185,12 @@ function shared(model, fail) {
     // What Python answers to a selection that the page cannot answer itself; `kernel`: whether there may be one.
     answers(listen) {
       model.on?.("change:answer", () => { try { listen(model.get("answer")); } catch (error) { fail(error); } });
+    },
+    // Numbers that Python sends again: called with all of them, at once and whenever new ones have come.
+    numbers(listen) {
+      const tell = () => { try { listen(arrays(model)); } catch (error) { fail(error); } };
+      model.on?.("change:arrays", tell);
+      tell();
     },
     kernel: typeof model.send === "function",
     end: () => model.off?.("change:picked", fromModel),
@@ -303,11 +312,27 @@ export function texts(rows, columns) {
   return { node, show: (list) => cells.forEach((cell, i) => { cell.textContent = list[i]; }) };
 }
 
-// The scale of the signed colors, from -top to top; show(top) sets it. `most`: how opaque the color is at the ends.
-export function scale(digits = 2, most = 1) {
-  const low = make("span"), high = make("span");
-  const node = make("div", { class: "mx-scale" }, low, make("i", { style: `opacity: ${most}` }), high);
-  return { node, show(top) { low.textContent = number(-top, digits); high.textContent = number(top, digits); } };
+// A strip of colors with texts below its ends and its middle; show(texts). `colors`: for CSS, from left to right.
+export function ramp(colors, texts = ["", "", ""], { most = 1, width = "100%" } = {}) {
+  const ends = texts.map((text) => make("span", {}, text));
+  const node = make("div", { class: "mx-scale", style: `width: ${width}` },
+    make("i", { style: `opacity: ${most}; background-image: linear-gradient(to right, ${colors})` }), ...ends);
+  return { node, show: (texts) => ends.forEach((end, i) => { end.textContent = texts[i]; }) };
+}
+
+// What the colors of `signed` mean: from -top to top, or (root) from 0 to top, with the square root of a share as opacity,
+// so that small numbers stay visible. `most`: how opaque the color is at the ends. `beyond`: these are the ends of the
+// colors, not of the numbers. show(top) sets the numbers.
+export function colorScale({ digits, root = false, beyond = false, ...more } = {}) {
+  const one = ramp(root ? "transparent, var(--mx-plus)" : "var(--mx-minus), transparent, var(--mx-plus)", undefined, more);
+  one.node.setAttribute("role", "img");
+  return { node: one.node, show(top) {
+    const exact = digits ?? (top >= 100 ? 0 : top >= 10 ? 1 : top >= 0.1 ? 2 : 3), text = (x) => number(x, exact);
+    one.show(root ? ["0", text(top / 4), text(top)]
+      : [`${beyond ? "\u2264 " : ""}${text(-top)}`, "0", `${beyond ? "\u2265 " : ""}${text(top)}`]);
+    one.node.setAttribute("aria-label", root ? `colors: none for 0, orange for ${text(top)}`
+      : `colors: blue for ${text(-top)}${beyond ? " and less" : ""}, orange for ${text(top)}${beyond ? " and more" : ""}`);
+  } };
 }
 
 // A view with its caption: a <figure>.

@@ -1,5 +1,5 @@
-// Kernels as pictures: many at once in a mosaic that can be picked, sorted before one's eyes and lit up at one place, one
-// of them large, and the scale of their colors.
+// Kernels as pictures: many at once in a mosaic that can be picked, sorted before one's eyes and lit up at one place, and
+// one of them large.
 
 import { grid, make, number, signed } from "./kit.js";
 
@@ -9,12 +9,6 @@ export const MOSAIC_STYLE = `
 .mx-mosaic .mx-lit { position: absolute; inset: 0; pointer-events: none; }
 .mx-mosaic.mx-dimmed canvas:first-child { opacity: .2; }
 .mx-grid ellipse { fill: none; vector-effect: non-scaling-stroke; }
-.mx-colors { display: inline-block; width: 190px; font-size: 12px; color: var(--mx-soft); }
-.mx-colors canvas { display: block; width: 100%; height: 10px; box-shadow: 0 0 0 1px var(--mx-line);
-                   background: var(--mx-paper); }
-.mx-colors div { display: flex; justify-content: space-between; }
-.mx-colors span { flex: 1 0 0; } .mx-colors span:nth-child(2) { text-align: center; }
-.mx-colors span:last-child { text-align: right; }
 `;
 
 // The orders of analysis.ORDERS in words.
@@ -147,17 +141,3 @@ export function kernel(state, { name = "place", size: [height, width], label }) 
 }
 
 export const inWords = (place, width) => `row ${Math.floor(place / width)}, column ${place % width}`;
-
-// The scale of the colors: show(top).
-export function colorScale() {
-  const canvas = make("canvas", { "aria-hidden": "true" }), ends = ["", "0", ""].map((text) => make("span", {}, text));
-  inked(canvas, 201, 1, Float32Array.from({ length: 201 }, (_, i) => i - 100), 100);
-  const node = make("div", { class: "mx-colors", role: "img" }, canvas, make("div", {}, ...ends));
-  return { node, show(top) {
-    const digits = top >= 10 ? 0 : top >= 0.1 ? 2 : 3;
-    ends[0].textContent = `\u2264 ${number(-top, digits)}`;
-    ends[2].textContent = `\u2265 ${number(top, digits)}`;
-    node.setAttribute("aria-label", `colors: blue for ${number(-top, digits)} and less, ` +
-                                    `orange for ${number(top, digits)} and more`);
-  } };
-}

@@ -2,20 +2,10 @@
 // changes. What one part does is known from the beginning; several parts and single hidden units are asked of the kernel.
 
 import { choices, current, figure, make, number, paint, pixel, slider, widget } from "./kit.js";
+import { STACK_STYLE, stack } from "./stack.js";
 
 const SWITCHES_STYLE = `
 .mx-switches { flex-wrap: wrap; }
-.mx-stack { flex: 0 0 auto; }
-.mx-stack g[role="switch"] { cursor: pointer; outline: none; }
-.mx-stack .mx-box { fill: var(--mx-paper); stroke: var(--mx-ink); stroke-width: 1.3px; transition: fill .15s; }
-.mx-stack .mx-stream, .mx-stack .mx-branch { fill: none; stroke: var(--mx-ink); stroke-width: 1.5px; }
-.mx-stack .mx-stream { stroke-width: 3px; stroke-opacity: .55; }
-.mx-stack g:hover .mx-box { fill: var(--mx-fill); }
-.mx-stack g:focus-visible .mx-box { stroke-width: 3px; }
-.mx-stack [aria-checked="false"] .mx-box { stroke-dasharray: 3 3; stroke: var(--mx-soft); }
-.mx-stack [aria-checked="false"] .mx-branch { opacity: 0; }
-.mx-stack [aria-checked="false"] .mx-name { text-decoration: line-through; fill: var(--mx-soft); }
-.mx-stack .mx-around { fill: none; stroke: var(--mx-line); }
 .mx-results { flex: 1 1 300px; min-width: 0; transition: opacity .15s; }
 .mx-accuracy button { padding: 0 7px; white-space: nowrap; } .mx-accuracy button:disabled { border-color: transparent; cursor: default; }
 .mx-accuracy { display: grid; grid-template-columns: 108px 1fr 104px; gap: 8px; align-items: center; margin: 3px 0; }
@@ -44,7 +34,7 @@ const SWITCHES_STYLE = `
 .mx-results.mx-waits { transition: opacity .15s .2s; }
 .mx-unit { margin-top: 10px; } .mx-unit .mx-off { opacity: .4; }
 `;
-const ROOM = 24, STACK = 280, LINE = 34;                // thumbnails at most; the stack's width; where the table runs down
+const ROOM = 24;                                        // thumbnails at most
 
 export default widget((root, { facts, images, labels, predictions }, state) => {
   const { classes, parts, units } = facts, N = labels.length, L = facts.blocks, [, channels, height, width] = images.shape;
@@ -63,46 +53,8 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
   };
   const shownOff = (now) => (now.hover.off != null && known.has(now.hover.off) ? now.hover.off : now.off);
 
-  // ---- the stack ----
-  const tall = L > 6 ? 24 : 30, block = 2 * tall + 20, high = 56 + L * block + 40;
-  const svg = make("svg:svg", { width: STACK, height: high, viewBox: `0 0 ${STACK} ${high}`, class: "mx-stack",
-                                role: "group", "aria-label": "the network: switch its parts on and off" });
-  const text = (x, y, words, more = {}) => make("svg:text", { x, y, "dominant-baseline": "central", ...more }, words);
-  svg.append(make("svg:path", { class: "mx-stream", d: `M${LINE} 22V${high - 24}` }),
-             text(8, 10, "image, cut into patches and embedded"), text(8, high - 10, "mean of the tokens, head, class"),
-             text(STACK, 34, "right without it", { class: "mx-soft", "text-anchor": "end" }));
-  const groups = parts.map(({ code, block: k, name }, i) => {
-    const top = 46 + k * block + 8 + (i % 2) * (tall + 4), middle = top + tall / 2;
-    if (i % 2 === 0) svg.append(make("svg:rect", { class: "mx-around", x: 4, y: top - 8, width: STACK - 8,
-                                                   height: block - 4, rx: 5 }), text(10, top + tall, String(k), { class: "mx-soft" }));
-    const right = known.get(code).predicted.reduce((sum, is, n) => sum + (is === labels[n]), 0);
-    const arrow = i % 2 === 0 ? // down the columns, along the rows
-      `M${LINE + 35} ${middle - 8}v16m-3 -4l3 4l3 -4m-6 -8l3 -4l3 4` :
-      `M${LINE + 27} ${middle}h16m-4 -3l4 3l-4 3m-8 -6l-4 3l4 3`;
-    const group = make("svg:g", { role: "switch", tabindex: 0, "aria-label": `${name} of block ${k}` },
-      make("svg:rect", { x: 12, y: top - 2, width: STACK - 20, height: tall + 4, fill: "transparent" }),
-      make("svg:path", { class: "mx-branch", d: `M${LINE} ${top + 1}h20m0 ${tall - 2}h-14m-6 -5v10m-5 -5h10` }),
-      make("svg:circle", { class: "mx-branch", cx: LINE, cy: top + tall - 1, r: 5.5 }),
-      make("svg:rect", { class: "mx-box", x: LINE + 20, y: top - 1, width: 170, height: tall, rx: 4 }),
-      make("svg:path", { class: "mx-branch", d: arrow }), text(LINE + 54, middle, name, { class: "mx-name" }),
-      text(STACK - 12, middle, `${Math.round(100 * right / N)}%`, { "text-anchor": "end" }));
-    const press = () => { state.hover({ off: null }); state.pick({ off: toggled(state.get().off, code) }); };
-    group.addEventListener("click", press);
-    group.addEventListener("pointerenter", (event) => {         // what if?
-      if (event.pointerType !== "touch") state.hover({ off: toggled(state.get().off, code) });
-    });
-    group.addEventListener("pointerleave", () => state.hover({ off: null }));
-    group.addEventListener("keydown", (event) => {
-      const next = groups[i + ({ ArrowUp: -1, ArrowDown: 1 }[event.key] ?? NaN)];
-      if (next) next.focus();
-      else if (event.key === "Enter" || event.key === " ") press();
-      else if (!event.key.startsWith("Arrow")) return;
-      event.preventDefault();
-      event.stopPropagation();
-    });
-    return group;
-  });
-  svg.append(...groups);
+  const share = (code) => known.get(code).predicted.reduce((sum, is, i) => sum + (is === labels[i]), 0) / N;
+  const network = stack(state, { parts, L, right: share, toggled });
 
   // ---- the unit ----
   const unit = slider(state, "unit", "unit", { high: Math.max(units - 1, 0) });
@@ -144,17 +96,13 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
   const results = make("div", { class: "mx-results" }, ...bars.map(({ node }) => node),
                        make("div", { class: "mx-result" }, classFigure, changedFigure));
   const say = make("p", { class: "mx-say", "aria-live": "polite", style: "min-height: 3em" });
-  root.append(make("style", {}, SWITCHES_STYLE), make("div", { class: "mx-row mx-switches" }, svg,
-    results), units_, say, asks);
+  root.append(make("style", {}, STACK_STYLE + SWITCHES_STYLE),
+    make("div", { class: "mx-row mx-switches" }, network.node, results), units_, say, asks);
 
   function draw(now) {
     const off = shownOff(now), answer = known.get(off) ?? partial(off), truth = current(now, "truth");
     const asked = answer?.read ?? everyone, after = answer?.predicted;
-    groups.forEach((group, i) => {
-      const { code, block: k, name } = parts[i], few = codes(off).filter((one) => one.startsWith(`${k}u`)).length;
-      group.setAttribute("aria-checked", String(!codes(off).includes(code)));
-      group.querySelector(".mx-name").textContent = name + (few && i % 2 === 0 ? ` \u2212 ${few} unit${few > 1 ? "s" : ""}` : "");
-    });
+    network.show(codes(off));
     if (!after) {
       say.innerHTML = `<b>${named(off)}</b>. What is drawn above does not show this yet.`;
       return;

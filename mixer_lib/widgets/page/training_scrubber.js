@@ -2,8 +2,8 @@
 // numbers as curves. One moment flows through all: play it, drag it, or hover a snapshot. Between two snapshots the
 // picture blends them.
 
-import { choices, current, figure, make, number, slider, widget } from "./kit.js";
-import { MOSAIC_STYLE, SORTED, colorScale, kernel, mosaic } from "./mosaic.js";
+import { choices, colorScale, current, figure, make, number, slider, widget } from "./kit.js";
+import { MOSAIC_STYLE, SORTED, kernel, mosaic } from "./mosaic.js";
 import { TIMELINE_STYLE, thousands, timeline, track } from "./timeline.js";
 
 const SCRUBBER_STYLE = `
@@ -36,7 +36,7 @@ export default widget((root, { facts, weights, scales, tops, orders, numbers }, 
   }
 
   const time = timeline(state, steps);
-  const scale = colorScale(), all = mosaic(state, {
+  const scale = colorScale({ beyond: true, width: "190px" }), all = mosaic(state, {
     name: "unit", count: units, size: facts.grid, label: { name: "unit in the mosaic", of: (unit) => `unit ${unit}` } });
   const one = kernel(state, { size: facts.grid, label: "weight of the unit" });
   const film = mosaic(state, { name: "at", count: moments, size: facts.grid, columns: Math.min(moments, 7), wide: 336,

@@ -1,7 +1,7 @@
 // A hidden unit of token mixing at work on one channel: the channel times the unit's weights, place by place, added up,
 // and GELU. Hover or pick a place in any of the four squares, or a unit on a channel in the table.
 
-import { choices, current, figure, grid, make, number, paint, pixel, scale, signed, slider, texts, widget } from "./kit.js";
+import { choices, colorScale, current, figure, grid, make, number, paint, pixel, signed, slider, texts, widget } from "./kit.js";
 import { adding } from "./charts.js";
 
 export default widget((root, { image, channels, units, before, after, curve, facts }, state) => {
@@ -16,7 +16,7 @@ export default widget((root, { image, channels, units, before, after, curve, fac
   paint(whole.canvas, image.shape[2], image.shape[1], (i) => pixel(image, i));
   const squares = ["channel", "weights", "products"].map((name) => {
     const one = grid(state, { name: "place", rows: down, columns: perRow, cuts: true, label: placeName(name) });
-    const numbers = texts(down, perRow), ends = scale(2, 1 / 1.5);
+    const numbers = texts(down, perRow), ends = colorScale({ digits: 2, most: 1 / 1.5 });
     if (perRow <= 4) one.node.append(numbers.node);
     return { ...one, ends, show(values, top) {
       paint(one.canvas, perRow, down, (s) => signed(values[s], 1.5 * top));
@@ -33,7 +33,7 @@ export default widget((root, { image, channels, units, before, after, curve, fac
                                 `${facts.units[Math.floor(cell / C)]} on ${facts.channels[cell % C]}: ` +
                                 number(before[cell]) } });
   paint(table.canvas, C, U, (i) => signed(before[i], 1.5 * most(before)));
-  const sums = texts(U, C), sumEnds = scale(2, 1 / 1.5);
+  const sums = texts(U, C), sumEnds = colorScale({ digits: 2, most: 1 / 1.5 });
   if (C <= 6 && U <= 8) table.node.append(sums.node);
   sums.show(Array.from(before, (value) => number(value)));
   sumEnds.show(most(before));

@@ -1,8 +1,8 @@
 // The token-mixing weights of a model: a mosaic of all units of a block, and one unit large, with its spectrum and its
 // closest opposite. Hover a tile to see it large, hover a weight to see its place in all tiles.
 
-import { choices, current, figure, grid, make, number, paint, slider, widget } from "./kit.js";
-import { MOSAIC_STYLE, SORTED, colorScale, inWords, kernel, mosaic } from "./mosaic.js";
+import { choices, colorScale, current, figure, grid, make, number, paint, slider, widget } from "./kit.js";
+import { MOSAIC_STYLE, SORTED, inWords, kernel, mosaic } from "./mosaic.js";
 
 const BROWSER_STYLE = `
 .mx-browser > figure:first-child { flex: 0 1 auto; width: min(100%, 512px); }
@@ -26,7 +26,7 @@ export default widget((root, { facts, weights, scales, tops, orders, measures, c
   const row = (l, unit) => Float32Array.from({ length: S }, (_, s) => weight(l, unit, s));
   const plain = (values) => Object.fromEntries(values.map((value) => [String(value), value]));
 
-  const scale = colorScale(), all = mosaic(state, {
+  const scale = colorScale({ beyond: true, width: "190px" }), all = mosaic(state, {
     name: "unit", count: units, size: facts.grid, label: { name: "unit in the mosaic", of: (unit) => `unit ${unit}` } });
   const one = kernel(state, { size: facts.grid, label: "weight of the unit" });
   const opposite = kernel(state, { size: facts.grid, label: "weight of the closest opposite" });
