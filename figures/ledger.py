@@ -117,7 +117,7 @@ def rows():
 
 
 def as_markdown(rows):
-    """The ledger, from its rows, as a table in Markdown, without the digits of rounding errors, which differ between machines."""
+    """The ledger as a table in Markdown, without the digits of rounding errors, which differ between machines."""
     def size(difference, claim):
         return {"same bits": "exactly 0", "equal": "below 1e-12"}.get(claim, f"about {float(f'{difference:.1g}'):g}")
 

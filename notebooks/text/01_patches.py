@@ -377,10 +377,10 @@ widgets.patch_explorer(horse)
 plots.show(
     plots.patch_explorer(horse, patch_size=8, patch=5, number=70),
     alt="Three panels. Left, the horse in a grid of 4 by 4 patches; patch 5, on the "
-        "horse's back, is framed in orange, one pixel in its first line in blue. "
-        "Middle, patch 5 enlarged to 8 by 8 pixels, the blue pixel in row 0, column "
-        "6. Right, the table of 16 rows and 192 columns, row 5 framed in orange, its "
-        "number 70 in blue. Below: table[5, 70] = 135, green, row 0, column 6 of the "
+        "horse's back, is framed in black, one pixel in its first line in pink. "
+        "Middle, patch 5 enlarged to 8 by 8 pixels, the pink pixel in row 0, column "
+        "6. Right, the table of 16 rows and 192 columns, row 5 framed in black, its "
+        "number 70 in pink. Below: table[5, 70] = 135, green, row 0, column 6 of the "
         "patch, row 8, column 14 of the image.")
 
 

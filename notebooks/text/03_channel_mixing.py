@@ -438,7 +438,8 @@ plots.show(
                  xlabel="input token", ylabel="output token", signed=False),
     alt="Two tables of 16 output tokens by 16 input tokens, white where nothing moves. "
         "Left, norm over each token: dark on the diagonal, all else white. Right, norm "
-        "over the whole table: dark on the diagonal, and all else pale blue.")
+        "over the whole table: dark on the diagonal, and all else very pale. "
+        "A bar shows the scale.")
 
 off_diagonal = ~torch.eye(16, dtype=torch.bool)                             # [S, S]
 assert (moves[off_diagonal] == 0).all()                                     # exactly
