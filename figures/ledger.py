@@ -1,7 +1,7 @@
 """The ledger of lesson 10: every claim about the Mixer as a network of convolutions, checked by running it.
 
-`rows()` computes the ledger, in float64 and from a seed. tests/test_conv.py checks the claim of each row, and draw.py
-draws the ledger.
+`rows()` computes the ledger, in float64 and from a seed. tests/test_conv.py checks the claim of each row. Run as a
+script, this file prints the ledger as the lesson shows it.
 """
 
 from typing import NamedTuple
@@ -89,7 +89,7 @@ def rows():
         return group_norm(x, 1, conv.token_norm.weight, conv.token_norm.bias, eps=1e-6)
 
     return [compare(part, form, claim, *models, *functions, x) for part, form, claim, models, functions, x in [
-        ("patch embedding", "7 x 7 convolution, stride 7", "equal", (mixer, cnn), (embed, cnn.stem), images),
+        ("patch embedding", "7 × 7 convolution, stride 7", "equal", (mixer, cnn), (embed, cnn.stem), images),
         ("LayerNorm", "at each place", "equal", (mixer, cnn), (on_maps(block.token_norm), conv.token_norm), maps),
         ("token mixing", "folded: kernels as large as the grid", "equal", (mixer, cnn),
          (mix_tokens, conv.token_mixing), maps),
@@ -97,7 +97,7 @@ def rows():
          (mix_tokens, tied.blocks[0].token_mixing), maps),
         ("token mixing", "depth-wise, a copy for each channel (groups=C)", "equal", (mixer, untied),
          (mix_tokens, untied.blocks[0].token_mixing), maps),
-        ("channel mixing", "1 x 1 convolutions", "equal", (mixer, cnn),
+        ("channel mixing", "1 × 1 convolutions", "equal", (mixer, cnn),
          (on_maps(block.channel_mixing), conv.channel_mixing), maps),
         ("mean over tokens", "a kernel as large as the grid, all 1/S", "equal", (mixer, cnn),
          (lambda x: x.mean((2, 3), keepdim=True), cnn.mean), maps),
@@ -116,6 +116,19 @@ def rows():
     ]]
 
 
+def as_markdown(rows):
+    """The ledger as a table in Markdown, without the digits of rounding errors, which differ between machines."""
+    def size(difference, claim):
+        return {"same bits": "exactly 0", "equal": "below 1e-12"}.get(claim, f"about {float(f'{difference:.1g}'):g}")
+
+    head = "| part of the Mixer | written as | equal? | output differs by | gradient differs by | parameters | MACs |"
+    lines = [head, "|---|---|---|---|---|--:|--:|"]
+    for row in rows:
+        lines.append(f"| {row.part} | {row.form} | {'**no**' if row.claim == 'not equal' else 'yes'} | "
+                     f"{size(row.output, row.claim)} | {size(row.gradient, row.claim)} | {row.parameters:,} | "
+                     f"{row.macs:,} |")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    for row in rows():
-        print(*row, sep=" | ")
+    print(as_markdown(rows()))

@@ -6,6 +6,7 @@ import math
 import pickle
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -553,7 +554,7 @@ def test_the_defaults_of_the_moment_do_not_matter(form):
         torch.set_default_dtype(torch.float)
 
 
-# ---- the ledger of figures/ledger.svg ------------------------------------------------------------------------------
+# ---- the ledger of lesson 10 ---------------------------------------------------------------------------------------
 
 ROWS = ledger.rows()
 
@@ -574,3 +575,9 @@ def test_ledger_counts():
     folded, tied, untied = (count for form, count in counts.items() if form.startswith(("folded", "depth-wise")))
     assert folded == tied == (2 * 16 * 32 + 32 + 16, 2 * 64 * 16 * 32)
     assert untied == (64 * folded[0], folded[1])                            # other weights, not other work
+
+
+def test_lesson_10_shows_the_ledger():
+    lesson = Path(__file__).parents[1] / "notebooks" / "text" / "10_convolutions.py"
+    table = ledger.as_markdown(ROWS).replace("\n", "\n# ")
+    assert table in lesson.read_text(encoding="utf-8"), "put what python figures/ledger.py prints into lesson 10"

@@ -2,12 +2,15 @@
 
 import base64
 import io
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 from PIL import Image, ImageColor
 
 from mixer_lib import plots
@@ -22,6 +25,22 @@ COLOR = torch.randint(0, 256, (3, 8, 8), dtype=torch.uint8, generator=torch.Gene
 def no_figure_stays_open():
     yield
     plt.close("all")
+
+
+FIGURES = {
+    "image_row": lambda: plots.image_row(torch.stack([COLOR, COLOR]), ["a", "b"], columns=2),
+    "patch_grid": lambda: plots.patch_grid(COLOR, 4),
+    "lines": lambda: plots.lines({"x": ([1, 2], {"a": [3, 4], "b": [5, 6]})}, ylabel="y", log=True),
+    "losses": lambda: plots.losses({"a": [2.0] * 30, "b": [9.0, 1.0]}),
+    "training_curves": lambda: plots.training_curves(history()),
+    "first step": lambda: plots.training_curves(History(steps=[{"step": 0, "loss": 2.3, "lr": 0.1}])),
+    "confusion": lambda: plots.confusion(np.eye(3, dtype=int), ["a", "b", "c"]),
+    "tables": lambda: plots.tables({"a": np.eye(3), "b": torch.ones(2, 40)}),
+    "by_depth": lambda: plots.by_depth({"a": [[1, 2]]}, "y"),
+    "functions": lambda: plots.functions({"a": ([0, 1], {"b": [2, 3], "c": [4, 5]})}, xlabel="x", ylabel="y"),
+    "changes": lambda: plots.changes({"a": [0.5, 0.6]}),
+    "intervals": lambda: plots.intervals({"a": {"b": {"c": [0.5]}}}, "y", 0.1),
+}
 
 
 def decode(png):
@@ -71,7 +90,57 @@ def test_show_gives_an_image_with_alternative_text(capsys, monkeypatch):
     assert 'alt="a &quot;red&quot; card"' in shown[0].data
     assert 'src="data:image/png;base64,' in shown[0].data
     plots.show(Card(30, 20).image, alt="nothing")
-    assert "width: 30px" in shown[1].data
+    assert "width: 30px" in shown[1].data and "<i " not in shown[1].data
+    card = Card(200, 100)
+    card.pixels(np.zeros((1, 1, 3), np.uint8), 0, 0, 10, 10)
+    card.photo(np.zeros((1, 1, 3), np.uint8), 20, 30, 100, 50)          # turned back on a dark page
+    plots.show(card.image, alt="a photograph")
+    assert re.findall("<i style=.*?</i>", shown[2].data) == [
+        '<i style="left: 10.00%; top: 30.00%; width: 50.00%; height: 50.00%"></i>']
+
+
+def test_show_finds_the_photographs_of_a_figure(monkeypatch):
+    """What is turned back on a dark page is where the image is in the file, and tables of numbers are none."""
+    shown = []
+    monkeypatch.setattr(plots.base, "display", shown.append)
+    plots.show(plots.image_row([torch.zeros(3, 8, 8)] * 2, ["a", "b"], columns=2), alt="two black squares")
+    picture = decode(base64.b64decode(shown[0].data.partition("base64,")[2].partition('"')[0]))
+    height, width = picture.shape[:2]
+    left, right = [[float(number) / 100 for number in re.findall(r"([\d.]+)%", mark)]
+                   for mark in re.findall("<i style=.*?</i>", shown[0].data)]
+    for x, y, w, h in (left, right):
+        inside = picture[round((y + 0.02) * height):round((y + h - 0.02) * height),
+                         round((x + 0.02) * width):round((x + w - 0.02) * width)]
+        assert inside.size and (inside == 0).all()
+        assert (picture[round(y * height):, round((x + w + 0.005) * width)] == 255).all()
+    assert left[0] + left[2] < right[0]
+    plots.show(plots.tables({"a": np.eye(3)}), alt="a table")
+    assert "<i " not in shown[1].data
+
+
+@pytest.mark.parametrize("theme, system, dark", [("true", "dark", False), ("false", "light", True), ("", "dark", True)])
+def test_show_follows_the_theme(theme, system, dark):
+    """The page's theme wins over the system's."""
+    style = plots.base.STYLE
+    media, light, named = re.search(r"@media \(prefers-color-scheme: dark\) \{(.*)\} body\S+ \{(.*)\} body\S+ \{(.*)\}",
+                                    style).groups()
+    rules = (media if system == "dark" else "") + {"true": light, "false": named, "": ""}[theme]
+    assert ("invert(.93)" in re.findall(r"mixer-picture img \{ (.*?) \}", rules)[-1]) == dark
+
+
+def test_letters_are_of_one_typeface_and_not_small(monkeypatch):
+    """In a column of 880 pixels no letter is smaller than 11, and cards have the typeface of the figures."""
+    from matplotlib.font_manager import FontProperties, findfont
+    assert plots.card.font(20).getname()[0] == "DejaVu Sans" == plots.card.ImageFont.truetype(
+        findfont(FontProperties(family=plt.rcParamsDefault["font.family"]))).getname()[0]
+    for draw in FIGURES.values():
+        figure = draw()
+        width = figure.get_size_inches()[0] * 80
+        for text in figure.findobj(Text):
+            assert not text.get_text() or text.get_fontsize() * 80 / 72 * min(1, 880 / width) >= 11, text
+    sources = "".join(path.read_text(encoding="utf-8") for path in Path(plots.__file__).parent.glob("*.py"))
+    sizes = [int(size) for size in re.findall(r"[ (]size=(\d+)", sources)]        # of cards, 920 wide at most
+    assert len(sizes) > 10 and min(sizes) * 880 / 920 >= 11
 
 
 def test_show_closes_a_figure_and_gives_it_sharp(monkeypatch):
@@ -86,19 +155,7 @@ def test_show_closes_a_figure_and_gives_it_sharp(monkeypatch):
     assert decode(base64.b64decode(data)).shape == (80 * SHARP, 160 * SHARP, 3)
 
 
-@pytest.mark.parametrize("draw", [
-    lambda: plots.image_row(torch.stack([COLOR, COLOR]), ["a", "b"], columns=2),
-    lambda: plots.patch_grid(COLOR, 4),
-    lambda: plots.lines({"x": ([1, 2], {"a": [3, 4], "b": [5, 6]})}, ylabel="y", log=True),
-    lambda: plots.losses({"a": [2.0] * 30, "b": [9.0, 1.0]}),
-    lambda: plots.training_curves(history()),
-    lambda: plots.training_curves(History(steps=[{"step": 0, "loss": 2.3, "lr": 0.1}])),
-    lambda: plots.confusion(np.eye(3, dtype=int), ["a", "b", "c"]),
-    lambda: plots.tables({"a": np.eye(3), "b": torch.ones(2, 40)}),
-    lambda: plots.by_depth({"a": [[1, 2]]}, "y"),
-    lambda: plots.functions({"a": ([0, 1], {"b": [2, 3], "c": [4, 5]})}, xlabel="x", ylabel="y"),
-], ids=["image_row", "patch_grid", "lines", "losses", "training_curves", "first step", "confusion", "tables",
-        "by_depth", "functions"])
+@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 def test_figures_draw_and_name_their_axes(draw):
     figure = draw()
     assert decode(plots.to_png(figure)).std() > 1                       # something is on it
@@ -181,14 +238,17 @@ def test_training_curves_are_the_history():
 def test_cost_split_says_the_shares_and_the_sum(texts):
     plots.cost_split({"work": {"a": 300, "b": 4700}, "more": {"a": 2, "b": 3}})
     assert words(texts) == ["a", "b", "work", "6%", "94%", "5,000 in all", "more", "40%", "60%", "5 in all"]
+    texts.clear()
+    plots.cost_split({"work": {"a": 1, "b": 4999, "c": 0}})             # what has no room in the bar stands below it
+    assert words(texts)[-2:] == ["5,000 in all", "too narrow for a number: a 0.1%"]
 
 
 def test_cost_split_bars_are_the_shares():
     picture = plots.cost_split({"work": {"a": 30, "b": 70}, "more": {"a": 0, "b": 5}})
     bar = 40 * SHARP + 2
-    gray, orange = (colored(picture, color)[bar].sum() for color in (plots.GRAY, plots.ORANGE))
-    assert gray == pytest.approx(0.3 * 480 * SHARP, abs=2)
-    assert orange == pytest.approx(0.7 * 480 * SHARP, abs=2 * 40)       # less the letters on it
+    pale, green = (colored(picture, color)[bar].sum() for color in ("#C8C8C8", plots.GREEN))
+    assert pale == pytest.approx(0.3 * 480 * SHARP, abs=2)
+    assert green == pytest.approx(0.7 * 480 * SHARP, abs=2 * 40)       # less the letters on it
 
 
 def test_losses_are_means_of_the_last_ten():
@@ -240,20 +300,22 @@ def test_confusion_of_many_classes():
 
 def test_tables_write_small_numbers_and_leave_zero_white():
     figure = plots.tables({"small": [[0.0, -2.0, 1.5]], "large": np.ones((16, 16))}, "unit", "channel")
-    small, large = figure.axes
+    small, large, bar = figure.axes
     assert [text.get_text() for text in small.texts] == ["0", "-2", "1.5"] and not large.texts
+    assert bar.get_ylabel() == "number" and bar.get_ylim() == (-2, 2)               # where numbers are not written
     assert small.images[0].get_clim() == large.images[0].get_clim() == (-2, 2)      # one scale
     assert (small.get_xlabel(), small.get_ylabel()) == ("unit", "channel")
     assert (small.get_title(), large.get_title()) == ("small", "large")
     assert (small.images[0].get_array() == [[0.0, -2.0, 1.5]]).all()
-    square = plots.tables({"square": [[1.0, 2.0], [3.0, 4.0]]}).axes[0]
+    square, = plots.tables({"square": [[1.0, 2.0], [3.0, 4.0]]}).axes
+    assert plots.tables({"a": [[-0.0]]}).axes[0].texts[0].get_text() == "0"
     assert [(text.get_position(), text.get_text()) for text in square.texts] == [
         ((0, 0), "1"), ((1, 0), "2"), ((0, 1), "3"), ((1, 1), "4")]
     strengths = plots.tables({"strengths": [[0.0, 1e-9, 1.0]]}, signed=False).axes[0].images[0]
     colors = strengths.cmap(strengths.norm(strengths.get_array()))
     axes_background = strengths.axes.get_facecolor()
     assert colors[0, 0, 3] == 0 and axes_background == (1, 1, 1, 1)                  # exactly 0: nothing is drawn
-    assert colors[0, 1, 0] < 0.9                                                     # next to 0: seen to be more
+    assert colors[0, 1, 2] < 0.8                                                     # next to 0: seen to be more
 
 
 def test_prediction_says_what_is_read_and_how_surely(texts):
@@ -268,18 +330,18 @@ def test_prediction_says_what_is_read_and_how_surely(texts):
 def test_prediction_tells_truth_from_favorite():
     picture = plots.prediction(COLOR, [0.2, 0.7, 0.1], ["cat", "dog", "ox"], truth=0)
     lengths = [colored(picture, color)[(48 + 20 * k) * SHARP].sum()
-               for k, color in enumerate((plots.GREEN, plots.ORANGE, plots.GRAY))]
+               for k, color in enumerate((plots.GREEN, plots.INK, "#A8A8A8"))]
     assert lengths == [0.2 * 200 * SHARP, 0.7 * 200 * SHARP, 0.1 * 200 * SHARP]
     assert plots.prediction(COLOR, [0.2, 0.7, 0.1], ["cat", "dog", "ox"], truth=1) != picture
     unknown = plots.prediction(COLOR, [0.2, 0.7, 0.1], ["cat", "dog", "ox"])
-    assert not colored(unknown, plots.GREEN).any() and not colored(unknown, plots.ORANGE).any()
-    assert colored(unknown, plots.BLUE)[(48 + 20) * SHARP].sum() == 0.7 * 200 * SHARP
+    assert not colored(unknown, plots.GREEN).any()
+    assert colored(unknown, plots.INK)[(48 + 20) * SHARP].sum() == 0.7 * 200 * SHARP
 
 
 @pytest.mark.parametrize("patch, number", [(0, 0), (3, 47), (1, 20)])
 def test_patch_explorer_frames_the_pixel(patch, number):
-    """The blue frame in the left panel lies around the pixel that the number is."""
-    blue = colored(plots.patch_explorer(COLOR, 4, patch, number), plots.BLUE)[:, :280 * SHARP]
+    """The pink frame in the left panel lies around the pixel that the number is."""
+    blue = colored(plots.patch_explorer(COLOR, 4, patch, number), plots.PINK)[:, :280 * SHARP]
     rows, columns = (axis / SHARP for axis in np.nonzero(blue))
     y, x = divmod(number % 16, 4)
     row, column = 4 * (patch // 2) + y, 4 * (patch % 2) + x
@@ -310,11 +372,11 @@ def test_patch_explorer_shows_the_number_in_all_three_places(image, patch, numbe
         if s != patch and abs(d - number) > 3:                                      # away from the frames
             assert at(570 + 340 / D * (d + 0.5), 34 + 256 / S * (s + 0.5)) == [patches[s, d]] * 3
     for color, left, right, x, y, width, height in (                                # the patch, and the number
-            (plots.ORANGE, 0, 285, 10 + 128 * (patch % 2), 34 + 128 * (patch // 2), 128, 128),
-            (plots.ORANGE, 285, 560, 290, 34, 256, 256),
-            (plots.ORANGE, 565, 920, 570, 34 + 256 / S * patch, 340, 256 / S),
-            (plots.BLUE, 285, 560, 290 + 64 * column, 34 + 64 * row, 64, 64),
-            (plots.BLUE, 565, 920, 570 + 340 / D * number, 34 + 256 / S * patch, 340 / D, 256 / S)):
+            (plots.INK, 0, 285, 10 + 128 * (patch % 2), 34 + 128 * (patch // 2), 128, 128),
+            (plots.INK, 285, 560, 290, 34, 256, 256),
+            (plots.INK, 565, 920, 570, 34 + 256 / S * patch, 340, 256 / S),
+            (plots.PINK, 285, 560, 290 + 64 * column, 34 + 64 * row, 64, 64),
+            (plots.PINK, 565, 920, 570 + 340 / D * number, 34 + 256 / S * patch, 340 / D, 256 / S)):
         framed = colored(picture, color)
         framed[:, :left * SHARP] = framed[:, right * SHARP:] = False
         rows, columns = (places / SHARP for places in np.nonzero(framed))
@@ -333,23 +395,23 @@ def test_scramble_explorer_frames_where_pixels_come_from(row, column, patches, n
     assert words(texts)[-4:] == ["The patch's 16 pixels come from", f"{patches} patch of the image.",
                                  f"The window's middle has {neighbors} neighbors.",
                                  f"In the image, {old} of them were its neighbors."]
-    unit, blue = 34 * SHARP, list(ImageColor.getrgb(plots.BLUE))
+    unit, pink = 34 * SHARP, list(ImageColor.getrgb(plots.PINK))
 
     def at(picture, left, r, c):
         return picture[34 * SHARP + r * unit + unit // 2, left * SHARP + c * unit + unit // 2].tolist()
 
-    assert at(still, 10, row, column) == blue                                   # the window's middle is marked
+    assert at(still, 10, row, column) == pink                                   # the window's middle is marked
     assert at(still, 312, row, column) == COLOR[:, row, column].tolist()
     turned = np.asarray(plots.scramble_explorer(COLOR, plain.flip(0), 4, row, column))      # by half a turn
-    assert at(turned, 10, 7 - row, 7 - column) == blue
+    assert at(turned, 10, 7 - row, 7 - column) == pink
     assert at(turned, 312, row, column) == COLOR[:, 7 - row, 7 - column].tolist()
     assert words(texts)[-1] == f"In the image, {old} of them were its neighbors."      # a turn keeps neighbors together
 
 
 def test_scramble_explorer_names_its_parts(texts):
     plots.scramble_explorer(COLOR, torch.arange(64), 4, 3, 3)
-    assert words(texts)[:4] == ["the image, and where the pixels come from", "what the network is given",
-                                "its patch, 4 x 4", "its window, 3 x 3"]
+    assert words(texts)[:4] == ["the image: where pixels come from", "what the network is given",
+                                "its patch, 4 × 4", "its window, 3 × 3"]
 
 
 def test_scramble_explorer_counts_torn_patches(texts):
@@ -373,7 +435,7 @@ def test_embedding_explorer_multiplies_and_marks(patch, channel, texts):
         assert np.sign(weight[0] - weight[2]) == np.sign(list(DETECTORS.values())[channel][y, x])   # orange, blue
     products = pixels.numpy() * list(DETECTORS.values())[channel]
     assert words(texts)[:11] == [
-        "image, 8 x 8 pixels", "", f"patch {patch}", "x", f"weights, channel {channel}", "=", "pixel x weight",
+        "image, 8 × 8 pixels", "", f"patch {patch}", "×", f"weights, channel {channel}", "=", "pixel × weight",
         f"channel {channel} is {list(DETECTORS)[channel]}",
         f"orange adds up to {products[products > 0].sum():.3f}, blue to {products[products < 0].sum():.3f} (rounded)",
         f"together: tokens[{patch}, {channel}] = {products.sum():.2f}", "tokens, [S, C] = [4, 2]"]
@@ -384,13 +446,13 @@ def test_embedding_explorer_multiplies_and_marks(patch, channel, texts):
         cell = picture[round(SHARP * (34 + down * (s + 0.2))), round(SHARP * (762 + across * (c + 0.5)))]
         assert np.sign(cell[0] - cell[2]) == np.sign(token)
     for color, part, x0, y0, width, height in (
-            (plots.ORANGE, slice(0, 225), 10 + 98 * column, 34 + 98 * row, 98, 98),                 # in the image
-            (plots.ORANGE, slice(745, 920), 762, 34 + down * patch, 148, down),                     # in the table
-            (plots.BLUE, slice(745, 920), 762 + across * channel, 34 + down * patch, across, down)):
+            (plots.INK, slice(0, 225), 10 + 98 * column, 34 + 98 * row, 98, 98),                 # in the image
+            (plots.INK, slice(745, 920), 762, 34 + down * patch, 148, down),                     # in the table
+            (plots.PINK, slice(745, 920), 762 + across * channel, 34 + down * patch, across, down)):
         framed = colored(picture, color)
         framed[:, :part.start * SHARP] = framed[:, part.stop * SHARP:] = False
         rows, columns = (axis / SHARP for axis in np.nonzero(framed))
-        if color == plots.BLUE or part.start == 0:
+        if color == plots.PINK or part.start == 0:
             assert [columns.min(), columns.max()] == pytest.approx([x0 - 2, x0 + width + 2], abs=1)
         assert [rows.min(), rows.max()] == pytest.approx([y0 - 2, y0 + height + 2], abs=1)
 
@@ -459,7 +521,7 @@ def test_token_unit_explorer_multiplies_place_by_place_and_adds_up(channel, unit
             red, _, blue = pixels[SHARP * y, SHARP * x]
             assert np.sign(red - blue) == np.sign(value)                # orange above 0, blue below, white at 0
     assert f"the 4 products, added up: {total:.2f}" in words(texts)
-    titles = ["image", f"channel: {channel}", f"unit: {unit}", "channel x unit"]
+    titles = ["image", f"channel: {channel}", f"unit: {unit}", "channel × unit"]
     assert [text for x, y, text in texts if y == 10] == titles
     for panel, values in enumerate(panels, start=1):
         for s, value in enumerate(values):                              # each number stands in its cell
@@ -497,11 +559,11 @@ def test_kernel_explorer_shows_a_row_as_a_kernel(unit, texts):
     assert said[:-1] == [
         "W1, [D_S, S] = [3, 16]", f"row {unit} of the matrix: a weight for each place s", "the same row as a kernel",
         "an image", "the kernel laid over it", "what the unit answers to each of the 5 channels, before the GELU",
-        "matrix row x column, added up", "convolution"]
+        "matrix row × column, added up", "convolution"]
     assert said[-1].endswith(f"largest answer {(weight[unit] @ tokens + bias[unit]).abs().max():.2f}")
     for c, value in enumerate((weight[unit] @ tokens + bias[unit]).tolist()):
         assert abs(value) < 0.2 or [sign(240 + 134 * (c + 0.5), y) for y in (351, 383)] == [np.sign(value)] * 2
-    framed = np.nonzero(colored(picture, plots.ORANGE)[:, 20 * SHARP])[0] / SHARP
+    framed = np.nonzero(colored(picture, plots.INK)[:, 20 * SHARP])[0] / SHARP
     assert (framed.min() + framed.max()) / 2 == pytest.approx(34 + 262 / 3 * (unit + 0.5), abs=1)
 
 
@@ -518,13 +580,13 @@ def test_influence_explorer_colors_what_moves_with_the_patch(patch, depth, texts
         return [pixels[round(SHARP * (y + (j // 2 + 0.2) * side / 2)), round(SHARP * (x + (j % 2 + 0.2) * side / 2))]
                 for j in range(4)]
 
-    assert words(texts)[:2] == [f"image: move patch {patch}", f"tokens at depth {depth}: how strongly each moves"]
-    assert words(texts)[-5:-1] == ["every depth", "0", "1", "2"]
+    assert words(texts)[:2] == [f"image: move patch {patch}", f"tokens at depth {depth}: how much each moves"]
+    assert words(texts)[-5:-1] == ["every depth, each on its own scale", "0", "1", "2"]
     moved = STRENGTHS[depth, :, patch]
     share = moved[patch] ** 2 / (moved ** 2).sum()
     assert words(texts)[-1] == (
         f"patch {patch} moves {(moved > 0).sum()} of 4 tokens at depth {depth}; {share:.0%} of the movement (squared) "
-        f"is its own token's; the darkest cell is {moved.max():.1f}")
+        f"is its own token's; the strongest moves by {moved.max():.1f}")
     for j, value in enumerate(moved):
         number = "0" if value == 0 else "<0.1" if value < 0.05 else f"{value:.1f}"
         assert (300 + 128 * (j % 2 + 0.5), 34 + 128 * (j // 2 + 0.5), number) in texts
@@ -535,16 +597,16 @@ def test_influence_explorer_colors_what_moves_with_the_patch(patch, depth, texts
             assert [(color == 255).all() for color in shown] == (strengths == 0).tolist()
             darkness = np.array([-color.sum() for color in shown])
             assert (np.argsort(darkness, kind="stable") == np.argsort(strengths, kind="stable")).all()
-            assert darkness[strengths.argmax()] == -(0 + 0x26 + 0x3D)   # the darkest blue is the strongest
+            assert darkness[strengths.argmax()] == -(0x4A + 0x21)       # the darkest is the strongest
     row, column = divmod(patch, 2)
     for left in (10, 300):                                              # the patch is framed, in image and tokens
-        framed = colored(picture, plots.ORANGE)
+        framed = colored(picture, plots.INK)
         framed[:, :(left - 8) * SHARP] = framed[:, (left + 264) * SHARP:] = False
         rows, columns = (axis / SHARP for axis in np.nonzero(framed))
         assert (rows.min() + rows.max()) / 2 == pytest.approx(34 + 128 * row + 64, abs=1)
         assert (columns.min() + columns.max()) / 2 == pytest.approx(left + 128 * column + 64, abs=1)
-    blue = np.nonzero(colored(picture, plots.BLUE)[:, 590 * SHARP:].sum(axis=0) > 60 * SHARP)[0] / SHARP + 590
-    assert [blue.min(), blue.max()] == pytest.approx([616 + 102 * depth, 688 + 102 * depth], abs=1)
+    pink = np.nonzero(colored(picture, plots.PINK)[:, 590 * SHARP:].sum(axis=0) > 60 * SHARP)[0] / SHARP + 590
+    assert [pink.min(), pink.max()] == pytest.approx([616 + 102 * depth, 688 + 102 * depth], abs=1)
 
 
 def test_by_depth_draws_one_curve_per_run():

@@ -114,8 +114,8 @@ def test_weight_browser_enlarges_a_unit_and_its_opposite(place, texts):
     pixels = rgb(picture)
     unit = shown[place]
     partner = partners(W1)[0][unit]
-    assert framed(pixels, plots.ORANGE, (0, *area[1:2], WIDTH, area[3])) == pytest.approx(cells(area)[place], abs=1)
-    assert framed(pixels, plots.BLUE, (0, *area[1:2], WIDTH, area[3])) == pytest.approx(
+    assert framed(pixels, plots.INK, (0, *area[1:2], WIDTH, area[3])) == pytest.approx(cells(area)[place], abs=1)
+    assert framed(pixels, plots.PINK, (0, *area[1:2], WIDTH, area[3])) == pytest.approx(
         cells(area)[(shown == partner).nonzero()], abs=1)
     y, cell = area[1] + area[3] + 34, 160 / 3
     energy = spectrum(W1[unit], GRID)
@@ -125,8 +125,8 @@ def test_weight_browser_enlarges_a_unit_and_its_opposite(place, texts):
                                             for x in (12, 222, 432))
         assert sign(of_unit) == W1[unit, s].sign() and sign(of_partner) == W1[partner, s].sign()
         assert (of_spectrum == of_spectrum[0]).all() and of_spectrum[0] == pytest.approx(
-            np.interp(int(31 * energy[row, column] / energy.max()), [0, 16, 31], [255, 118, 0]), abs=1)
-    zero = framed(pixels, plots.ORANGE, (215, y - 5, 190, 190))
+            np.interp(int(31 * energy[row, column] / energy.max()), [0, 16, 31], [255, 115, 0]), abs=1)
+    zero = framed(pixels, plots.PINK, (215, y - 5, 190, 190))
     assert zero == pytest.approx((222 + 1.5 * cell, y + 1.5 * cell), abs=1)
     assert {f"unit {unit}", f"closest opposite: unit {partner}", f"norm {W1[unit].norm():.2f}",
             f"frequency {frequency(W1[unit], GRID):.2f} cycles per patch",
@@ -165,9 +165,9 @@ def test_training_scrubber_shows_the_moment(now, texts):
             down = y + 110 * (high - value) / (high - low)
             here = pixels[round(SHARP * down) - 6:round(SHARP * down) + 7,
                           round(SHARP * (across - x + 5)) - 6:round(SHARP * (across - x + 5)) + 7]
-            color = plots.ORANGE if moment == now else plots.BLUE
+            color = plots.PINK if moment == now else plots.INK
             assert (here == ImageColor.getrgb(color)).all(-1).any()
-        marked = (pixels[round(SHARP * y):round(SHARP * (y + 110))] == ImageColor.getrgb(plots.ORANGE)).all(-1)
+        marked = (pixels[round(SHARP * y):round(SHARP * (y + 110))] == ImageColor.getrgb(plots.PINK)).all(-1)
         rows = np.flatnonzero(marked.sum(axis=1) > 8)                   # where the marker is wider than its line
         value = high - (rows.mean() + 0.5) / SHARP / 110 * (high - low)
         assert value == pytest.approx(numbers[name]["trained"][now].item(), abs=0.02 * (high - low))
@@ -184,16 +184,16 @@ def test_switches_counts_and_frames_what_changed(texts):
     before[4], after[4] = 1, 2                                          # wrong either way
     before[5] = after[5] = 1                                            # wrong, and not changed
     pixels = rgb(plots.switches(images, labels, before, after, ["a", "b", "c"], [(0, "token mixing")]))
-    for y, accuracy, color in ((50, 16 / 20, plots.GRAY), (78, 15 / 20, plots.BLUE)):
+    for y, accuracy, color in ((50, 16 / 20, plots.GRAY), (78, 15 / 20, plots.INK)):
         bar = (pixels[y * SHARP, 130 * SHARP:530 * SHARP] == ImageColor.getrgb(color)).all(-1).sum()
         assert bar == pytest.approx(accuracy * 400 * SHARP, abs=2)
     frames = []
     for k in range(16):
         color = tuple(at(pixels, 14 + k % 8 * 113 - 2, 132 + k // 8 * 132 + 40))
-        frames.append({ImageColor.getrgb(plots.ORANGE): "lost", ImageColor.getrgb(plots.GREEN): "won",
+        frames.append({ImageColor.getrgb(plots.PINK): "lost", ImageColor.getrgb(plots.GREEN): "won",
                        ImageColor.getrgb(plots.GRAY): "neither"}.get(color))
     assert frames == ["lost", "won", "won", "neither", "lost", "lost"] + [None] * 10
-    assert {"6 predictions changed: 3 now wrong (orange), 2 now right (green), 1 wrong either way (gray)",
+    assert {"6 predictions changed: 3 now wrong (pink), 2 now right (green), 1 wrong either way (gray)",
             "off: token mixing of block 0", "80.0% of 20 right", "75.0% of 20 right"} < set(texts)
     assert (texts.count("was a"), texts.count("now b"), texts.count("was c"), texts.count("now c")) == (3, 3, 2, 1)
     assert not any("so far" in text for text in texts)

@@ -1,10 +1,11 @@
 """Pictures from arrays and tensors: matplotlib figures to read, and images that a widget can redraw quickly.
 
-Colors are Okabe and Ito's, which color-blind readers can tell apart. Pictures have a white background, so that they are
-readable in a light and in a dark notebook. Tensors may lie on any device.
+Colors are Okabe and Ito's, which color-blind readers can tell apart. Blue to orange is the sign of a number and nothing
+else. `show` follows the notebook's theme: on a dark page a picture is light on dark, and its photographs stay. Letters
+are DejaVu Sans, no smaller than 11 pixels in a column of 880. Tensors may lie on any device.
 """
 
-from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_array, as_pixels, show, to_png
+from .base import BLUE, GRAY, GREEN, INK, ORANGE, PINK, SERIES, as_array, as_pixels, show, to_png
 from .charts import blends, changes, confusion, cost_split, intervals, lines, losses, prediction, training_curves
 from .layers import (
     by_depth,

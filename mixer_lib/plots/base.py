@@ -10,9 +10,22 @@ import torch
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
-from .card import SHARP
+from .card import INK, SHARP
 
-BLUE, ORANGE, GREEN, PINK, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
+BLUE, ORANGE = "#0072B2", "#D55E00"             # below and above 0
+GREEN, PINK, GRAY = "#009E73", "#C42F86", "#737373"
+SERIES = INK, GREEN, PINK, GRAY, "#8C6D1F", "#6A4FB0", "#4E7D1F", "#7F3B3B"      # things of several kinds: curves, parts, models
+# On a dark page a picture is turned to light on dark, its hues stay, and its photographs are turned back. JupyterLab
+# says which theme it has; other pages have the reader's. An SVG file in the text has both themes and is told which.
+DARK = (".mixer-picture img { filter: invert(.93) hue-rotate(180deg); } .mixer-picture i "
+        "{ -webkit-backdrop-filter: hue-rotate(180deg) invert(1); backdrop-filter: hue-rotate(180deg) invert(1); }")
+LIGHT = (".mixer-picture img { filter: none; } "
+         ".mixer-picture i { -webkit-backdrop-filter: none; backdrop-filter: none; }")
+STYLE = ("<style>.mixer-picture { display: inline-block; position: relative; max-width: 100%; } "
+         ".mixer-picture img { display: block; width: 100%; } .mixer-picture i { position: absolute; } "
+         "@media (prefers-color-scheme: dark) { " + DARK + " } "
+         'body[data-jp-theme-light="true"] { ' + LIGHT + ' img[src*=".svg"] { color-scheme: light; } } '
+         'body[data-jp-theme-light="false"] { ' + DARK + ' img[src*=".svg"] { color-scheme: dark; } }</style>')
 
 
 def show(picture, alt):
@@ -20,9 +33,25 @@ def show(picture, alt):
     if isinstance(picture, Figure):
         plt.close(picture)
     data = to_png(picture, sharp=SHARP)
-    width = int.from_bytes(data[16:20], "big") // SHARP         # where a PNG file keeps its width
-    display(HTML(f'<img alt="{html.escape(alt)}" style="width: {width}px; max-width: 100%" '
-                 f'src="data:image/png;base64,{base64.b64encode(data).decode()}">'))
+    # A PNG file keeps its width and height there.
+    width, height = (int.from_bytes(data[at:at + 4], "big") // SHARP for at in (16, 20))
+    photos = photos_of(picture) if isinstance(picture, Figure) else picture.info.get("photos", [])
+    marks = "".join(f'<i style="left: {100 * x / width:.2f}%; top: {100 * y / height:.2f}%; '
+                    f'width: {100 * w / width:.2f}%; height: {100 * h / height:.2f}%"></i>' for x, y, w, h in photos)
+    display(HTML(f'{STYLE}<span class="mixer-picture" style="width: {width}px"><img alt="{html.escape(alt)}" '
+                 f'src="data:image/png;base64,{base64.b64encode(data).decode()}">{marks}</span>'))
+
+
+def photos_of(figure):
+    """Where a figure that was drawn shows images in true color: (left, top, width, height) of each, in units."""
+    if figure.get_layout_engine():
+        seen = figure.get_tightbbox().padded(plt.rcParams["savefig.pad_inches"])
+        left, top = 80 * seen.x0, 80 * seen.y1
+    else:
+        left, top = 0, 80 * figure.get_figheight()
+    boxes = [axis.get_window_extent().transformed(figure.dpi_scale_trans.inverted()) for axis in figure.axes
+             if any(image.get_array().ndim == 3 for image in axis.images)]
+    return [(80 * box.x0 - left, top - 80 * box.y1, 80 * box.width, 80 * box.height) for box in boxes]
 
 
 def to_png(picture, sharp=1):

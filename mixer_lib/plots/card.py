@@ -1,12 +1,20 @@
 """A white card to draw on. A picture takes a few milliseconds, a matplotlib figure about a hundred."""
 
 import functools
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+INK = "#18181B"
 SHARP = 2       # image pixels per unit: pictures stay crisp on screens that have more than one pixel per CSS pixel
-font = functools.lru_cache(ImageFont.load_default)      # loading it takes longer than writing a word
+FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")       # that of the figures
+
+
+@functools.lru_cache        # loading it takes longer than writing a word
+def font(size):
+    return ImageFont.truetype(FONT, size)
 
 
 class Card:
@@ -22,6 +30,11 @@ class Card:
         enlarged = Image.fromarray(np.ascontiguousarray(array)).resize(size, Image.Resampling.NEAREST)
         self.image.paste(enlarged, (round(x * SHARP), round(y * SHARP)))
 
+    def photo(self, array, x, y, width, height):
+        """As `pixels`, for what has the colors of the world: on a dark page `show` leaves it as it is."""
+        self.pixels(array, x, y, width, height)
+        self.image.info.setdefault("photos", []).append((x, y, width, height))
+
     def box(self, x, y, width, height, fill=None, outline=None, stroke=3):
         """A rectangle. Its outline lies around it, not on it."""
         corners = self._corners(x, y, x + width, y + height, -1)
@@ -32,10 +45,15 @@ class Card:
             self.draw.rectangle(self._corners(x - s, y - s, x + width + s, y + height + s, -1), outline=outline,
                                 width=round(stroke * SHARP))
 
+    def frame(self, x, y, width, height, color=INK, stroke=3):
+        """Marks what is picked: a frame in a white one, so that it is seen on every color."""
+        self.box(x, y, width, height, outline="white", stroke=stroke + 1)
+        self.box(x, y, width, height, outline=color, stroke=stroke)
+
     def line(self, x0, y0, x1, y1, color, stroke=1):
         self.draw.line(self._corners(x0, y0, x1, y1), fill=color, width=round(stroke * SHARP))
 
-    def text(self, x, y, text, size=14, color="black", anchor="la"):
+    def text(self, x, y, text, size=13, color="black", anchor="la"):
         """anchor: where (x, y) lies in the text, as Pillow writes it: l, m, r (left to right), then a, m, d (down)."""
         self.draw.text((x * SHARP, y * SHARP), text, color, font(size * SHARP), anchor=anchor)
 

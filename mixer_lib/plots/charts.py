@@ -4,10 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_array, as_pixels
+from .base import GRAY, GREEN, INK, PINK, SERIES, as_array, as_pixels
 from .card import Card
-
-LINES = (BLUE, ORANGE, GREEN, PINK, GRAY, "black", "#56B4E9", "#E69F00")
 
 
 def lines(panels, ylabel, log=False):
@@ -17,7 +15,7 @@ def lines(panels, ylabel, log=False):
                                 layout="constrained")
     for axis, (xlabel, (x, curves)) in zip(axes[0], panels.items(), strict=True):
         x = as_array(x)
-        for (name, y), color, marker in zip(curves.items(), LINES, "os^Dv<>P", strict=False):
+        for (name, y), color, marker in zip(curves.items(), SERIES, "os^Dv<>P", strict=False):
             axis.plot(x, as_array(y), color=color, marker=marker, markersize=4, label=name)
         if log:
             axis.set_xscale("symlog" if x.min() <= 0 else "log", **({"linthresh": 1} if x.min() <= 0 else {}))
@@ -37,23 +35,28 @@ def cost_split(costs):
     """Picture of where a model's costs lie: one bar per kind of cost, cut into the shares of the parts.
 
     costs: {what is counted: {part: count}}."""
-    card, left, width = Card(740, 50 + 44 * len(costs)), 95, 480
-    colors = dict(zip(next(iter(costs.values())), (GRAY, ORANGE, BLUE, PINK)))
+    card, left, width = Card(820, 44 + 60 * len(costs)), 100, 480
+    colors = dict(zip(next(iter(costs.values())), ("#C8C8C8", GREEN, GRAY, PINK)))
     x = left
     for part, color in colors.items():
         card.box(x, 12, 12, 12, fill=color)
         card.text(x + 18, 18, part, anchor="lm")
         x += 150
     for i, (what, counts) in enumerate(costs.items()):
-        x, y, total = left, 40 + 44 * i, sum(counts.values())
+        x, y, total = left, 40 + 60 * i, sum(counts.values())
         card.text(left - 10, y + 16, what, anchor="rm")
         for part, color in colors.items():
             share = counts[part] / total
             card.box(x, y, share * width, 32, fill=color)
             if share > 0.05:
-                card.text(x + share * width / 2, y + 16, f"{share:.0%}", color="white", anchor="mm")
+                ink = "white" if color in (GRAY, PINK) else "black"
+                card.text(x + share * width / 2, y + 16, f"{share:.0%}", color=ink, anchor="mm")
             x += share * width
         card.text(left + width + 10, y + 16, f"{total:,} in all", anchor="lm")
+        shares = {part: count / total for part, count in counts.items()}
+        narrow = [f"{part} {max(share, 0.001):.1%}" for part, share in shares.items() if 0 < share <= 0.05]
+        if narrow:
+            card.text(left, y + 45, "too narrow for a number: " + ", ".join(narrow), size=12, color=GRAY, anchor="lm")
     return card.image
 
 
@@ -65,17 +68,17 @@ def training_curves(history):
     loss_axis, lr_axis, accuracy_axis = figure.subplots(1, 3)
     steps = np.array([row["step"] + 1 for row in history.steps])
     loss = np.array([row["loss"] for row in history.steps])
-    loss_axis.plot(steps, loss, color=BLUE, alpha=0.3, linewidth=1, label="each step")
+    loss_axis.plot(steps, loss, color=INK, alpha=0.3, linewidth=1, label="each step")
     if len(loss) >= 20:
         smooth = np.convolve(loss, np.ones(20) / 20, mode="valid")
-        loss_axis.plot(steps[19:], smooth, color=BLUE, label="mean of 20")
+        loss_axis.plot(steps[19:], smooth, color=INK, label="mean of 20")
     loss_axis.set(xlabel="step", title="training loss (nats)")
-    loss_axis.legend(frameon=False, fontsize=8)
+    loss_axis.legend(frameon=False)
     lr_axis.plot(steps, [row["lr"] for row in history.steps], color=GRAY)
     lr_axis.set(xlabel="step", title="learning rate")
     epochs = [row for row in history.epochs if "val_accuracy" in row]
     accuracy_axis.plot([row["epoch"] for row in epochs], [100 * row["val_accuracy"] for row in epochs],
-                       color=ORANGE, marker="o", markersize=4)
+                       color=INK, marker="o", markersize=4)
     accuracy_axis.set(xlabel="epoch", title="held-out accuracy (%)")
     accuracy_axis.xaxis.get_major_locator().set_params(integer=True)
     if not epochs:
@@ -94,7 +97,7 @@ def losses(runs, top=3.0):
     top: the top of the chart, in nats. A run with a higher loss leaves the chart."""
     figure = Figure(figsize=(6.4, 3), layout="constrained")
     axis = figure.subplots()
-    styles = zip((BLUE, ORANGE, GREEN, PINK, GRAY), ((), (6, 2), (3, 1, 1, 1), (1, 1), (3, 2)))
+    styles = zip(SERIES, ((), (6, 2), (3, 1, 1, 1), (1, 1), (3, 2)))
     for (name, loss), (color, dashes) in zip(runs.items(), styles, strict=False):
         loss = as_array(loss)
         smooth = [np.mean(loss[max(end - 10, 0):end]) for end in range(1, len(loss) + 1)]
@@ -114,7 +117,7 @@ def confusion(matrix, classes):
     mistakes = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
     more = 0.28 * min(max(len(classes) - 10, 0), 50)
     figure, axis = plt.subplots(figsize=(4.6 + more, 4.4 + more), layout="constrained")
-    axis.imshow(mistakes, cmap="Oranges", vmax=max(2 * mistakes.max(), 1))
+    axis.imshow(mistakes, cmap="Greys", vmax=max(2 * mistakes.max(), 1))
     if len(classes) > 60:
         bar = figure.colorbar(axis.images[0], shrink=0.8)
         bar.set_label("mistakes (images)")
@@ -122,7 +125,7 @@ def confusion(matrix, classes):
         return figure
     for i, j in np.ndindex(*matrix.shape):
         if matrix[i, j]:
-            axis.text(j, i, matrix[i, j], ha="center", va="center", fontsize=8, color=GRAY if i == j else "black")
+            axis.text(j, i, matrix[i, j], ha="center", va="center", fontsize=10, color=GRAY if i == j else "black")
     axis.set_xticks(range(len(classes)), classes)
     if max(map(len, classes)) > 3:      # words would run into each other
         axis.tick_params(axis="x", rotation=90)
@@ -143,8 +146,8 @@ def changes(rows, unit="accuracy (%)"):
     means = [values.mean() for values in results]
     axis.axvline(means[0], color=GRAY, linewidth=1, dashes=(4, 3))
     for y, (values, mean) in enumerate(zip(results, means)):
-        axis.plot([mean, mean], [y - 0.32, y + 0.32], color=BLUE, linewidth=3, solid_capstyle="butt")
-        axis.plot(values, [y] * len(values), "o", color=ORANGE, markersize=4)
+        axis.plot([mean, mean], [y - 0.32, y + 0.32], color=INK, linewidth=3, solid_capstyle="butt")
+        axis.plot(values, [y] * len(values), "o", color=GREEN, markersize=4)
     axis.set_yticks(range(len(rows)), rows)
     axis.set(xlabel=unit, ylim=(len(rows) - 0.5, -0.5))
     axis.grid(axis="x", color="#DDDDDD")
@@ -159,27 +162,27 @@ def blends(images, shares, classes, columns=8):
     card = Card(columns * size, rows * (size + 34))
     for i, (image, share) in enumerate(zip(images, as_array(shares))):
         x, y = i % columns * size, i // columns * (size + 34)
-        card.pixels(as_pixels(image), x + 5, y + 5, size - 10, size - 10)
+        card.photo(as_pixels(image), x + 5, y + 5, size - 10, size - 10)
         for line, k in enumerate(np.argsort(-share, kind="stable")[:2]):
             if share[k] > 0:
                 text = classes[k] if share[k] > 0.999 else f"{share[k]:.0%} {classes[k]}"
-                card.text(x + 5, y + size + 2 + 14 * line, text)
+                card.text(x + 5, y + size + 2 + 14 * line, text, size=12)
     return card.image
 
 
 def prediction(image, probabilities, classes, truth=None):
-    """Picture of one image [C, H, W] and one bar per class for its probability [K]. The true class is green and a wrong
-    favorite orange. Without a truth, the favorite is blue."""
+    """Picture of one image [C, H, W] and one bar per class for its probability [K]. The true class is green, and a
+    favorite that is wrong, or of which nothing is known, is black."""
     card, left, width = Card(600, 50 + 20 * len(classes)), 340, 200
     probabilities = as_array(probabilities)
     best = int(np.argmax(probabilities))
-    known, favorite = ("", BLUE) if truth is None else (f", is {classes[truth]}", ORANGE)
+    known = "" if truth is None else f", is {classes[truth]}"
     card.text(10, 10, f"read as {classes[best]}{known}", size=16)
-    card.pixels(as_pixels(image), 10, 40, 190, 190)
+    card.photo(as_pixels(image), 10, 40, 190, 190)
     card.text(left + width + 50, 10, "probability", anchor="ra")
     for k, name in enumerate(classes):
         y, share = 40 + 20 * k, float(probabilities[k])
-        color = GREEN if k == truth else favorite if k == best else GRAY
+        color = GREEN if k == truth else INK if k == best else "#A8A8A8"
         card.text(left - 10, y + 8, name, anchor="rm")
         card.box(left, y, max(share * width, 1), 16, fill=color)
         card.text(left + width + 50, y + 8, f"{share:.1%}", anchor="rm")
@@ -199,7 +202,7 @@ def intervals(panels, ylabel, guessing):
     figure = Figure(figsize=(max(3.6 * len(panels), 5), 3.2), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axis, (title, models) in zip(axes, panels.items()):
-        for side, (model, color, marker) in enumerate(zip(models, (BLUE, ORANGE, GREEN), "os^", strict=False)):
+        for side, (model, color, marker) in enumerate(zip(models, SERIES, "os^", strict=False)):
             for place, results in enumerate(models[model].values()):
                 n, values = len(results), 100 * as_array(results)
                 x, mean = place + 0.3 * (side - (len(models) - 1) / 2), values.mean()

@@ -8,25 +8,25 @@ from PIL import Image
 
 from ..analysis.influence import beside
 from ..model import patchify
-from .base import BLUE, GRAY, GREEN, ORANGE, as_array, as_pixels
+from .base import BLUE, GRAY, INK, ORANGE, PINK, SERIES, as_array, as_pixels
 from .card import Card
 
-# Signed numbers: blue below zero, white at zero, orange above. Strengths: white is exactly 0, the least other is blue.
+# Signed numbers: blue below zero, white at zero, orange above. Strengths: white is exactly 0, the least other orange.
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#004C78", "#0072B2", "#8CC4E6", "white", "#F5B98A", "#D55E00",
                                                       "#8F3F00"], N=257)      # odd: the middle one is white
-STRENGTH = LinearSegmentedColormap.from_list("strength", ["#C6DFF0", "#4FA3D1", "#0072B2", "#00263D"])
+STRENGTH = LinearSegmentedColormap.from_list("strength", ["#FBDDC6", "#EE9A5E", "#D55E00", "#4A2100"])
 
 
 def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
     """Figure of tables side by side as colored cells. tables: {title: [rows, columns]}. All have one color scale.
 
-    The cells of a small table show their numbers. signed: blue below 0, white at 0, orange above. Otherwise all numbers
-    are strengths, 0 and up, and white is exactly 0."""
+    The cells of a small table show their numbers; where a table is large, a bar shows the scale. signed: blue below 0,
+    white at 0, orange above. Otherwise all numbers are strengths, 0 and up, and white is exactly 0."""
     arrays = {title: as_array(table).astype(float) for title, table in tables.items()}
     top = max(np.abs(array).max() for array in arrays.values()) or 1.0
     ratios = [max(array.shape[1], 3) for array in arrays.values()]
     widest = width / len(arrays)
-    height = max(min(widest, 0.42 * array.shape[0] + 0.2, widest * array.shape[0] / array.shape[1] + 0.2)
+    height = max(min(widest, 0.46 * array.shape[0] + 0.2, widest * array.shape[0] / array.shape[1] + 0.2)
                  for array in arrays.values()) + 0.7
     figure, axes = plt.subplots(1, len(arrays), figsize=(min(width, 0.55 * sum(ratios) + 1.2 * len(arrays)), height),
                                 squeeze=False, layout="constrained", width_ratios=ratios)
@@ -37,16 +37,19 @@ def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
         if array.size <= 72:
             for (i, j), value in np.ndenumerate(array):
                 dark = abs(value) > (0.75 if signed else 0.45) * top
-                axis.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=9,
+                axis.text(j, i, f"{value + 0.0:.3g}", ha="center", va="center", fontsize=10,
                           color="white" if dark else "black")
         for side, count in zip((axis.xaxis, axis.yaxis), reversed(array.shape), strict=True):
             side.set_ticks([*range(count)] if count <= 10 else [*range(0, count, -(-count // 5))])
             side.set_ticks(np.arange(count + 1) - 0.5, minor=True)
         if max(array.shape) <= 32:
             axis.grid(which="minor", color="#DDDDDD", linewidth=0.6)
-        axis.tick_params(which="both", length=0, labelsize=8)
+        axis.tick_params(which="both", length=0, labelsize=10)
         axis.set_xlabel(xlabel)
     axes[0, 0].set_ylabel(ylabel)
+    if any(array.size > 72 for array in arrays.values()):
+        bar = figure.colorbar(axes[0, -1].images[0], ax=[*axes[0]], shrink=0.8, aspect=25, pad=0.02)
+        bar.set_label("number" if signed else "strength")
     return figure
 
 
@@ -58,8 +61,8 @@ def signed_pixels(table, top):
 def embedding_explorer(image, detectors, patch, channel):
     """Picture of how one number of a token is made: a patch's pixels times a detector's weights, added up.
 
-    image: gray, [H, W] in 0..1. detectors: {name: weights [P, P]}. patch, channel: the row s (orange) and the column c
-    (blue) to mark in the table of tokens, [S, C]. Each column of this table has its own color scale."""
+    image: gray, [H, W] in 0..1. detectors: {name: weights [P, P]}. patch, channel: the row s (black) and the column c
+    (pink) to mark in the table of tokens, [S, C]. Each column of this table has its own color scale."""
     image, weights = as_array(image), np.stack([as_array(weight) for weight in detectors.values()])         # [C, P, P]
     (C, P, _), (height, width) = weights.shape, image.shape
     table = as_array(patchify(torch.from_numpy(image)[None, None], P)[0])           # [S, D]
@@ -68,32 +71,33 @@ def embedding_explorer(image, detectors, patch, channel):
     products = pixels * weights[channel]
     card, unit, (row, column) = Card(920, 326), 196 / width, divmod(patch, width // P)
 
-    card.text(10, 10, f"image, {height} x {width} pixels")
-    card.pixels(as_pixels(image), 10, 34, 196, unit * height)
-    card.box(10 + unit * P * column, 34 + unit * P * row, unit * P, unit * P, outline=ORANGE)
+    card.text(10, 10, f"image, {height} × {width} pixels")
+    card.photo(as_pixels(image), 10, 34, 196, unit * height)
+    card.frame(10 + unit * P * column, 34 + unit * P * row, unit * P, unit * P)
     for x, sign, title, panel, color in (
-            (232, "", f"patch {patch}", as_pixels(pixels), ORANGE),
-            (402, "x", f"weights, channel {channel}", signed_pixels(weights[channel], top), BLUE),
-            (572, "=", "pixel x weight", signed_pixels(products, top), GRAY)):
+            (232, "", f"patch {patch}", as_pixels(pixels), INK),
+            (402, "×", f"weights, channel {channel}", signed_pixels(weights[channel], top), PINK),
+            (572, "=", "pixel × weight", signed_pixels(products, top), GRAY)):
         card.text(x - 13, 106, sign, size=18, anchor="mm")
         card.text(x, 10, title)
-        card.pixels(panel, x + 2, 36, 140, 140)                                     # a white line, then the frame
+        draw = card.photo if color == INK else card.pixels
+        draw(panel, x + 2, 36, 140, 140)                                            # a white line, then the frame
         card.box(x, 34, 144, 144, outline=color, stroke=2)
     for y, line in ((202, f"channel {channel} is {list(detectors)[channel]}"),
                     (230, f"orange adds up to {products[products > 0].sum():.3f}, "
                           f"blue to {products[products < 0].sum():.3f} (rounded)"),
                     (258, f"together: tokens[{patch}, {channel}] = {tokens[patch, channel]:.2f}")):
-        card.text(232, y, line, size=16)
+        card.text(232, y, line, size=15)
 
     card.text(762, 10, f"tokens, [S, C] = [{len(tokens)}, {C}]")
     across, down = 148 / C, 270 / len(tokens)
     card.pixels(signed_pixels(tokens, 1.5 * np.abs(tokens).max(axis=0)), 762, 34, 148, 270)
     for (s, c), value in np.ndenumerate(tokens.round(2) + 0.0):                     # + 0.0 turns -0.00 into 0.00
-        card.text(762 + across * (c + 0.85), 34 + down * (s + 0.5), f"{value:.2f}", size=11, anchor="rm")
-        card.text(755, 34 + down * (s + 0.5), "" if c else str(s), size=10, color=GRAY, anchor="rm")
-        card.text(762 + across * (c + 0.5), 308, "" if s else str(c), size=10, color=GRAY, anchor="ma")
-    card.box(762, 34 + down * patch, 148, down, outline=ORANGE)
-    card.box(762 + across * channel, 34 + down * patch, across, down, outline=BLUE)
+        card.text(762 + across * (c + 0.85), 34 + down * (s + 0.5), f"{value:.2f}", size=12, anchor="rm")
+        card.text(755, 34 + down * (s + 0.5), "" if c else str(s), size=12, color=GRAY, anchor="rm")
+        card.text(762 + across * (c + 0.5), 308, "" if s else str(c), size=12, color=GRAY, anchor="ma")
+    card.frame(762, 34 + down * patch, 148, down)
+    card.frame(762 + across * channel, 34 + down * patch, across, down, PINK)
     return card.image
 
 
@@ -102,7 +106,7 @@ def functions(panels, xlabel, ylabel):
     values})}. A panel with one curve does not show its name."""
     figure, axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels), 3), squeeze=False, layout="constrained")
     for axis, (title, (x, curves)) in zip(axes[0], panels.items(), strict=True):
-        for (name, y), color, dashes in zip(curves.items(), (BLUE, ORANGE, GREEN), ("-", "--", ":"), strict=False):
+        for (name, y), color, dashes in zip(curves.items(), SERIES, ("-", "--", ":"), strict=False):
             axis.plot(as_array(x), as_array(y), color=color, linestyle=dashes, linewidth=1.8, label=name)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel(xlabel)
@@ -163,7 +167,7 @@ def token_unit_explorer(image, channels, units, channel, unit):
     def panel(place, title, pixels, values=()):
         x, cell = 10 + place * step, side / per_row
         card.text(x, 10, title)
-        card.pixels(pixels, x, 34, side, side)
+        (card.pixels if len(values) else card.photo)(pixels, x, 34, side, side)
         for i in range(per_row + 1):
             card.line(x + i * cell, 34, x + i * cell, 34 + side, "#BBBBBB")
             card.line(x, 34 + i * cell, x + side, 34 + i * cell, "#BBBBBB")
@@ -173,13 +177,13 @@ def token_unit_explorer(image, channels, units, channel, unit):
 
     panel(0, "image", as_pixels(image))
     for place, (title, values) in enumerate({f"channel: {channel}": numbers, f"unit: {unit}": weights,
-                                             "channel x unit": numbers * weights}.items(), start=1):
+                                             "channel × unit": numbers * weights}.items(), start=1):
         pixels = signed_pixels(values.reshape(per_row, per_row), 1.5 * np.abs(values).max() or 1.0)
         panel(place, title, pixels, values)
-        card.text(10 + place * step - (step - side) / 2, 34 + side / 2, " x="[place - 1], size=24, anchor="mm")
+        card.text(10 + place * step - (step - side) / 2, 34 + side / 2, " ×="[place - 1], size=24, anchor="mm")
     total, middle = numbers @ weights, 640
     length = 220 * total / most
-    card.text(10, 260, f"the {len(numbers)} products, added up: {round(total, 2) + 0.0:.2f}", size=16, anchor="lm")
+    card.text(10, 260, f"the {len(numbers)} products, added up: {round(total, 2) + 0.0:.2f}", size=15, anchor="lm")
     card.box(middle + min(length, 0), 248, abs(length), 24, fill=ORANGE if total > 0 else BLUE)
     card.line(middle, 240, middle, 280, "black")
     card.text(middle, 284, "0", anchor="ma")
@@ -203,7 +207,7 @@ def kernel_explorer(image, weight, bias, tokens, unit):
 
     card.text(10, 10, f"W1, [D_S, S] = [{D_S}, {S}]")
     card.pixels(signed_pixels(as_array(weight), 1.5 * float(weight.abs().max())), 10, 34, 160, 262)
-    card.box(10, 34 + 262 / D_S * unit, 160, 262 / D_S, outline=ORANGE)
+    card.frame(10, 34 + 262 / D_S * unit, 160, 262 / D_S)
     card.text(200, 10, f"row {unit} of the matrix: a weight for each place s")
     card.pixels(colors.reshape(1, S, 3), 200, 34, 710, 26)
     card.box(200, 34, 710, 26, outline="#BBBBBB", stroke=1)
@@ -214,7 +218,7 @@ def kernel_explorer(image, weight, bias, tokens, unit):
             over = np.asarray(Image.fromarray(colors).resize(image.shape[-2:], Image.Resampling.NEAREST))
             pixels = (0.7 * over + 0.3 * as_pixels(image)).astype(np.uint8)
         card.text(x, 84, title)
-        card.pixels(pixels, x, 108, 188, 188)
+        (card.pixels if pixels is colors else card.photo)(pixels, x, 108, 188, 188)
         for i in range(side + 1):
             card.line(x + 188 / side * i, 108, x + 188 / side * i, 296, "#BBBBBB")
             card.line(x, 108 + 188 / side * i, x + 188, 108 + 188 / side * i, "#BBBBBB")
@@ -225,7 +229,7 @@ def kernel_explorer(image, weight, bias, tokens, unit):
 
     top = 1.5 * float(by_row.abs().max()) or 1.0
     card.text(10, 316, f"what the unit answers to each of the {C} channels, before the GELU")
-    for y, name, answers in ((340, "matrix row x column, added up", by_row), (372, "convolution", by_kernel)):
+    for y, name, answers in ((340, "matrix row × column, added up", by_row), (372, "convolution", by_kernel)):
         card.text(230, y + 11, name, anchor="rm", size=13)
         card.pixels(signed_pixels(as_array(answers)[None], top), 240, y, 670, 22)
         card.box(240, y, 670, 22, outline="#BBBBBB", stroke=1)
@@ -253,38 +257,37 @@ def influence_explorer(image, strengths, patch_size, patch, depth):
         return values
 
     def mark(x, y, side, stroke=3):
-        card.box(x + here[1] * side / columns, y + here[0] * side / rows, side / columns, side / rows,
-                 outline=ORANGE, stroke=stroke)
+        card.frame(x + here[1] * side / columns, y + here[0] * side / rows, side / columns, side / rows, stroke=stroke)
 
     card.text(10, 10, f"image: move patch {patch}")
-    card.pixels(as_pixels(image), 10, 34, side, side)
+    card.photo(as_pixels(image), 10, 34, side, side)
     for i in range(1, columns):
         card.line(10 + i * side / columns, 34, 10 + i * side / columns, 34 + side, "#BBBBBB")
     for i in range(1, rows):
         card.line(10, 34 + i * side / rows, 10 + side, 34 + i * side / rows, "#BBBBBB")
     mark(10, 34, side)
-    card.text(300, 10, f"tokens at depth {depth}: how strongly each moves")
+    card.text(300, 10, f"tokens at depth {depth}: how much each moves")
     values = grid(depth, 300, 34, side)
     for (row, column), value in np.ndenumerate(values if columns <= 8 else values[:0]):
         number = "0" if value == 0 else "<0.1" if value < 0.05 else f"{value:.1f}"
         card.text(300 + (column + 0.5) * side / columns, 34 + (row + 0.5) * side / rows, number, anchor="mm",
-                  size=13 if columns <= 5 else 10, color="white" if value > 0.45 * values.max() else "black")
+                  size=13 if columns <= 5 else 12, color="white" if value > 0.45 * values.max() else "black")
     mark(300, 34, side)
 
     across = max(3, int(np.ceil(len(moved) ** 0.5)))
     step = 306 / across
-    card.text(600, 10, "every depth")
+    card.text(600, 10, "every depth, each on its own scale")
     for d in range(len(moved)):
         x, y, small = 600 + d % across * step, 34 + d // across * (step - 12), step - 34
-        card.text(x, y + small / 2, str(d), size=13, color=BLUE if d == depth else GRAY, anchor="lm")
+        card.text(x, y + small / 2, str(d), size=13, color=INK if d == depth else GRAY, anchor="lm")
         grid(d, x + 18, y, small)
         mark(x + 18, y, small, stroke=1)
         if d == depth:
-            card.box(x + 18, y, small, small, outline=BLUE)
+            card.box(x + 18, y, small, small, outline=PINK)
     share = moved[depth, patch] ** 2 / (moved[depth] ** 2).sum()
     card.text(10, 304, f"patch {patch} moves {np.count_nonzero(moved[depth])} of {moved.shape[1]} tokens at depth "
-                       f"{depth}; {share:.0%} of the movement (squared) is its own token's; the darkest cell is "
-                       f"{values.max():.1f}")
+                       f"{depth}; {share:.0%} of the movement (squared) is its own token's; the strongest moves "
+                       f"by {values.max():.1f}")
     return card.image
 
 
@@ -292,7 +295,7 @@ def by_depth(curves, ylabel, xlabel="depth (blocks)", log=False):
     """Figure of a number that is measured at every depth, from 0 on. curves: {name: [runs, depths]}, one curve per run.
     log: whether the y axis is logarithmic."""
     figure, axis = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
-    for (name, runs), color, marker in zip(curves.items(), (BLUE, ORANGE, GREEN, GRAY), "os^D", strict=False):
+    for (name, runs), color, marker in zip(curves.items(), SERIES, "os^D", strict=False):
         drawn = [axis.plot(as_array(run), color=color, marker=marker, markersize=3, linewidth=1)[0] for run in runs]
         drawn[0].set_label(name)
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")

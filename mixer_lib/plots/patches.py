@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 from ..model import patchify
-from .base import BLUE, ORANGE, as_array, as_pixels
+from .base import INK, PINK, as_array, as_pixels
 from .card import Card
 
 
@@ -20,7 +20,7 @@ def image_row(images, titles=None, columns=10, width=9.0):
     for i, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
         axis.imshow(as_pixels(image), interpolation="nearest")
         if titles:
-            axis.set_title(titles[i], fontsize=9)
+            axis.set_title(titles[i], fontsize=10)
     return figure
 
 
@@ -60,26 +60,26 @@ def patch_explorer(image, patch_size, patch, number):
             card.line(x0, 34 + i * step, x0 + side, 34 + i * step, "#BBBBBB")
 
     def mark(x0, across, down, column, row, columns, rows, color):
-        card.box(x0 + column * across, 34 + row * down, columns * across, rows * down, outline=color)
+        card.frame(x0 + column * across, 34 + row * down, columns * across, rows * down, color)
 
     unit = side / width                         # of a pixel in the left panel
-    card.text(10, 10, f"image, {height} x {width} pixels")
-    card.pixels(pixels, 10, 34, side, side)
+    card.text(10, 10, f"image, {height} × {width} pixels")
+    card.photo(pixels, 10, 34, side, side)
     grid(10, P * unit, per_row)
-    mark(10, unit, unit, left, top, P, P, ORANGE)
-    mark(10, unit, unit, left + x, top + y, 1, 1, BLUE)
+    mark(10, unit, unit, left, top, P, P, INK)
+    mark(10, unit, unit, left + x, top + y, 1, 1, PINK)
 
     unit = side / P
-    card.text(290, 10, f"patch {patch}, {P} x {P} pixels")
-    card.pixels(pixels[top:top + P, left:left + P], 290, 34, side, side)
+    card.text(290, 10, f"patch {patch}, {P} × {P} pixels")
+    card.photo(pixels[top:top + P, left:left + P], 290, 34, side, side)
     grid(290, unit, P)
-    mark(290, unit, unit, 0, 0, P, P, ORANGE)
-    mark(290, unit, unit, x, y, 1, 1, BLUE)
+    mark(290, unit, unit, 0, 0, P, P, INK)
+    mark(290, unit, unit, x, y, 1, 1, PINK)
 
     card.text(570, 10, f"table, [S, D] = [{S}, {D}]")
-    card.pixels(as_pixels(table), 570, 34, table_width, side)
-    mark(570, table_width / D, side / S, 0, patch, D, 1, ORANGE)
-    mark(570, table_width / D, side / S, number, patch, 1, 1, BLUE)
+    card.photo(as_pixels(table), 570, 34, table_width, side)
+    mark(570, table_width / D, side / S, 0, patch, D, 1, INK)
+    mark(570, table_width / D, side / S, number, patch, 1, 1, PINK)
 
     color = f"{('red', 'green', 'blue')[channel]}, " if channels == 3 else ""
     card.text(10, 302, f"table[{patch}, {number}] = {table[patch, number]}: {color}row {y}, column {x} of the patch; "
@@ -91,8 +91,8 @@ def scramble_explorer(image, order, patch_size, row, column):
     """Picture of an image [C, H, W] with its pixels in another order, and what a patch and a 3 x 3 window see of it.
 
     order: [H * W]; place s of the scrambled image gets the pixel from place order[s]. row, column: a pixel of the
-    scrambled image. Its patch is framed in orange, the window around it in blue. In the original image, orange frames
-    mark the pixels that the patch sees, and blue squares those that the window sees."""
+    scrambled image. Its patch is framed in black, the window around it in pink. In the original image, black frames
+    mark the pixels that the patch sees, and pink squares those that the window sees."""
     height, width = image.shape[-2:]
     P, order = patch_size, as_array(order)
     pixels = as_pixels(image)
@@ -104,23 +104,23 @@ def scramble_explorer(image, order, patch_size, row, column):
     card, side = Card(920, 336), 272
     unit = side / width
 
-    card.text(10, 10, "the image, and where the pixels come from")
-    card.pixels(pixels, 10, 34, side, side)
+    card.text(10, 10, "the image: where pixels come from")
+    card.photo(pixels, 10, 34, side, side)
     for s in patch:
-        card.box(10 + s % width * unit + 1, 34 + s // width * unit + 1, unit - 2, unit - 2, outline=ORANGE, stroke=2)
+        card.box(10 + s % width * unit + 1, 34 + s // width * unit + 1, unit - 2, unit - 2, outline=INK, stroke=2)
     for s in window[window >= 0]:
-        card.box(10 + s % width * unit + 2, 34 + s // width * unit + 2, unit - 4, unit - 4, fill=BLUE)
+        card.box(10 + s % width * unit + 2, 34 + s // width * unit + 2, unit - 4, unit - 4, fill=PINK)
 
     card.text(312, 10, "what the network is given")
-    card.pixels(scrambled, 312, 34, side, side)
-    card.box(312 + left * unit, 34 + top * unit, P * unit, P * unit, outline=ORANGE, stroke=2)
-    card.box(312 + (column - 1) * unit, 34 + (row - 1) * unit, 3 * unit, 3 * unit, outline=BLUE, stroke=2)
+    card.photo(scrambled, 312, 34, side, side)
+    card.frame(312 + left * unit, 34 + top * unit, P * unit, P * unit, stroke=2)
+    card.frame(312 + (column - 1) * unit, 34 + (row - 1) * unit, 3 * unit, 3 * unit, PINK, stroke=2)
 
     seen = np.where(window[:, None] >= 0, pixels.reshape(-1, 3)[window], 255).astype(np.uint8)
-    for x, title, table, n, color in ((620, f"its patch, {P} x {P}", pixels.reshape(-1, 3)[patch], P, ORANGE),
-                                      (780, "its window, 3 x 3", seen, 3, BLUE)):
+    for x, title, table, n, color in ((620, f"its patch, {P} × {P}", pixels.reshape(-1, 3)[patch], P, INK),
+                                      (780, "its window, 3 × 3", seen, 3, PINK)):
         card.text(x, 10, title)
-        card.pixels(table.reshape(n, n, 3), x, 36, 126, 126)
+        card.photo(table.reshape(n, n, 3), x, 36, 126, 126)
         card.box(x, 36, 126, 126, outline=color, stroke=2)
     patches = len(np.unique(patch // width // P * width + patch % width // P))
     here, around = window[4], np.delete(window, 4)

@@ -6,17 +6,17 @@ from matplotlib.colors import to_rgb
 from PIL import Image, ImageDraw
 
 from .. import analysis
-from .base import BLUE, GRAY, GREEN, ORANGE, as_array, as_pixels
+from .base import GRAY, GREEN, INK, PINK, as_array, as_pixels
 from .card import SHARP, Card
 from .layers import SIGNED
 
 WIDTH, MOSAIC, GAP = 920, (900, 220), 3         # of a card, of the room for a mosaic, between its kernels; in units
 STEPS = 100                                     # shades of blue, and of orange
 # The colors that one byte can name. First white to black over GRAY, in this order so that black and gray letters have
-# smooth edges; then BLUE and ORANGE; then those of signed numbers.
+# smooth edges; then INK and PINK; then those of signed numbers.
 PALETTE = np.concatenate([
     np.interp(np.arange(32), [0, 16, 31], [1, to_rgb(GRAY)[0], 0])[:, None].repeat(3, axis=1),
-    [to_rgb(BLUE), to_rgb(ORANGE)], SIGNED(np.linspace(0, 1, 2 * STEPS + 1))[:, :3]])
+    [to_rgb(INK), to_rgb(PINK)], SIGNED(np.linspace(0, 1, 2 * STEPS + 1))[:, :3]])
 LIGHT, BLACK, ZERO = 4, 31, 34 + STEPS
 PANELS = {"frequency": "frequency (cycles per patch)", "pair correlation": "pair correlation",
           "convolution share": "convolution share"}     # the curves of a training, of the numbers of `summarize`
@@ -88,7 +88,7 @@ def weight_browser(kernels, grid, order=None, place=0, top=None, title=""):
     """Picture of kernels [n, S] as in `mosaic`, and below it one of them enlarged, with its spectrum and the kernel
     that is closest to its opposite.
 
-    place: where in the mosaic, from 0, the kernel to enlarge stands (orange frame). Its partner has a blue frame."""
+    place: where in the mosaic, from 0, the kernel to enlarge stands (black frame). Its partner has a pink frame."""
     kernels, order, top = _filled(kernels, order, top)
     x, y, width, height, rows, columns = mosaic_area(len(kernels), grid)
     card = PaletteCard(WIDTH, y + height + 226)
@@ -96,20 +96,20 @@ def weight_browser(kernels, grid, order=None, place=0, top=None, title=""):
     unit = int(order[place])
     partner, correlation = (found[unit] for found in analysis.partners(kernels))
     energy = as_array(analysis.spectrum(kernels[unit], grid))                       # [H', W']
-    for at, color in ((int((order == partner).nonzero()), BLUE), (place, ORANGE)):
+    for at, color in ((int((order == partner).nonzero()), PINK), (place, INK)):
         card.box(x + at % columns * width / columns + GAP / 2, y + at // columns * height / rows + GAP / 2,
                  width / columns - GAP, height / rows - GAP, outline=color, stroke=GAP)
 
     y, cell = y + height + 34, 160 / max(grid)
     for x, color, name, pixels in (
-            (12, ORANGE, f"unit {unit}", _signed(kernels[unit].reshape(grid), top)),
+            (12, INK, f"unit {unit}", _signed(kernels[unit].reshape(grid), top)),
             (222, GRAY, "its spectrum", BLACK * energy / (energy.max() or 1)),
-            (432, BLUE, f"closest opposite: unit {partner}", _signed(kernels[partner].reshape(grid), top))):
+            (432, PINK, f"closest opposite: unit {partner}", _signed(kernels[partner].reshape(grid), top))):
         card.text(x - 2, y - 24, name)
         card.pixels(pixels, x, y, cell * grid[1], cell * grid[0])
         card.box(x, y, cell * grid[1], cell * grid[0], outline=color, stroke=2)
-    card.box(222 + cell * (grid[1] // 2), y + cell * (grid[0] // 2), cell, cell, outline=ORANGE, stroke=1)
-    card.text(220, y + cell * grid[0] + 8, "framed: frequency 0; one cell further: one more cycle", size=11, color=GRAY)
+    card.box(222 + cell * (grid[1] // 2), y + cell * (grid[0] // 2), cell, cell, outline=PINK, stroke=2)
+    card.text(220, y + cell * grid[0] + 8, "framed: frequency 0; one cell further: one more cycle", size=12, color=GRAY)
     for line, text in enumerate((
             f"frequency {analysis.frequency(kernels[unit], grid):.2f} cycles per patch",
             f"norm {kernels[unit].norm():.2f}",
@@ -147,7 +147,7 @@ def training_scrubber(steps, kernels, numbers, grid, order=None, now=0, top=None
     """Picture of kernels along a training: their mosaic at one moment, and numbers at all moments.
 
     steps: n ascending numbers of updates. kernels: [n, D_S, S]; all have one color scale. numbers: what
-    `analysis.summarize` gives for the n. now: the moment to show, an index into `steps` (orange)."""
+    `analysis.summarize` gives for the n. now: the moment to show, an index into `steps` (pink)."""
     kernels, order, top = _filled(kernels, order, top)
     numbers = {name: {line: as_array(values) for line, values in lines.items()} for name, lines in numbers.items()}
     _, y, _, height, *_ = mosaic_area(kernels.shape[1], grid)
@@ -160,18 +160,18 @@ def training_scrubber(steps, kernels, numbers, grid, order=None, now=0, top=None
         card.text(x, y - 42, title)
         card.text(x, y - 20, ", ".join(f"{line} {values[now]:.2f}" for line, values in numbers[name].items()), size=12)
         card.box(x, y, width, height, outline="#DDDDDD", stroke=1)
-        card.text(x - 6, y, f"{high:g}", size=11, color=GRAY, anchor="rt")
-        card.text(x - 6, y + height, f"{low:g}", size=11, color=GRAY, anchor="rb")
-        card.line(across[now], y, across[now], y + height, ORANGE)
-        for (line, values), style in zip(numbers[name].items(), ((BLUE, 2, 4, 0), (GRAY, 1, 4, 4), (GRAY, 1, 1, 3))):
+        card.text(x - 6, y, f"{high:g}", size=12, color=GRAY, anchor="rt")
+        card.text(x - 6, y + height, f"{low:g}", size=12, color=GRAY, anchor="rb")
+        card.line(across[now], y, across[now], y + height, PINK)
+        for (line, values), style in zip(numbers[name].items(), ((INK, 2, 4, 0), (GRAY, 1, 4, 4), (GRAY, 1, 1, 3))):
             down = y + height * (high - np.clip(values.astype(float), low, high)) / (high - low)     # [n]
             _curve(card, across, down, *style)
             if line == "trained":
-                card.box(across[now] - 4, down[now] - 4, 8, 8, fill=ORANGE)
+                card.box(across[now] - 4, down[now] - 4, 8, 8, fill=PINK)
         _, dashed, *dotted = numbers[name]
-        card.text(x, y + height + 4, f"{steps[0]:,}", size=11, color=GRAY)
-        card.text(x + width, y + height + 4, f"{steps[-1]:,} updates", size=11, color=GRAY, anchor="ra")
-        card.text(x, y + height + 20, f"dashed: {dashed}" + "".join(f", dotted: {line}" for line in dotted), size=11,
+        card.text(x, y + height + 4, f"{steps[0]:,}", size=12, color=GRAY)
+        card.text(x + width, y + height + 4, f"{steps[-1]:,} updates", size=12, color=GRAY, anchor="ra")
+        card.text(x, y + height + 20, f"dashed: {dashed}" + "".join(f", dotted: {line}" for line in dotted), size=12,
                   color=GRAY)
     return card.image
 
@@ -191,19 +191,19 @@ def switches(images, labels, before, after, classes, off=(), of=None):
     card.text(10, 10, _named(off))
     if of:
         card.text(WIDTH - 10, 64, f"{len(labels)} of {of} images read so far", anchor="rm")
-    for y, name, right, color in ((40, "everything on", was, GRAY), (68, "as switched", now, BLUE)):
+    for y, name, right, color in ((40, "everything on", was, GRAY), (68, "as switched", now, INK)):
         card.text(left - 10, y + 10, name, anchor="rm")
         card.box(left, y, width, 20, outline="#BBBBBB", stroke=1)
         card.box(left, y, right.mean() * width, 20, fill=color)
         card.text(left + width + 10, y + 10, f"{right.mean():.1%} of {len(labels)} right", anchor="lm")
     lost, won, neither = (int(kind[changed].sum()) for kind in (was, now, ~was & ~now))
-    card.text(10, 102, f"{len(changed)} predictions changed: {lost} now wrong (orange), {won} now right (green), "
+    card.text(10, 102, f"{len(changed)} predictions changed: {lost} now wrong (pink), {won} now right (green), "
                        f"{neither} wrong either way (gray)")
     turn = [(labels[changed[:k]] == labels[i]).sum() for k, i in enumerate(changed)]    # labels may be sorted
     for k, i in enumerate(changed[np.argsort(turn, kind="stable")][:16]):
         x, y = 14 + k % 8 * 113, 132 + k // 8 * 132
-        card.pixels(as_pixels(images[i]), x, y, 84, 84)
-        card.box(x, y, 84, 84, outline=ORANGE if was[i] else GREEN if now[i] else GRAY)
+        card.photo(as_pixels(images[i]), x, y, 84, 84)
+        card.box(x, y, 84, 84, outline=PINK if was[i] else GREEN if now[i] else GRAY)
         card.text(x, y + 90, f"was {classes[before[i]]}", size=12)
         card.text(x, y + 106, f"now {classes[after[i]]}", size=12)
     for c in few:

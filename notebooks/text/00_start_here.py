@@ -128,7 +128,7 @@ widgets.prediction_browser(mnist.test_images[shown], mnist.test_labels[shown],
 plots.show(
     plots.prediction(mnist.test_images[804], probabilities[804], mnist.classes, 4),
     alt="A slanted handwritten 4 with a long left stroke, beside ten bars, a "
-        "probability for each digit. The bar of 6, orange, is the longest with 63 "
+        "probability for each digit. The bar of 6, black, is the longest with 63 "
         "percent; that of 4, green, the true one, has 24. Title: read as 6, is 4.")
 
 # %% [markdown]

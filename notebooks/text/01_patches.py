@@ -17,6 +17,15 @@
 # Previous: [0 · Start here](00_start_here.ipynb). Next: [2 · The patch embedding](02_patch_embedding.ipynb)
 
 # %% [markdown]
+# Cutting an image into patches takes three moves: *split*, *permute*, *merge*.
+#
+# ![Four tables of 4 by 4 cells, in a row. A cell's color says which patch it belongs to, its letter, a to d, which
+# place of the patch it is. First, the image: green top left, pink top right, yellow bottom left, gray bottom right; in
+# each patch a and b above, c and d below. Second, split, reshape(2, 2, 2, 2): the same cells with a gap between the
+# patches; the axes i and u go down, j and v across; nothing has moved. Third, permute(0, 2, 1, 3): now i and j go down,
+# u and v across, so that each line has one color and reads a, b, c, d. Fourth, merge, reshape(4, 4): the gaps are gone.
+# Each row of the table, shape [S, D], is one patch.](../figures/split_permute_merge.svg)
+#
 # Here is the Mixer of lesson 0, opened at its second stage: the patches of a digit become the rows of a table. In this
 # lesson you build that step. Press *step back* and *step* to see the pixels move, and hover over a patch to find its row.
 
@@ -229,8 +238,8 @@ tables.shape
 # picture, with the three colors of a pixel drawn as one square (so a row shows 64 squares; the table itself holds 64
 # reds, then 64 greens, then 64 blues):
 #
-# ![Left, the horse cut into 4 by 4 patches, numbered from 0 to 15 along the rows; patch 5 is framed in orange. Right, a table
-# of 16 rows, each a patch's pixels side by side, line after line; row 5 is framed in orange](../figures/patch_grid.svg)
+# ![Left, the horse cut into 4 by 4 patches, numbered from 0 to 15 along the rows; patch 5 is framed. Right, a table
+# of 16 rows, each a patch's pixels side by side, line after line; row 5 is framed](../figures/patch_grid.svg)
 #
 # Check it against the loop, one channel at a time:
 
@@ -368,10 +377,10 @@ widgets.patch_explorer(horse)
 plots.show(
     plots.patch_explorer(horse, patch_size=8, patch=5, number=70),
     alt="Three panels. Left, the horse in a grid of 4 by 4 patches; patch 5, on the "
-        "horse's back, is framed in orange, one pixel in its first line in blue. "
-        "Middle, patch 5 enlarged to 8 by 8 pixels, the blue pixel in row 0, column "
-        "6. Right, the table of 16 rows and 192 columns, row 5 framed in orange, its "
-        "number 70 in blue. Below: table[5, 70] = 135, green, row 0, column 6 of the "
+        "horse's back, is framed in black, one pixel in its first line in pink. "
+        "Middle, patch 5 enlarged to 8 by 8 pixels, the pink pixel in row 0, column "
+        "6. Right, the table of 16 rows and 192 columns, row 5 framed in black, its "
+        "number 70 in pink. Below: table[5, 70] = 135, green, row 0, column 6 of the "
         "patch, row 8, column 14 of the image.")
 
 

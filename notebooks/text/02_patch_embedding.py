@@ -403,12 +403,12 @@ widgets.embedding_explorer(gray, detectors)
 plots.show(
     plots.embedding_explorer(gray, detectors, patch=4, channel=1),
     alt="From left to right: the gray horse with patch 4, at its rump, framed in "
-        "orange; the patch enlarged, bright on the left, dark on the right; the "
+        "black; the patch enlarged, bright on the left, dark on the right; the "
         "weights of channel 1, left half blue, right half orange; their product, "
         "strong blue on the left, pale orange on the right. Below: orange adds up to "
         "0.206, blue to -0.356, together tokens[4, 1] = -0.15. Far right, the table "
-        "of 16 tokens with 4 channels, row 4 framed in orange, its number -0.15 in "
-        "blue.")
+        "of 16 tokens with 4 channels, row 4 framed in black, its number -0.15 in "
+        "pink.")
 
 
 # %% [markdown]

@@ -17,6 +17,16 @@
 # Previous: [2 · The patch embedding](02_patch_embedding.ipynb). Next: [4 · Token mixing](04_token_mixing.ipynb)
 
 # %% [markdown]
+# Channel mixing takes each token of the table by itself. First it normalizes the token, then a small network gives an
+# answer, and the answer is added to the token as it was.
+#
+# ![Channel mixing of one token. Left, a table of 4 tokens and 3 channels, shape [S, C]; row 0, which holds 4, 4, 0, is
+# framed. An arrow leads to a box, LayerNorm, which gives 0.71, 0.71, minus 1.41, with mean 0 and spread 1. Then comes a
+# box, MLP, which gives the answer 0, 0.37, 1.19: what should change. A second line, the residual, leads around both
+# boxes to a plus sign, where the token as it was is added. The sum, 4, 4.37, 1.19, is row 0 of a new table of the same
+# shape, whose other rows are still empty. Every other row goes the same way, with the same weights, and meets no other
+# row.](../figures/channel_mixing.svg)
+#
 # Here is the Mixer of lesson 0, opened at its first channel mixing. It works along the rows of the table: each token
 # changes, and none looks at another. In this lesson you build that half of a block. Press *step back* and *step* to see the
 # rows change one after the other.
@@ -428,7 +438,8 @@ plots.show(
                  xlabel="input token", ylabel="output token", signed=False),
     alt="Two tables of 16 output tokens by 16 input tokens, white where nothing moves. "
         "Left, norm over each token: dark on the diagonal, all else white. Right, norm "
-        "over the whole table: dark on the diagonal, and all else pale blue.")
+        "over the whole table: dark on the diagonal, and all else very pale. "
+        "A bar shows the scale.")
 
 off_diagonal = ~torch.eye(16, dtype=torch.bool)                             # [S, S]
 assert (moves[off_diagonal] == 0).all()                                     # exactly

@@ -17,6 +17,15 @@
 # Previous: [3 · Channel mixing](03_channel_mixing.ipynb). Next: [5 · The Mixer block](05_mixer_layer.ipynb)
 
 # %% [markdown]
+# Token mixing lays the table on its side, uses the MLP of lesson 3, and turns the table back.
+#
+# ![Five tables of numbers, from left to right, with arrows between them; channel 0 is framed in each. First the tokens,
+# shape [S, C], 4 rows and 3 columns; channel 0 is the first column: 4, 8, 0, 2. An arrow T, the transpose, leads to
+# shape [C, S], where channel 0 is the first row. Times W1.T, then GELU: shape [C, D_S], 3 rows and 2 columns; channel 0
+# is 10 and 0. Times W2.T: shape [C, S] again; channel 0 is 2.5, 2.5, minus 2.5, minus 2.5. A second transpose brings
+# back shape [S, C], with channel 0 as a column. A bracket below the three tables in the middle: the MLP of lesson 3,
+# along the rows, from S to D_S to S. In a batch, [B, S, C] becomes [B, C, S] and comes back.](../figures/transpose.svg)
+#
 # Here is the Mixer of lesson 0, opened at its first token mixing. It works down the columns of the table: here the patches
 # exchange what they know. In this lesson you build that half of a block. Press *step back* and *step* to see the columns
 # change one after the other, and hover over a hidden unit to see its weights as a picture on the patches.

@@ -602,7 +602,7 @@ answer = training.predict(model, image[None], mnist)[0].softmax(dim=0)      # [K
 plots.show(
     plots.prediction(image, answer, mnist.classes),
     alt="Left, what the model is given: a round handwritten 0, large and in the "
-        "middle. Right, a bar for each of the ten classes: that of 0, blue, is by far "
+        "middle. Right, a bar for each of the ten classes: that of 0, black, is by far "
         "the longest, about 90 percent. Title: read as 0.")
 
 # %% [markdown]

@@ -17,6 +17,18 @@
 #
 # Previous: [9 · Token-mixing weights](09_token_mixing_weights.ipynb).
 # Next: [11 · Permutations](11_permutations.ipynb)
+#
+# Token mixing can be written as a convolution. These four ideas will get you there, and you will meet each of them
+# below.
+#
+# ![Four panels. First: a kernel slides, or it stops once. A window of 3 by 3 stops at four places of a map of 4 by 4
+# and gives four answers; the stops share its weights. A window of 4 by 4 covers the whole map, stops once and gives one
+# answer; nothing is shared. Second, folding: three maps of 2 by 2 that lie on top of each other, shape [B, C, H', W'],
+# become three images of one channel each, shape [B · C, 1, H', W'], so that no two channels are added up. Third, the
+# way back: stamps add up. 1.95 times a stamp with 0.25 above and minus 0.25 below, plus 1.95 times a stamp with 0.25 on
+# the left and minus 0.25 on the right, is a map with 0.98 at the top left, minus 0.98 at the bottom right, and 0
+# elsewhere. Fourth, one kernel for all, or one each. Tied, as in a Mixer: one kernel for all three maps. Untied,
+# groups=C: each of the three maps has a kernel of its own, C sets of weights.](../figures/convolutions.svg)
 
 # %% [markdown]
 # ## In this lesson you will
@@ -422,18 +434,27 @@ reveal(my_prediction, moved["token mixing"])
 #
 # ## The ledger
 #
-# All of it in one table, a row for each claim: how a part of the Mixer is written as convolutions, the largest
-# difference of an output and of a gradient, and what it costs. (MACs, the multiply-accumulates of lesson 6, counted
-# while it ran.) All weights are random, so that nothing agrees by luck. The lower rows are traps 1 to 5.
+# All of it in one table, with one row for each claim: how a part of the Mixer is written as convolutions, the largest
+# difference of an output and of a gradient, and what it costs. (MACs are the multiply-accumulates of lesson 6, counted
+# while it ran.) All weights are random, so that nothing agrees by luck. The rows that are not equal are traps 1, 3, 5
+# and 4, and a patch read in another order, a relative of trap 2.
 #
-# ![A table. Equal, with differences below 1e-12 in outputs and gradients: patch embedding as a 7 by 7 convolution
-# with stride 7, 3,200 parameters; LayerNorm at each place, 128; token mixing folded, with kernels as large as the
-# grid, 1,072; depth-wise with one set of kernels for all channels, 1,072; depth-wise with a copy for each channel,
-# 68,608; channel mixing as 1 by 1 convolutions, 33,088; the mean over tokens as a kernel of equal weights, 0; the
-# whole Mixer with to_conv, 141,642. To_conv, then from_conv: exactly 0. All forms of token mixing take 65,536 MACs.
-# Not equal: kernels turned by 180 degrees, about 3 in the output; one bias in place of one a place, about 0.4;
-# groups=C after one step of training, about 0.004; GroupNorm, about 0.2; a patch read column by column, about
-# 7.](../figures/ledger.svg)
+# | part of the Mixer | written as | equal? | output differs by | gradient differs by | parameters | MACs |
+# |---|---|---|---|---|--:|--:|
+# | patch embedding | 7 × 7 convolution, stride 7 | yes | below 1e-12 | below 1e-12 | 3,200 | 50,176 |
+# | LayerNorm | at each place | yes | below 1e-12 | below 1e-12 | 128 | 0 |
+# | token mixing | folded: kernels as large as the grid | yes | below 1e-12 | below 1e-12 | 1,072 | 65,536 |
+# | token mixing | depth-wise, one set of kernels for all channels | yes | below 1e-12 | below 1e-12 | 1,072 | 65,536 |
+# | token mixing | depth-wise, a copy for each channel (groups=C) | yes | below 1e-12 | below 1e-12 | 68,608 | 65,536 |
+# | channel mixing | 1 × 1 convolutions | yes | below 1e-12 | below 1e-12 | 33,088 | 524,288 |
+# | mean over tokens | a kernel as large as the grid, all 1/S | yes | below 1e-12 | below 1e-12 | 0 | 1,024 |
+# | the whole Mixer | to_conv | yes | below 1e-12 | below 1e-12 | 141,642 | 2,411,136 |
+# | the whole Mixer | to_conv, then from_conv | yes | exactly 0 | exactly 0 | 141,642 | 2,410,112 |
+# | token mixing | kernels turned by 180 degrees | **no** | about 3 | about 20 | 1,072 | 65,536 |
+# | token mixing | one bias instead of one per place | **no** | about 0.4 | about 20 | 1,072 | 65,536 |
+# | the whole Mixer | groups=C, after one step of training | **no** | about 0.004 | about 0.03 | 411,786 | 2,411,136 |
+# | LayerNorm | GroupNorm(1, C) | **no** | about 0.2 | about 2 | 128 | 0 |
+# | patch embedding | a patch read column by column | **no** | about 7 | about 30 | 3,200 | 50,176 |
 #
 # Equal in result does not mean equal in *speed*. Here is how long a layer, and the whole network, takes forward and
 # backward for 128 digits, on the machine that made this page and on one thread:
