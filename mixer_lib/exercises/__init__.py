@@ -14,3 +14,4 @@ from .lesson_08 import check_cutmix, check_gain, check_soft_loss
 from .lesson_09 import check_control, check_nearest_convolution, check_places
 from .lesson_10 import check_fc1_as_conv, check_is_convolution, check_layer_as_conv, check_stem_as_conv
 from .lesson_11 import check_conv_follows, check_follow, check_shuffle_patches
+from .predicting import predict
