@@ -14,6 +14,7 @@ from PIL import Image
 
 import export
 import lessons
+from devices import fake_gpu
 from mixer_lib.exercises import predict
 from mixer_lib.exercises.predicting import judge, key_for, plain, seal, to_html
 from mixer_lib.exercises.questions import LESSONS, QUESTIONS
@@ -32,10 +33,10 @@ MINUS = key_for(Question("", field="1 number"), [[[-10.0]]])
 
 JUDGED = [     # key, what was said, the verdict, what the sentence says
     (BUTTONS, "half", "right", "You said “half”, and that is right."),
-    (BUTTONS, "most", "wrong", "You said “most”. It is “half”."),
+    (BUTTONS, "most", "wrong", "You said “most”. The answer is “half”."),
     (TIE, "cat", "right", "You said “cat”, and that is right. It is “cat” or “dog”: too close to call."),
     (TIE, "dog", "right", "You said “dog”, and that is right. It is “cat” or “dog”: too close to call."),
-    (TIE, "frog", "wrong", "You said “frog”. It is “cat” or “dog”: too close to call."),
+    (TIE, "frog", "wrong", "You said “frog”. The answer is “cat” or “dog”: too close to call."),
     *[(FIELD, said, "right", f"You said {said.strip()}, and that is right.")
       for said in ("2, 3, 6, 7", "[2, 3, 6, 7]", " 2 3 6 7 ", "(2;3;6;7)", "2.0 3 6. 7e0", "+2 3 6 7")],
     (FIELD, "2, 3, 6, 8", "wrong", "You said 2, 3, 6, 8. It is 2, 3, 6, 7."),
@@ -88,7 +89,7 @@ def test_what_does_not_fit_is_said():
         (lambda: predict("row 2", ROW), "no question 'row 2': expected one of 'how many weights', 'row 1'"),
         (lambda: predict("same as row 0", 7), "the answer 7 is none of the choices"),
         (lambda: predict("worst", {}), "no question"),
-        (lambda: predict("known worst", {"cat": 1}, shares=""), r"nothing was measured for \['airplane', 'bird'"),
+        (lambda: predict("known worst", {"cat": 1}), r"nothing was measured for \['airplane', 'bird'"),
         (lambda: predict("opposite corners", True, mine="perhaps"), r"'perhaps' is not one .*\['equal', 'different'\]"),
         (lambda: predict("row 1", ROW, mine=[1, 2]), r"\[1, 2\] cannot be read: expected 4 numbers"),
         (lambda: predict("reshape alone"), "expected picture"),
@@ -120,9 +121,9 @@ def test_nothing_is_given_away_before_the_prediction():
 def test_a_prediction_written_as_code_opens_the_answer(mine):
     text = predict("row 1", ROW, mine=mine)._repr_mimebundle_()[0]["text/plain"]
     assert text.startswith("You said ") and "and that is right." in text and "top right square" in text
-    assert "It is “equal”" in repr(predict("opposite corners", True, mine="Diff"))
+    assert "The answer is “equal”" in repr(predict("opposite corners", True, mine="Diff"))
     picture = repr(predict("reshape alone", mine="the horse", picture=Image.new("RGB", (8, 8))))
-    assert "It is “strips of the horse" in picture and "[Picture: Two gray pictures." in picture
+    assert "The answer is “strips of the horse" in picture and "[Picture: Two gray pictures." in picture
 
 
 def test_a_prediction_is_noted_where_there_is_no_answer_yet():
@@ -130,6 +131,14 @@ def test_a_prediction_is_noted_where_there_is_no_answer_yet():
     assert "Your prediction: '0.0001' or" in repr(widget) and widget.picked == {"said": None}
     noted = predict("learning rate", mine=0.003)
     assert noted.picked == {"said": "0.003"} and repr(noted).startswith("Noted: 0.003")
+
+
+def test_answers_may_lie_on_a_gpu():
+    with fake_gpu() as gpu:
+        row, share = torch.tensor(ROW).to(gpu), torch.tensor(0.976).to(gpu)
+        assert "and that is right." in repr(predict("row 1", row, mine=row))
+        text = repr(predict("in a corner", torch.tensor(0.12).to(gpu), mine="nearly", plain=share, middle=share))
+        assert "“hardly more than by guessing”" in text and "reads 97.6%" in text
 
 
 def test_the_seal_can_be_opened():
@@ -174,7 +183,8 @@ def test_stored_notebooks_keep_the_secrets(path):
     for cell in notebook.cells:
         assert not (CALL.search(cell.source) and cell.outputs), f"{path.name} stores an output: {cell.source[:80]}"
     text = lessons.NOTEBOOKS / "text" / path.relative_to(lessons.NOTEBOOKS).with_suffix(".py")
-    stored = plain_text(nbformat.writes(notebook).replace("\\n", " ")) + plain_text(text.read_text(encoding="utf-8"))
+    stored = plain_text("\n".join(cell.source + json.dumps(cell.get("outputs", "")) for cell in notebook.cells)
+                        + text.read_text(encoding="utf-8"))
     given_away = [(name, sentence) for name, sentence in SECRETS if sentence in stored]
     assert not given_away, f"{path.name}: {given_away}"
 
@@ -222,7 +232,8 @@ def test_buttons(width, dark, show):
     shown.page.keyboard.press("Enter")
     assert shown.picked == {"said": choices[0]}
     told = shown.find(".mx-told").inner_text()
-    assert told.startswith(f"→ You said “{choices[0]}”. It is “{choices[2]}”.") and "as they lie in memory" in told
+    assert told.startswith(f"→ You said “{choices[0]}”. The answer is “{choices[2]}”.")
+    assert "as they lie in memory" in told
     assert shown.find("img").get_attribute("alt") == QUESTIONS["reshape alone"].alt
     shown.page.wait_for_function("document.querySelector('img').naturalWidth > 0")
     buttons.last.click(force=True)                                      # too late
@@ -276,5 +287,6 @@ def test_an_exported_lesson_asks(chromium, tmp_path):
     assert page.locator(".mx-told").all_inner_texts() == ["", "", ""]
     page.get_by_role("button", name="0.003").first.click()
     first, second, third = page.locator(".mx-told").all_inner_texts()
-    assert first.startswith("Noted: “0.003”") and second.startswith("→ You said “0.003”. It is “0.01”.") and not third
+    assert first.startswith("Noted: “0.003”") and not third
+    assert second.startswith("→ You said “0.003”. The answer is “0.01”.")
     page.close()

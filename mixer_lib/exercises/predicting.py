@@ -5,15 +5,13 @@ a run measures comes from the lesson. Both travel to the page under a seal that 
 judges by itself: it needs no kernel.
 """
 
-import base64
 import html
 import json
 import re
 
 import numpy as np
 
-from ..plots import as_array, to_png
-from ..plots.card import SHARP
+from ..plots import as_array, img
 from ..widgets import Page
 from .questions import QUESTIONS
 
@@ -37,11 +35,9 @@ def predict(name, answer=None, mine=None, picture=None, **measured):
     if (picture is None) == bool(question.alt):
         raise ValueError(f"the question {name!r} says what a picture shows: expected picture=..." if question.alt else
                          f"the question {name!r} does not say what its picture shows: write alt=... there")
-    secret = key_for(question, answer) | {"why": question.why.format(answer=answer, **measured), "alt": question.alt}
-    if picture is not None:
-        data = to_png(picture, sharp=SHARP)
-        secret |= {"picture": base64.b64encode(data).decode(),
-                   "width": int.from_bytes(data[16:20], "big") // SHARP}         # where a PNG file keeps its width
+    secret = key_for(question, answer)
+    why = question.why.format(answer=answer, **measured).strip()
+    secret |= {"why": why, "html": to_html(why) + (img(picture, question.alt) if picture is not None else "")}
     return Prediction(name, secret, mine)
 
 
@@ -53,14 +49,14 @@ class Prediction(Page):
         said = None if mine is None else read(question, plain(mine))
         if said and question.field and secret and judge(secret, said)[0] is None:
             raise ValueError(f"the prediction {mine!r} cannot be read: expected {question.field}")
-        super().__init__("question", {"sealed": seal(secret | {"why": to_html(secret["why"])} if secret else {})},
+        super().__init__("question", {"sealed": seal(secret)},
                          {"name": name, "choices": [*question.choices], "field": question.field}, {"said": said})
         wanted = question.field or " or ".join(map(repr, question.choices))
         self.text = (f"Your prediction: {wanted}?\nNo buttons here? Write it into the call, as mine=..., and run the "
                      "cell again.")
         if said and secret:
             seen = f"\n\n[Picture: {question.alt}]" if question.alt else ""
-            self.text = f"{judge(secret, said)[1]}\n\n{secret['why'].strip()}{seen}"
+            self.text = f"{judge(secret, said)[1]}\n\n{secret['why']}{seen}"
         elif said:
             self.text = f"Noted: {said}. Write it into the call that has the answer, too."
 
@@ -122,7 +118,7 @@ def judge(key, said):
         tie = ": too close to call" if len(key["accept"]) > 1 else ""
         if said in key["accept"]:
             return "right", f"You said “{said}”, and that is right." + (f" It is {key['shown']}{tie}." if tie else "")
-        return "wrong", f"You said “{said}”. It is {key['shown']}{tie}."
+        return "wrong", f"You said “{said}”. The answer is {key['shown']}{tie}."
     text = said.replace("\u2212", "-").strip().lower()
     mine = [float(number) for number in re.findall(NUMBER, text)]
     if re.search(r"[^\s,;()\[\]]", re.sub(NUMBER, " ", text)) or len(mine) != len(key["numbers"]):
@@ -144,7 +140,7 @@ def seal(secret):
 
 def to_html(text):
     """An explanation in HTML. It may have paragraphs, `code`, **strong** and *stressed* words, links, and a_b."""
-    text = html.escape(text.strip(), quote=False)
+    text = html.escape(text, quote=False)
     for mark, element in ((r"`([^`]+)`", r"<code>\1</code>"), (r"\[([^\]]+)\]\(([^)\s]+)\)", r'<a href="\2">\1</a>'),
                           (r"\*\*([^*]+)\*\*", r"<b>\1</b>"), (r"\*([^*]+)\*", r"<i>\1</i>")):
         text = re.sub(mark, element, text)

@@ -4,7 +4,7 @@ Colors are Okabe and Ito's, which color-blind readers can tell apart. Pictures h
 readable in a light and in a dark notebook. Tensors may lie on any device.
 """
 
-from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_array, as_pixels, show, to_png
+from .base import BLUE, GRAY, GREEN, ORANGE, PINK, as_array, as_pixels, img, show, to_png
 from .charts import blends, changes, confusion, cost_split, intervals, lines, losses, prediction, training_curves
 from .layers import (
     by_depth,

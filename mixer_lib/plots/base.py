@@ -17,12 +17,17 @@ BLUE, ORANGE, GREEN, PINK, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#
 
 def show(picture, alt):
     """Display a matplotlib figure or the picture on a `Card`, with alternative text for readers who cannot see it."""
+    display(HTML(img(picture, alt)))
+
+
+def img(picture, alt):
+    """The same as HTML, which holds the picture."""
     if isinstance(picture, Figure):
-        plt.close(picture)
+        plt.close(picture)              # otherwise a notebook shows it a second time
     data = to_png(picture, sharp=SHARP)
     width = int.from_bytes(data[16:20], "big") // SHARP         # where a PNG file keeps its width
-    display(HTML(f'<img alt="{html.escape(alt)}" style="width: {width}px; max-width: 100%" '
-                 f'src="data:image/png;base64,{base64.b64encode(data).decode()}">'))
+    return (f'<img alt="{html.escape(alt)}" style="width: {width}px; max-width: 100%" '
+            f'src="data:image/png;base64,{base64.b64encode(data).decode()}">')
 
 
 def to_png(picture, sharp=1):

@@ -412,7 +412,8 @@ gradients = {name: [gradient_norms(step, seed) for seed in range(5)]    # [5, L 
                                 ("without", without_skips))}
 
 # %%
-at_start = [torch.tensor([run[0] for run in runs]).median() for runs in gradients.values()]
+at_start = [torch.tensor([run[0] for run in runs]).median()
+            for runs in gradients.values()]
 predict("gradient without skips", at_start[1] / at_start[0],
         picture=plots.by_depth(gradients, ylabel="gradient norm", log=True))
 

@@ -412,11 +412,12 @@ predictions = probabilities.argmax(dim=1)                                   # [N
 pairs = 10 * cifar.test_labels + predictions                                # [N]
 matrix = pairs.bincount(minlength=100).reshape(10, 10)                      # [K, K]
 both_ways = (matrix + matrix.T).triu(1)                             # above the diagonal
-counts = {f"{a} and {b}": both_ways[cifar.classes.index(a), cifar.classes.index(b)].item()
-          for a, b in (("automobile", "truck"), ("cat", "dog"), ("deer", "horse"),
-                       ("airplane", "ship"))}
-predict("confused most", counts,
-        counts=", ".join(f"{pair} {count}" for pair, count in counts.items()))
+counts = {}
+for pair in ("automobile and truck", "cat and dog",
+             "deer and horse", "airplane and ship"):
+    first, second = (cifar.classes.index(name) for name in pair.split(" and "))
+    counts[pair] = both_ways[first, second].item()
+predict("confused most", counts)
 
 # %% tags=["nbval-ignore-output"]
 plots.show(
@@ -515,10 +516,9 @@ plots.show(
 # %%
 logits = training.predict(bundled, cifar.test_images, cifar)                # [N, K]
 hits = logits.argmax(dim=1) == cifar.test_labels                            # [N]
-by_class = {name: hits[cifar.test_labels == k].float().mean().item()
-            for k, name in enumerate(cifar.classes)}
-predict("known worst", {name: 1 - share for name, share in by_class.items()},
-        shares=", ".join(f"{name} {share:.0%}" for name, share in by_class.items()))
+misread = {name: 1 - hits[cifar.test_labels == k].float().mean()
+           for k, name in enumerate(cifar.classes)}
+predict("known worst", misread)
 
 
 # %% [markdown]

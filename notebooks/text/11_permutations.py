@@ -397,15 +397,13 @@ for condition in ("patches and inside", "all pixels"):
     run(condition)
 
 # %%
-def told(condition):
+def accuracy_by_name(condition):
     return {name: results[condition][0] for name, results in runs.items()}
 
-mixer, cnn = told("patches and inside").values()
-predict("patches and insides shuffled", told("patches and inside"), mixer=mixer, cnn=cnn)
+predict("patches and insides shuffled", accuracy_by_name("patches and inside"))
 
 # %%
-mixer, cnn = told("all pixels").values()
-predict("all pixels shuffled", told("all pixels"), mixer=mixer, cnn=cnn)
+predict("all pixels shuffled", accuracy_by_name("all pixels"))
 
 # %% [markdown]
 # ## Several seeds

@@ -40,11 +40,13 @@ table says nothing.)"""),
     "confused most": Question(
         choices=("automobile and truck", "cat and dog", "deer and horse", "airplane and ship"), close=9,
         why="""
-Of these pairs the counts on the test images are: {counts}. With so few images, a difference of less than about nine
-may well be luck."""),
+On the test images, cat and dog were confused {answer[cat and dog]} times, automobile and truck {answer[automobile
+and truck]} times, deer and horse {answer[deer and horse]} times, and airplane and ship {answer[airplane and ship]}
+times. With so few images, a difference of less than about nine may well be luck."""),
     "known worst": Question(
         choices=("airplane", "bird", "cat", "frog", "truck"), close=0.03,
         why="""
-The share that it names right, class by class: {shares}. Cats and dogs come in any pose and are taken for each
-other."""),
+It misreads {answer[cat]:.0%} of the cats, {answer[dog]:.0%} of the dogs, {answer[airplane]:.0%} of the airplanes,
+{answer[bird]:.0%} of the birds, {answer[frog]:.0%} of the frogs, and {answer[truck]:.0%} of the trucks. Cats and
+dogs come in any pose, and are taken for each other."""),
 }

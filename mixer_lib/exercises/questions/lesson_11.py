@@ -14,11 +14,12 @@ learned weights for *this* place and *that* place."""),
     "patches and insides shuffled": Question(
         choices=AHEAD, close=0.03,
         why="""
-The Mixer reads {mixer:.1%}, the CNN {cnn:.1%}. A difference of less than about three points would be too close to
-call on 1,000 test images. The Mixer loses next to nothing, since its weights can follow; the CNN counts on near
-pixels belonging together."""),
+The Mixer reads {answer[Mixer]:.1%}, the CNN {answer[CNN]:.1%}. A difference of less than about three points would
+be too close to call on 1,000 test images. The Mixer loses next to nothing, since its weights can follow; the CNN
+counts on near pixels belonging together."""),
     "all pixels shuffled": Question(
         choices=AHEAD, close=0.03,
         why="""
-The Mixer reads {mixer:.1%}, the CNN {cnn:.1%}. No kernel of 3 × 3 finds neighbors that belong together now."""),
+The Mixer reads {answer[Mixer]:.1%}, the CNN {answer[CNN]:.1%}. No kernel of 3 × 3 finds neighbors that belong
+together now."""),
 }

@@ -8,17 +8,18 @@ const QUESTION_STYLE = `
 .mx-question { font-size: 14px; }
 .mx-options { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; border: 0; margin: 0; padding: 0; }
 .mx-options legend, .mx-options label { float: left; color: var(--mx-soft); padding: 0; margin-right: 4px; }
-.mx .mx-options button { border-radius: 4px; margin: 0; padding: 5px 14px; border-color: var(--mx-soft); }
-.mx .mx-options button[aria-disabled="true"] { cursor: default; border-color: var(--mx-line); }
+.mx .mx-options button:nth-of-type(n) { border-radius: 4px; margin: 0; padding: 5px 14px; border-color: var(--mx-soft);
+                                        opacity: 1; }
+.mx .mx-options button[aria-disabled="true"] { cursor: default; }
 .mx .mx-options button[aria-disabled="true"]:not([aria-pressed="true"]) { background: transparent; color: var(--mx-soft); }
-.mx .mx-options .mx-accepted:not([aria-pressed="true"]) { border: 2px solid var(--mx-ink); padding: 4px 13px;
-                                                          color: var(--mx-ink); }
+.mx .mx-options button.mx-accepted:nth-of-type(n) { border-color: var(--mx-ink); }
+.mx .mx-options button.mx-accepted:not([aria-pressed="true"]):nth-of-type(n) { color: var(--mx-ink); font-weight: 600; }
 .mx-accepted::before { content: "✓ "; }
 .mx-options input { font: inherit; color: inherit; background: var(--mx-paper); border: 1px solid var(--mx-soft);
-                    border-radius: 4px; padding: 5px 8px; width: 11em; }
-.mx-told > div { border-left: 3px solid var(--mx-ink); margin: 12px 0 2px; padding: 2px 0 2px 14px; max-width: 46em;
-                 line-height: 1.6; animation: mx-unfold .3s ease-out; overflow-wrap: break-word; }
-.mx-told p { margin: 0 0 8px; } .mx-told > div > :last-child { margin-bottom: 0; }
+                    border-radius: 4px; padding: 5px 8px; width: 11em; margin-left: 8px; }
+.mx-told > div { border-left: 3px solid var(--mx-ink); margin: 12px 0 2px; padding: 2px 0 2px 14px; line-height: 1.6;
+                 animation: mx-unfold .3s ease-out; overflow-wrap: break-word; }
+.mx-told p { margin: 0 0 8px; max-width: 46em; } .mx-told > div > :last-child { margin-bottom: 0; }
 .mx-told code { background: var(--mx-fill); padding: 1px 4px; border-radius: 3px; font-size: 13px; color: inherit; }
 .mx-told a { color: inherit; text-decoration: underline; }
 .mx-told img { display: block; max-width: 100%; background: white; margin-bottom: 8px; }
@@ -34,7 +35,7 @@ export function judge(key, said) {
     const tie = key.accept.length > 1 ? ": too close to call" : "";
     if (key.accept.includes(said))
       return ["right", `You said “${said}”, and that is right.${tie && ` It is ${key.shown}${tie}.`}`];
-    return ["wrong", `You said “${said}”. It is ${key.shown}${tie}.`];
+    return ["wrong", `You said “${said}”. The answer is ${key.shown}${tie}.`];
   }
   const text = said.replaceAll("\u2212", "-").trim().toLowerCase(), mine = (text.match(NUMBER) ?? []).map(Number);
   if (/[^\s,;()[\]]/.test(text.replace(NUMBER, " ")) || mine.length !== key.numbers.length)
@@ -72,7 +73,7 @@ export default widget((root, { sealed, facts }, state) => {
       const [verdict, sentence] = judge(key, input.value);
       if (verdict === null) wanted.textContent = sentence;
       else commit(input.value.trim());
-    } }, make("label", {}, "Your prediction ", input), enter, wanted);
+    } }, make("label", {}, "Your prediction", input), enter, wanted);
     state.on(["said"], ({ said }) => {
       if (said === null) return;
       input.value = said;
@@ -90,10 +91,8 @@ export default widget((root, { sealed, facts }, state) => {
       return;
     }
     const [verdict, sentence] = judge(key, said), why = make("div", {});
-    why.innerHTML = key.why;
+    why.innerHTML = key.html;
     why.prepend(make("p", { class: "mx-verdict" }, `${MARKS[verdict]} ${sentence}`));
-    if (key.picture) why.append(make("img", { src: `data:image/png;base64,${key.picture}`, alt: key.alt,
-                                              style: `width: ${key.width}px` }));
     told.replaceChildren(why);
   }
 
