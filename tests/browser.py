@@ -307,8 +307,13 @@ class NotebookPage:
         assert not found, "\n".join(found)
 
     def widget_cells(self):
-        """The cells that hold widgets, from top to bottom."""
-        return self.page.locator(f"{PANEL} .jp-CodeCell:has(.jp-OutputArea :is(.jupyter-widgets, .mx))").all()
+        """The cells that hold widgets other than questions, from top to bottom."""
+        cells = self.page.locator(f"{PANEL} .jp-CodeCell:has(.jp-OutputArea :is(.jupyter-widgets, .mx))")
+        return cells.filter(has_not=self.page.locator(".mx-question")).all()
+
+    def questions(self):
+        """The questions that ask for a prediction, from top to bottom."""
+        return self.page.locator(f"{PANEL} .mx-question").all()
 
     def image(self, cell, number=0):
         """The bytes of the cell's image widget, as the browser has them."""

@@ -56,6 +56,14 @@ def test_lesson_00(open_notebook):
 def test_lesson_01(open_notebook):
     lesson = open_notebook("01_patches.ipynb")
     lesson.run_all()
+    row, strips, _ = lesson.questions()
+    row.get_by_label("Your prediction").fill("4 5 6 7")
+    lesson.page.keyboard.press("Enter")                                 # stays in the field, and runs no cell
+    row.get_by_text("You said 4 5 6 7. It is 2, 3, 6, 7.").wait_for()
+    strips.get_by_role("button", name="strips").focus()
+    lesson.page.keyboard.press("Enter")
+    strips.get_by_text("and that is right.").wait_for()
+    strips.get_by_alt_text("each folded into a square").wait_for()
     lesson.check()
     _, explorer = lesson.widget_cells()
     horse = load_dataset("cifar10").train_images[3510]

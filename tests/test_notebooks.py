@@ -306,24 +306,6 @@ def test_widgets_and_progress_bars_are_neither_stored_nor_compared(tmp_path):
     assert outcomes == {n: "PASSED" if same else "FAILED" for n, (_, _, same) in enumerate(CELLS)}, report
 
 
-def test_stored_answers_are_hidden_until_the_cell_is_run():
-    """Who opens a lesson shall not read the answer before the prediction is made."""
-    text = nbformat.v4.new_notebook(cells=[
-        nbformat.v4.new_code_cell("reveal(my_prediction, 3)"), nbformat.v4.new_code_cell("my_prediction = None")])
-    hidden, shown = (cell.metadata for cell in lessons.notebook_from(text).cells)
-    assert hidden == {"jupyter": {"outputs_hidden": True}} and shown == {}
-
-
-@each_notebook
-def test_predictions_are_revealed_once(pair):
-    """Each "my_... = None" is followed by a cell that reveals the answer, its stored output hidden."""
-    cells = lessons.read_notebook(pair.notebook).cells
-    asked = {name for cell in cells for name in re.findall(r"^(my_\w+) = None", cell.source, re.M)}
-    revealed = [cell for cell in cells if cell.cell_type == "code" and "reveal(my_" in cell.source]
-    assert asked == {name for cell in revealed for name in re.findall(r"reveal\((my_\w+)", cell.source)}
-    assert all(cell.metadata.jupyter.outputs_hidden for cell in revealed)
-
-
 def minutes(pattern, text):
     return {name: int(found) for name, found in re.findall(pattern, text)}
 

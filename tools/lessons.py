@@ -223,8 +223,6 @@ def notebook_from(text):
             cell_id += f"-{seen[cell_id]}"
         new_cell = nbformat.v4.new_code_cell if kind == "code" else nbformat.v4.new_markdown_cell
         metadata = {"tags": tags} if tags else {}
-        if kind == "code" and "reveal(my_" in source:
-            metadata["jupyter"] = {"outputs_hidden": True}      # JupyterLab shows it once the cell is run
         made.append(new_cell(source, id=cell_id, metadata=metadata))
     metadata = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}, "made_from_text": digest(text)}
     return nbformat.v4.new_notebook(cells=made, metadata=metadata)

@@ -1,7 +1,6 @@
 """The checks of the exercises, one file per lesson. A check tries an answer on small cases and says what is wrong."""
 
 from .capstone import check_mixer
-from .checking import reveal
 from .lesson_00 import check_best_class, check_in_doubt
 from .lesson_01 import check_find_pixel, check_patchify_channels_last, check_table_shape, check_unpatchify
 from .lesson_02 import check_count_embedding, check_embed, check_from_released, check_red_on_the_left
@@ -14,3 +13,4 @@ from .lesson_08 import check_cutmix, check_gain, check_soft_loss
 from .lesson_09 import check_displacement_kernel, check_mixed_rows, check_which_was_trained, lineup
 from .lesson_10 import check_fc1_as_conv, check_is_convolution, check_layer_as_conv, check_stem_as_conv
 from .lesson_11 import check_conv_follows, check_follow, check_shuffle_patches
+from .predicting import predict

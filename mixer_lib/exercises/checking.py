@@ -5,7 +5,6 @@ one line.
 """
 
 import functools
-import math
 import operator
 import traceback
 
@@ -21,27 +20,6 @@ class Wrong(Exception):
 
 class NotDone(Exception):
     """A check raises this when an answer returns nothing, as the unedited stub does."""
-
-
-def reveal(prediction, answer):
-    """Print a prediction next to the answer, and say whether they agree.
-
-    A tuple, an array or a tensor agrees with the list of the same numbers. The prediction of a float may be rounded. A
-    word may be written in capitals, in parentheses or, for True and False, in quotes."""
-    def plain(value):
-        value = value.tolist() if hasattr(value, "tolist") else value
-        if isinstance(value, (str, bool)):
-            return str(value).strip(" ().").lower()
-        return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-    mine, right = plain(prediction), plain(answer)
-    close = isinstance(right, float) and isinstance(mine, (int, float)) and math.isclose(mine, right, rel_tol=0.005)
-    if prediction is None:
-        print(f"The answer is {answer}. (No prediction yet: next time, write yours down first.)")
-    elif mine == right or close or (isinstance(mine, str) and mine == str(right)):
-        print(f"You predicted {prediction}, and it is {answer}. Right!")
-    else:
-        print(f"You predicted {prediction}; it is {answer}. Find out why before you read on.")
 
 
 def exercise(number, praise):

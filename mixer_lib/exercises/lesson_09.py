@@ -118,8 +118,8 @@ def check_mixed_rows(mixed_rows):
 def lost(mixture, W1, close):
     """Why `mixture` does not have W1's products of columns, as far as one can tell."""
     if close(mixture @ mixture.T, W1 @ W1.T):
-        return ("this mixes the columns of W1, that is, the places: `W1 @ Q`. The pictures lose where they lie. Mix the "
-                "rows: `Q @ W1`.")
+        return ("this mixes the columns of W1, that is, the places: `W1 @ Q`. The pictures lose where they lie. Mix "
+                "the rows: `Q @ W1`.")
     if torch.equal(mixture.sort(dim=1).values, W1.sort(dim=1).values):
         return "this brings the numbers of each row into another order, as `shuffled` does. Mix whole rows: `Q @ W1`."
     return ("mixture.T @ mixture is not W1.T @ W1. It is if Q is orthogonal, Q.T @ Q = 1: take the Q of "

@@ -5,7 +5,7 @@ else. `show` follows the notebook's theme: on a dark page a picture is light on 
 are DejaVu Sans, no smaller than 11 pixels in a column of 880. Tensors may lie on any device.
 """
 
-from .base import BLUE, GRAY, GREEN, INK, ORANGE, PINK, SERIES, as_array, as_pixels, show, to_png
+from .base import BLUE, GRAY, GREEN, INK, ORANGE, PINK, SERIES, as_array, as_pixels, img, show, to_png
 from .charts import blends, changes, confusion, cost_split, intervals, lines, losses, prediction, training_curves
 from .layers import (
     by_depth,

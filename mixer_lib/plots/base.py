@@ -14,7 +14,7 @@ from .card import INK, SHARP
 
 BLUE, ORANGE = "#0072B2", "#D55E00"             # below and above 0
 GREEN, PINK, GRAY = "#009E73", "#C42F86", "#737373"
-SERIES = INK, GREEN, PINK, GRAY, "#8C6D1F", "#6A4FB0", "#4E7D1F", "#7F3B3B"      # things of several kinds: curves, parts, models
+SERIES = INK, GREEN, PINK, GRAY, "#8C6D1F", "#6A4FB0", "#4E7D1F", "#7F3B3B"     # curves, parts, models
 # On a dark page a picture is turned to light on dark, its hues stay, and its photographs are turned back. JupyterLab
 # says which theme it has; other pages have the reader's. An SVG file in the text has both themes and is told which.
 DARK = (".mixer-picture img { filter: invert(.93) hue-rotate(180deg); } .mixer-picture i "
@@ -30,16 +30,21 @@ STYLE = ("<style>.mixer-picture { display: inline-block; position: relative; max
 
 def show(picture, alt):
     """Display a matplotlib figure or the picture on a `Card`, with alternative text for readers who cannot see it."""
+    display(HTML(img(picture, alt)))
+
+
+def img(picture, alt):
+    """The same as HTML, which holds the picture."""
     if isinstance(picture, Figure):
-        plt.close(picture)
+        plt.close(picture)              # otherwise a notebook shows it a second time
     data = to_png(picture, sharp=SHARP)
     # A PNG file keeps its width and height there.
     width, height = (int.from_bytes(data[at:at + 4], "big") // SHARP for at in (16, 20))
     photos = photos_of(picture) if isinstance(picture, Figure) else picture.info.get("photos", [])
     marks = "".join(f'<i style="left: {100 * x / width:.2f}%; top: {100 * y / height:.2f}%; '
                     f'width: {100 * w / width:.2f}%; height: {100 * h / height:.2f}%"></i>' for x, y, w, h in photos)
-    display(HTML(f'{STYLE}<span class="mixer-picture" style="width: {width}px"><img alt="{html.escape(alt)}" '
-                 f'src="data:image/png;base64,{base64.b64encode(data).decode()}">{marks}</span>'))
+    return (f'{STYLE}<span class="mixer-picture" style="width: {width}px"><img alt="{html.escape(alt)}" '
+            f'src="data:image/png;base64,{base64.b64encode(data).decode()}">{marks}</span>')
 
 
 def photos_of(figure):

@@ -211,7 +211,7 @@ def switches(images, labels, before, after, classes, off=(), of=None):
         shares = [right[mine].sum() / max(mine.sum(), 1) for right in (was, now)]
         card.text(x, y + 8, classes[c][:12], size=12, anchor="lm")
         card.box(x + 76, y, 50, 14, outline="#BBBBBB", stroke=1)
-        card.box(x + 76, y, shares[1] * 50, 14, fill=BLUE)
+        card.box(x + 76, y, shares[1] * 50, 14, fill=GRAY)
         card.line(x + 76 + shares[0] * 50, y - 3, x + 76 + shares[0] * 50, y + 17, "black", 1)
         card.text(x + 132, y + 8, f"{now[mine].sum()}/{mine.sum()}", size=12, anchor="lm")
     return card.image

@@ -173,29 +173,22 @@ print("blocks:", len(model.blocks), " scores:", list(logits.shape))
 # The `assert` lines check something and say nothing when it is true. The course is full of them: each step is held
 # against the one before, so you need not take a claim on trust.
 #
-# **Predict, then run.** Nobody programmed what a 7 looks like; the network is a long list of numbers that were learned
-# from examples. How many such numbers does this one have: (a) about 1,400, (b) about 140,000, or (c) about 14 million?
-# Write your guess into the first cell, then run both.
+# **Predict.** Nobody programmed what a 7 looks like; the network is a long list of numbers that were learned from
+# examples. How many such numbers does this one have? Run the cell, then click your guess.
 
 # %%
-my_prediction = None        # for example "a"
+from mixer_lib.exercises import predict
 
-# %%
-from mixer_lib.exercises import reveal
-
-count = sum(p.numel() for p in model.parameters())
-reveal(my_prediction, {4: "a", 6: "b", 8: "c"}[len(str(count))])
-print(f"{count:,}")
+predict("how many weights", sum(p.numel() for p in model.parameters()))
 
 # %% [markdown]
-# The smallest of the paper's models has 18 million, the largest 431 million. You will count them to the last one in
-# lesson 6.
-#
 # ## How the lessons work
 #
 # - Run the cells in order, from the top. Change things and run again: nothing can break. To begin anew, choose *Restart
 #   Kernel* in the menu *Kernel*.
-# - **Predict, then run**: write your guess down *before* you look. It is the part that teaches most.
+# - **Predict**: run the cell, then click your guess, or type it and press <kbd>Enter</kbd>. Only then do the answer and
+#   the reason for it unfold. It is the part that teaches most, so commit yourself before you read on. Where no buttons
+#   appear (in a terminal, for example), add your guess to the call, as in `predict(..., mine="about 1,400")`, and run it.
 # - **Move it**: a widget, with things to try.
 # - **Exercises** come at the end: a cell with `...  # your code here`, and below it a cell that checks your answer at
 #   once: ✓ right, ✗ wrong and why, ○ not done yet. Under it stand a hint and a link to the solution, folded: click on

@@ -83,26 +83,25 @@ tiny
 # Cut it into patches of 2 × 2 pixels and write each patch as one row: its first line of pixels, then its second. (A
 # row of pixels is also called a *line* here, so that you do not confuse it with a row of the table.)
 #
-# **Predict, then run.** The table has four rows. Which four numbers stand in row 1? Write your guess into the cell,
-# then run both.
-
-# %%
-my_prediction = None        # for example [4, 5, 6, 7]
+# **Predict.** The table has four rows. Which four numbers stand in row 1? Run the cell and type them.
 
 # %%
 from mixer_lib import patchify
-from mixer_lib.exercises import reveal
+from mixer_lib.exercises import predict
 
 batch = tiny[None, None]                # [1, 1, 4, 4]: two axes of length 1 in front
-answer = patchify(batch, 2)[0, 1]       # soon you write it yourself
-reveal(my_prediction, answer.tolist())
+predict("row 1", patchify(batch, 2)[0, 1])      # soon you write patchify yourself
 
 # %% [markdown]
-# Patch 1 is the top right square: lines 0 and 1 of the image, columns 2 and 3. So the numbers are 2, 3 and, one line
-# below, 6, 7. They are not neighbors in memory, where 0, 1, 2, … lie in a row. That is the whole difficulty of cutting
-# patches, and you have just met it.
+# Three letters to keep; the whole course uses them:
 #
-# All four by hand:
+# | letter | name | here |
+# |---|---|---|
+# | $P$ | side of a patch, in pixels | 2 |
+# | $S$ | number of patches | 4 |
+# | $D$ | numbers in one patch | 4 |
+#
+# Now cut all four patches by hand:
 
 # %%
 by_hand = torch.stack([
@@ -114,14 +113,6 @@ by_hand = torch.stack([
 by_hand
 
 # %% [markdown]
-# Three letters to keep; the whole course uses them:
-#
-# | letter | name | here |
-# |---|---|---|
-# | $P$ | side of a patch, in pixels | 2 |
-# | $S$ | number of patches | 4 |
-# | $D$ | numbers in one patch | 4 |
-#
 # ## With a loop
 #
 # Nobody writes sixteen slices by hand. The top left corner of each patch steps through the image in steps of $P$:
@@ -186,8 +177,8 @@ wrong_permute = gray.reshape(4, 8, 4, 8).permute(2, 0, 1, 3).reshape(16, 64)    
 print(right.shape, no_permute.shape, wrong_permute.shape)
 
 # %% [markdown]
-# **Predict, then look.** If you draw each of the 16 rows as a square of 8 × 8 pixels and lay the squares out in raster
-# order, what do you see for each of the three tables?
+# Draw each of the 16 rows as a square of 8 × 8 pixels, and lay the squares out in raster order. The first table gives
+# the horse, whole.
 
 # %%
 # Swapping two axes twice brings them back, so here the same permute undoes the cut.
@@ -195,25 +186,27 @@ def lay_out(table):
     """Draw each row as a square, the squares in raster order: [16, 64] -> [32, 32]"""
     return table.reshape(4, 4, 8, 8).permute(0, 2, 1, 3).reshape(32, 32)
 
-pictures = torch.stack([lay_out(t) for t in (right, no_permute, wrong_permute)])
-pictures = pictures[:, None] / 255      # [3, 1, 32, 32]
-titles = ["split, permute, merge", "reshape alone", "patch axes swapped"]
-plots.show(
-    plots.image_row(pictures, titles, columns=3),
-    alt="Three gray pictures. Left, split, permute and merge: the horse, whole. "
-        "Middle, reshape alone: the image is cut into strips two pixels high, each "
-        "folded into a square; no horse to be seen. Right, patch axes swapped: every "
-        "square shows a proper piece of the picture, but the grid is mirrored along "
-        "its diagonal.")
+def beside_the_right_one(table, title):
+    pictures = torch.stack([lay_out(right), lay_out(table)])[:, None] / 255
+    return plots.image_row(pictures, ["split, permute, merge", title], columns=2)
+
+assert torch.equal(lay_out(right), gray)
 
 # %% [markdown]
-# - **Reshape alone** takes 64 numbers at a time as they lie in memory: two whole lines of the image, folded into a
-#   square. Each row of the table mixes the left and the right edge of the picture.
-# - **Patch axes swapped** gives perfect patches, counted down the columns instead of along the rows. A Mixer trained on
-#   such tables works just as well (it has no idea what an image is, remember), as long as *every* image is cut the same
-#   way. Weights trained with one order are useless with the other.
-#
-# Neither raises an error, and training would run. So look at your tables.
+# **Predict.** What does `no_permute` give, made by `reshape` alone?
+
+# %%
+predict("reshape alone", picture=beside_the_right_one(no_permute, "reshape alone"))
+
+# %% [markdown]
+# **Predict.** And `wrong_permute`, with the axes of the patches swapped?
+
+# %%
+predict("patch axes swapped",
+        picture=beside_the_right_one(wrong_permute, "patch axes swapped"))
+
+# %% [markdown]
+# Neither mistake raises an error, and training would run. So look at your tables.
 #
 # ## Colors and batches
 #

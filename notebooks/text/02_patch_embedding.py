@@ -40,7 +40,7 @@ from torch import nn
 
 from mixer_lib import patchify, plots
 from mixer_lib.data import load_dataset
-from mixer_lib.exercises import reveal
+from mixer_lib.exercises import predict
 
 # %% [markdown]
 # ## The question
@@ -106,19 +106,12 @@ patch_0_by_hand
 # that do not. They are the patch's **token**, and each place in a token is a **channel**: channel 0 of every token is
 # the brightness of its patch.
 #
-# **Predict, then run.** Patch 3 is `[0, 8, 0, 0]`. What is its token?
+# **Predict.** Patch 3 is `[0, 8, 0, 0]`. What is its token?
 
 # %%
-my_prediction = None        # for example [8, 0, 0]
-
-# %%
-answer = [(weight[c] * table[3]).sum().item() for c in range(3)]
-reveal(my_prediction, answer)
+predict("token of patch 3", [(weight[c] * table[3]).sum() for c in range(3)])
 
 # %% [markdown]
-# The light pixel is one of four, so a quarter of 8 each time: plus 2 for brightness, plus 2 because it is on the right,
-# minus 2 because it is at the top.
-#
 # The letter for the number of channels is $C$, here 3; in code it is `hidden_dim`. Mind the word: the *color channels*
 # of an image, $C_{in}$ of them, are what a camera has measured. The *channels* of a token are what detectors have
 # answered.
@@ -210,27 +203,18 @@ horse_tokens.shape
 #
 # ## What a token knows of its place
 #
-# **Predict, then run.** We paste patch 0 of the horse, top left, over patch 15, bottom right. Now the same pixels stand
-# at opposite corners. Are the two tokens equal? Write `True` or `False`.
-
-# %%
-my_prediction = None
+# **Predict.** We paste patch 0 of the horse, top left, over patch 15, bottom right. Now the same pixels stand at opposite
+# corners. Are the two tokens equal?
 
 # %%
 pasted = horse_table.clone()
 pasted[:, 15] = pasted[:, 0]
 pasted_tokens = linear(pasted)                      # [B, S, C]
 same = torch.allclose(pasted_tokens[0, 0], pasted_tokens[0, 15], atol=1e-5)
-reveal(my_prediction, same)
+predict("opposite corners", same)
 
 # %% [markdown]
-# The same numbers meet the same weights. So a token tells *what* is in its patch and nothing of *where* it was. The
-# place is not lost: it is the number of the row, since row 15 is still row 15. But no layer has read it yet. The one
-# that does is token mixing in lesson 4, which has a weight for each row. That is why a Mixer needs no *position
-# embedding*, numbers added to each token to mark its place, as a vision transformer has ([the
-# paper](https://arxiv.org/abs/2105.01601), section 2).
-#
-# Shared weights also do not care how *many* patches there are. The three detectors of the toy work on any gray image
+# The layer does not ask how *many* patches there are, either. The three detectors of the toy work on any gray image
 # cut with $P = 2$. On the horse, that is 256 patches, and each channel of the tokens, laid out as the patches were,
 # is a small picture:
 

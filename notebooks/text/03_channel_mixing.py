@@ -113,14 +113,10 @@ print("token 2:   ", normalize_token(tokens[2], eps=0))
 # is for, a tiny number added under the root. The official code of the Mixer takes $10^{-6}$ (PyTorch's default is
 # $10^{-5}$): too small to show in other tokens, enough to turn 0 / 0 into 0.
 #
-# **Predict, then run.** With `eps`, all four tokens can be normalized. One other row comes out the same as row 0.
-# Which?
+# **Predict.** With `eps`, all four tokens can be normalized. One other row comes out the same as row 0. Which?
 
 # %%
-my_prediction = None        # for example 1
-
-# %%
-from mixer_lib.exercises import reveal
+from mixer_lib.exercises import predict
 
 rows = []
 for token in tokens:                                            # token: [C]
@@ -129,15 +125,9 @@ by_loop = torch.stack(rows)                                     # [S, C]
 assert torch.allclose(by_loop[0], torch.tensor(by_hand), atol=1e-5)
 
 same = [s for s in (1, 2, 3) if torch.allclose(by_loop[s], by_loop[0], atol=1e-5)]
-reveal(my_prediction, same[0])
+predict("same as row 0", same[0])
 
 # %% [markdown]
-# Row 3 is 2, 2, −2: row 0 with 2 taken from every channel. So the norm throws away two things, the **level** that all
-# channels share and the **spread** between them. It keeps the pattern: which channels stand out, and which way.
-#
-# That is a real loss: patches 0 and 3 are different, and the norm has made their tokens equal. Keep it in mind; further
-# down it is made good.
-#
 # All tokens at once, and PyTorch's module. The mean and the variance run over the last axis, the channels; `keepdim`
 # keeps that axis, so that each row loses its own mean. (`correction=0` divides by $C$; without it `var` divides by
 # $C - 1$.)
@@ -416,16 +406,13 @@ moves.shape
 # of all derivatives of output token $j$ with respect to input token $i$ (here $i$ and $j$ count tokens). It is 0 only
 # if all of them are.
 #
-# **Predict, then run.** `moves` has 16 × 16 = 256 entries. How many of them are not zero?
+# **Predict.** `moves` has 16 × 16 = 256 entries. How many of them are not zero?
 
 # %%
-my_prediction = None        # for example 256
-
-# %%
-reveal(my_prediction, (moves != 0).sum().item())
+predict("entries that are not zero", (moves != 0).sum())
 
 # %% [markdown]
-# Sixteen: the diagonal. And beside it the same layer with the other norm, the one over the whole table:
+# For comparison, the same layer with the other norm, the one over the whole table:
 
 # %%
 def with_table_norm(x):

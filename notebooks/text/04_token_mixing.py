@@ -173,24 +173,19 @@ plots.show(
 #
 # ## One nudge
 #
-# **Predict, then run.** Add 1 to one number of the table, the one of token 1 in channel 2, and mix again. Which cells
-# of the result change? Write them down as pairs `[token, channel]`, from the top down.
+# **Predict.** Add 1 to one number of the table, the one of token 1 in channel 2, and mix again. How many of the 12 cells
+# of the result change, and which?
 
 # %%
-my_prediction = None        # for example [[1, 0], [1, 1], [1, 2]]
-
-# %%
-from mixer_lib.exercises import reveal
+from mixer_lib.exercises import predict
 
 nudged = tokens.clone()
 nudged[1, 2] += 1
 change = mix_tokens(nudged) - mixed                                     # [S, C]
-reveal(my_prediction, (change.abs() > 1e-6).nonzero().tolist())
+predict("one nudge", (change.abs() > 1e-6).sum())
 
 # %% [markdown]
-# The whole of column 2, and nothing beside it. Channel mixing could have changed row 1, and nothing beside it. Rows
-# and columns of one table: that is all the difference there is. Now the right half of lesson 3's picture is yours,
-# too:
+# Lesson 3 showed you the left half of this picture, channel mixing. Now its right half is yours, too:
 #
 # ![The same table of 6 tokens and 8 channels, twice. Left, channel mixing: one row is framed, and an arrow leads from it
 # through an MLP to the same row of a new table; every row alone, with the same weights. Right, token mixing: one column
@@ -359,25 +354,18 @@ assert token_mlp(16, 32) == sum(p.numel() for p in token_mixing.parameters())
 # number in $b_2$. A token by itself says nothing of where its patch was (lesson 2), but the token MLP gives each
 # place its own treatment. So a Mixer needs no further note of positions (section 2 of the paper). Put this to the test.
 #
-# **Predict, then run.** Swap tokens 0 and 3 of the toy, then mix. Is the result the old one with rows 0 and 3 swapped?
-# `True` or `False`?
-
-# %%
-my_prediction = None
+# **Predict.** Swap tokens 0 and 3 of the toy, then mix. Is the result the old one with rows 0 and 3 swapped?
 
 # %%
 order = [3, 1, 2, 0]                            # place 0 gets token 3, and so on
 mixed_after = mix_tokens(tokens[order])         # swap, then mix
 swapped_after = mixed[order]                    # mix, then swap
-reveal(my_prediction, torch.allclose(mixed_after, swapped_after))
-torch.stack([mixed_after[:, 0], swapped_after[:, 0]])       # channel 0 of both
+predict("swap, then mix", torch.allclose(mixed_after, swapped_after))
 
 # %% [markdown]
-# The unit still takes top minus bottom, but something else stands at the top now: 2 + 8 - 0 - 4 makes 6, not 10. For
-# channel mixing the answer is the other one: it treats all places alike, so it makes no difference whether you bring
-# the tokens into a new order before it or after it. Here are both on the horse, in a random order; such a
-# rearrangement is called a **permutation**. The layers get `float64`, numbers of about 16 digits, so that we can look
-# closely.
+# Does it make a difference whether you bring the tokens into a new order before a layer or after it? Here are both kinds
+# of mixing on the horse, in a random order; such a rearrangement is called a **permutation**. The layers get `float64`,
+# numbers of about 16 digits, so that we can look closely.
 
 # %%
 torch.manual_seed(0)
@@ -390,7 +378,8 @@ for name, layer in layers.items():
     print(f"{name}: the same? {torch.allclose(before, after, rtol=0, atol=1e-12)}")
 
 # %% [markdown]
-# A layer for which it makes no difference is called **permutation equivariant**. Token mixing is not.
+# Channel mixing treats all places alike, so for it the order makes no difference. Such a layer is called **permutation
+# equivariant**. Token mixing is not.
 #
 # ## Let the weights follow
 #

@@ -42,7 +42,7 @@ from torch import nn
 from mixer_lib import MlpMixer, plots
 from mixer_lib.analysis import influence
 from mixer_lib.data import load_dataset
-from mixer_lib.exercises import reveal
+from mixer_lib.exercises import predict
 from mixer_lib.model import ChannelMixing, MixerBlock, PatchEmbedding, TokenMixing
 
 # %% [markdown]
@@ -270,17 +270,13 @@ print(f"{len(blocks)} blocks, {list(blocks(x).shape)}, "
 # convolutions** would it take, the building block of ordinary image networks, in which every place looks at itself and
 # its eight neighbors?
 #
-# **Predict, then run.** Write down both numbers. The second cell makes three convolutions with random weights, and asks
-# who moves whom after 0 and 1 blocks, and after 0 to 3 convolutions.
-
-# %%
-my_blocks = None            # for example 4
-my_convolutions = None      # for example 4
+# The next cell makes some convolutions with random weights, and measures which patch moves which token after each number
+# of blocks, and of convolutions.
 
 # %%
 torch.manual_seed(0)
 convolutions = nn.ModuleList(nn.Conv2d(64, 64, kernel_size=3, padding=1)
-                             for _ in range(3)).double()    # no tiny number becomes 0
+                             for _ in range(4)).double()    # no tiny number becomes 0
 
 def convolve(x, layers):
     """[B, S, C], tokens on a 4 x 4 grid -> [B, S, C], after some convolutions"""
@@ -289,38 +285,37 @@ def convolve(x, layers):
         grid = gelu(convolution(grid))                      # [B, C, 4, 4]
     return grid.flatten(2).transpose(1, 2)                  # [B, S, C]
 
-after_blocks = [influence(blocks[:depth], x[0]) for depth in range(2)]          # [S, S]
+after_blocks = [influence(blocks[:depth], x[0]) for depth in range(3)]          # [S, S]
 after_convolutions = [influence(lambda x, n=layers: convolve(x, n), x[0].double())
-                      for layers in range(4)]                                   # [S, S]
+                      for layers in range(5)]                                   # [S, S]
 
-# %%
 def first_full(tables):
     """The number of layers after which no cell is zero"""
     return [bool((table != 0).all()) for table in tables].index(True)
 
-print("Blocks:", end=" ")
-reveal(my_blocks, first_full(after_blocks))
-print("Convolutions:", end=" ")
-reveal(my_convolutions, first_full(after_convolutions))
+# %% [markdown]
+# **Predict.** How many blocks?
 
 # %%
-reached = {"depth 0": after_blocks[0], "1 block": after_blocks[1]}
-reached |= {f"{n} convolution{'s' * (n > 1)}": after_convolutions[n] for n in (1, 2, 3)}
-plots.show(
-    plots.tables({name: table != 0 for name, table in reached.items()},
-                 "input patch", "output token", signed=False, width=11),
-    alt="Five tables of 16 output tokens by 16 input patches, dark where the patch "
-        "moves the token, white where it cannot. Depth 0: the diagonal. 1 block: all "
-        "dark. 1 convolution: three bands of short steps along the diagonal. 2 "
-        "convolutions: nearly all dark, two corners and a few cells white. 3 "
-        "convolutions: all dark.")
+predict("how many blocks", first_full(after_blocks))
 
 # %% [markdown]
-# One block is enough, however far apart two patches lie: each hidden unit of token mixing reads all places and writes
-# to all of them, and none of them is far. A convolution carries news one step a layer, and from corner to corner of a
-# 4 × 4 grid there are three steps. On larger grids the difference grows. To see it we need no network, only a table
-# with a 1 wherever a place looks at another, multiplied with itself once a layer: its $n$-th power counts the ways
-# from one place to another in $n$ steps, and 0 means that there is none.
+# **Predict.** And how many convolutions?
+
+# %%
+enough = first_full(after_convolutions)
+reached = {f"{n} block{'s' * (n != 1)}": after_blocks[n]
+           for n in range(first_full(after_blocks) + 1)}
+reached |= {f"{n} convolution{'s' * (n > 1)}": after_convolutions[n]
+            for n in range(1, enough + 1)}
+predict("how many convolutions", enough,
+        picture=plots.tables({name: table != 0 for name, table in reached.items()},
+                             "input patch", "output token", signed=False, width=11))
+
+# %% [markdown]
+# On larger grids the difference grows. To see it we need no network, only a table with a 1 wherever a place looks at
+# another, multiplied by itself once per layer: its $n$-th power counts the ways from one place to another in $n$ steps,
+# and 0 means that there is none.
 
 # %%
 def out_of_reach(side, layers):
@@ -399,11 +394,7 @@ assert torch.equal(with_skips(blocks[0], x), blocks[0](x))
 # depth, in a stack of 32 untrained blocks, as many as the paper's largest model has? The score is simply the sum of
 # the last table; lesson 6 brings a better one. The size is the **gradient norm**, the root of the sum of the squares.
 #
-# **Predict, then run.** Compare the gradient at depth 0, with and without skip connections. Without them, is it smaller
-# or larger?
-
-# %%
-my_prediction = None        # "smaller" or "larger"
+# **Predict.** Compare the gradient at depth 0, with and without skip connections. Without them, is it smaller or larger?
 
 # %%
 def gradient_norms(step, seed, num_blocks=32):
@@ -419,25 +410,15 @@ def gradient_norms(step, seed, num_blocks=32):
 gradients = {name: [gradient_norms(step, seed) for seed in range(5)]    # [5, L + 1]
              for name, step in (("with skip connections", with_skips),
                                 ("without", without_skips))}
-at_start = [min(run[0] for run in runs) for runs in gradients.values()]
-reveal(my_prediction, "larger" if at_start[1] > at_start[0] else "smaller")
 
 # %%
-plots.show(
-    plots.by_depth(gradients, ylabel="gradient norm", log=True),
-    alt="Ten lines over the depth from 0 to 32, on a logarithmic axis, all at 32 at "
-        "depth 32. Read from right to left: the five with skip connections rise slowly "
-        "at first and more toward the end, to about 300 at depth 1 and 700 to 1000 at "
-        "depth 0. The five without rise steadily, to between 50,000 and 125,000.")
+at_start = [torch.tensor([run[0] for run in runs]).median()
+            for runs in gradients.values()]
+predict("gradient without skips", at_start[1] / at_start[0],
+        picture=plots.by_depth(gradients, ylabel="gradient norm", log=True))
 
 # %% [markdown]
-# Larger, and by how much! A line is one draw of the weights, and all five tell the same story. Read from right to left,
-# as the gradient goes. Without skip connections each block multiplies it by about the same factor, which is a straight
-# line on this axis. With them it grows, too, but by ever less the deeper the block; the first block alone does a good
-# part of it.
-#
-# You may have heard the opposite, that gradients *vanish* in deep stacks. So look closer. There are two helpers in a
-# block, skip connections and LayerNorm, and we can take out either, or both. By what factor does the gradient change on
+# Where does it come from? There are two helpers in a block, skip connections and LayerNorm, and we can take out either, or both. By what factor does the gradient change on
 # its way from the last table to the first?
 
 # %%

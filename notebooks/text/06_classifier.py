@@ -43,7 +43,7 @@ from torch import nn
 
 from mixer_lib import create_model, plots
 from mixer_lib.data import load_dataset, normalize
-from mixer_lib.exercises import reveal
+from mixer_lib.exercises import predict
 
 # %% [markdown]
 # ## The question
@@ -105,21 +105,14 @@ logits = weight @ pooled + bias                         # [C] -> [K]
 assert torch.allclose(logits, by_hand)
 
 # %% [markdown]
-# **Predict, then run.** Swap the first and the last token, then pool and judge again. Do the logits change? Write
-# `True` or `False`.
-
-# %%
-my_prediction = None
+# **Predict.** Swap the first and the last token, then pool and judge again. Do the logits change?
 
 # %%
 shuffled = tokens[[3, 1, 2, 0]]                         # the tokens in another order
 again = weight @ shuffled.mean(dim=0) + bias
-reveal(my_prediction, not torch.allclose(again, logits))
+predict("two tokens swapped", not torch.allclose(again, logits))
 
 # %% [markdown]
-# The mean does not know where a token stood. If the place of something in the image matters for the verdict, the
-# blocks before must have written it into the *channels*. They can: token mixing has a weight for every place.
-#
 # ## One more norm
 #
 # Just before the mean stands a last LayerNorm, the one of lesson 3. Look at what it does for the average:
@@ -202,11 +195,8 @@ table = block(embed(x))                                 # [B, C_in, H, W] -> [B,
 table.shape
 
 # %% [markdown]
-# **Predict, then run.** The paper's code starts the head with all weights and biases at *zero*. There are $K = 10$
-# classes. What is the loss before any training? (Three digits after the point. `math.log` is at hand.)
-
-# %%
-my_prediction = None        # for example 0.5
+# **Predict.** The paper's code starts the head with all weights and biases at *zero*. There are $K = 10$ classes. What is
+# the loss before any training, in nats? Two digits will do.
 
 # %%
 classifier = MyClassifier(hidden_dim=64, num_classes=10)
@@ -214,15 +204,11 @@ nn.init.zeros_(classifier.head.weight)
 nn.init.zeros_(classifier.head.bias)
 logits = classifier(table)                              # [B, S, C] -> [B, K]
 loss = nn.functional.cross_entropy(logits, labels)
-reveal(my_prediction, round(loss.item(), 3))
+predict("first loss", loss)
 
 # %% [markdown]
-# All logits are 0, so each class has probability $1/K$, and the loss is $-\ln(1/K) = \ln K = \ln 10 \approx 2.303$.
-# It must be: the network has said, as it should, that it knows nothing. If your first loss is far from $\ln K$,
-# something is wrong before training has begun. Look at it every time.
-#
-# A head of ordinary random weights starts a little higher, and one with weights ten times too large much higher: now
-# the network is *sure* of nonsense.
+# Compare that with a head of ordinary random weights, which starts a little higher, and with one whose weights are ten
+# times too large, where the network is *sure* of nonsense.
 
 # %%
 torch.manual_seed(0)

@@ -41,7 +41,7 @@ from torch.nn.functional import cross_entropy
 
 from mixer_lib import create_model, plots, training
 from mixer_lib.data import batches, load_dataset, normalize, split
-from mixer_lib.exercises import reveal
+from mixer_lib.exercises import predict
 
 mnist = load_dataset("mnist", full=full)
 every = len(mnist.train_images) // 20
@@ -198,36 +198,33 @@ print("every loss and every weight is the same")
 # trial tells its value. So try seven, over four powers of ten: the same start, the same images in the same order, one
 # epoch each.
 #
-# **Predict, then run.** Which of the seven reads the most held-out digits after its epoch?
+# **Predict.** Which of the seven reads the most held-out digits after its epoch? Choose, and then run the next cell, which
+# takes a minute or so.
 
 # %%
-rates = [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0]
-my_prediction = None        # for example 0.001
+predict("learning rate")
 
-# %% tags=["nbval-ignore-output"]
+# %%
 from dataclasses import replace
 
-runs, accuracies = {}, []
+rates = [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0]
+runs, accuracies = {}, {}
 for lr in rates:
     torch.manual_seed(0)
     candidate = create_model("mnist")
     runs[f"{lr:g}"] = train_one_epoch(candidate, replace(recipe, lr=lr))
-    accuracies.append(held_out_accuracy(candidate))
-best = rates[accuracies.index(max(accuracies))]
-reveal(my_prediction, best)
+    accuracies[f"{lr:g}"] = held_out_accuracy(candidate)
+best = max(rates, key=lambda lr: accuracies[f"{lr:g}"])
 assert rates[0] < best < rates[-2]
 
-# %% tags=["nbval-ignore-output"]
-plots.show(
-    plots.lines({"learning rate": (rates, {"after one epoch": accuracies})},
-                ylabel="held-out accuracy", log="x"),
-    alt="A hill: held-out accuracy over the learning rate, on a logarithmic axis. 45 "
-        "percent at 0.0001, 55 at 0.001, 78 at 0.003, the top, 84, at 0.01, 72 at "
-        "0.03, about 35 at 0.1, and 9, no better than guessing, at 1.")
+# %%
+hill = {"learning rate": (rates, {"after one epoch": [*accuracies.values()]})}
+predict("learning rate", accuracies,
+        picture=plots.lines(hill, ylabel="held-out accuracy", log="x"))
 
 # %% [markdown]
-# A hill. Three times too large or too small, and about ten points are gone. The losses say what goes wrong on either
-# side (drawn is the mean of the last 10 steps; 3 is the upper end of the chart):
+# The losses say what goes wrong when a rate is too small or too large (drawn is the mean of the last 10 steps; 3 is the
+# upper end of the chart):
 
 # %% tags=["nbval-ignore-output"]
 print(f"at 1 the loss of a step is up to {max(runs['1']):.0f}")
@@ -247,7 +244,7 @@ plots.show(
 #   and wrong. As the schedule ends in tiny steps, the loss comes down again, but the weights are ruined.
 #
 # Take the top of the hill, or a little less: in a longer run the schedule stays near its peak for longer, and a step
-# that is a little too small costs only time. So 0.006 it is, and you chose it by held-out images.
+# that is a little too small costs only time. That is how the 0.006 of the recipe was chosen, by held-out images alone.
 #
 # ## Train it
 #
@@ -322,32 +319,21 @@ def losses_of_sgd(clear):
     return losses
 
 # %% [markdown]
-# **Predict, then run.** Which run has the lower loss around step 50, and which at the end? Answer with two words,
-# "with" or "without".
-
-# %%
-my_prediction = None        # for example ("with", "with")
+# **Predict.** Which run has the lower loss around step 50?
 
 # %%
 runs = {"with zero_grad": losses_of_sgd(clear=True),
         "without": losses_of_sgd(clear=False)}
-sums = [[sum(losses[i:i + 20]) for losses in runs.values()] for i in (40, 180)]
-reveal(my_prediction, tuple("with" if a < b else "without" for a, b in sums))
-
-# %% tags=["nbval-ignore-output"]
-plots.show(
-    plots.losses(runs),
-    alt="The training losses of two runs over 200 steps. With zero_grad the loss "
-        "stays above 2 for 50 steps, then falls steadily, to about 0.5. Without it the "
-        "loss falls at once, wavers between 1.1 and 1.6 until step 110, and then "
-        "climbs, out of the chart by step 150.")
+clean, buggy = ([sum(losses[i:i + 20]) for i in (40, 180)] for losses in runs.values())
+predict("loss at step 50", clean[0] < buggy[0])
 
 # %% [markdown]
-# For a while the mistake looks like a discovery. The sum of many gradients is a longer step, and at the beginning, when
-# all gradients point much the same way, longer is better. But the old gradients never leave the sum. When the loss
-# has fallen and it is time to turn, they still push where they pushed at the start, and the weights sail past every
-# valley. Who looks at the first 50 steps only would keep the bug.
-#
+# **Predict.** And which at the end, after 200 steps?
+
+# %%
+predict("loss at the end", clean[1] < buggy[1], picture=plots.losses(runs))
+
+# %% [markdown]
 # ### The forgotten `eval`
 #
 # **Dropout**, another guard against learning by heart, sets some of the hidden numbers to 0 at each training step,
@@ -455,29 +441,28 @@ assert result["accuracy"] >= 0.97 or history.interrupted
 #
 # ## Look at what is misread
 #
-# **Predict, then run.** Which two digits will be confused most often? Write a pair, smaller first.
+# **Predict.** For each digit the network gives ten probabilities. Of the digits that it misreads, how many have their true
+# class as the *second* guess, with the second highest probability?
 
 # %%
-my_prediction = None        # for example (1, 8)
-
-# %% tags=["nbval-ignore-output"]
 logits = training.predict(model, mnist.test_images, mnist)                  # [N, K]
 probabilities = logits.softmax(dim=1)                                       # [N, K]
 predictions = probabilities.argmax(dim=1)                                   # [N]
+wrong = (predictions != mnist.test_labels).nonzero()[:, 0]      # [number of misread]
+second = probabilities[wrong].topk(2).indices[:, 1]             # [number of misread]
+share = (second == mnist.test_labels[wrong]).float().mean()
+predict("second guess", share, count=len(wrong))
+
+# %% [markdown]
+# Which digits are taken for which? A table of counts, the **confusion matrix**, has a row for each true digit and a column
+# for each prediction. The diagonal holds the hits; everything off it is misread. Many people expect 4 and 9 to be
+# confused most. Look them up, but do not make too much of the largest count: with so few misread, a difference of one or
+# two is chance, and another seed gives another pair.
+
+# %% tags=["nbval-ignore-output"]
 matrix = torch.zeros(10, 10, dtype=torch.long)                              # [K, K]
 for true, predicted in zip(mnist.test_labels, predictions, strict=True):
     matrix[true, predicted] += 1
-both_ways = (matrix + matrix.T).triu(1)                             # above the diagonal
-reveal(my_prediction, divmod(both_ways.argmax().item(), 10))
-
-# %% [markdown]
-# Many people say 4 and 9. Look for your pair in the table below. The counts are small, and another seed gives another
-# pair: with some 40 misread in all, a difference of one or two is chance.
-#
-# This table of counts is the **confusion matrix**: a row for each true digit, a column for each prediction. The diagonal
-# holds the hits; everything off it is misread.
-
-# %% tags=["nbval-ignore-output"]
 plots.show(
     plots.confusion(matrix, mnist.classes),
     alt="A table of 10 by 10 counts. The diagonal holds 190 or more of the 200 test "
@@ -490,16 +475,15 @@ plots.show(
 # Point at an image to see it large, or click one and use the arrow keys.
 #
 # 1. In which of them would you have made the same mistake?
-# 2. How often is the second guess right?
+# 2. Find one whose second guess is wrong, too.
 #
 # <details><summary>What you should see</summary>
 #
-# Each run has mistakes of its own. In most of them the second guess is right.
+# Each run has mistakes of its own. For a few digits the true class is only the third guess, or a later one.
 #
 # </details>
 
 # %%
-wrong = (predictions != mnist.test_labels).nonzero()[:, 0]      # [number of misread]
 wrong = wrong[probabilities[wrong].amax(dim=1).argsort(descending=True)]
 others = torch.arange(0, len(predictions), len(predictions) // 50)
 order = torch.cat([wrong, others])
@@ -524,12 +508,9 @@ plots.show(
 # pixels, and laid with its center of mass in the middle of 28 × 28. Does that matter to a Mixer? Make the test digits half
 # as large, a mean of 2 × 2 pixels each, put them elsewhere, and ask again.
 #
-# **Predict, then run.** Of those in a corner it reads (a) nearly all, (b) about half, (c) hardly more than by guessing?
+# **Predict.** How many of those in a corner does it read?
 
 # %%
-my_prediction = None        # for example "a"
-
-# %% tags=["nbval-ignore-output"]
 from torch.nn.functional import avg_pool2d, pad
 
 
@@ -541,17 +522,11 @@ def test_accuracy(images):
 half = avg_pool2d(mnist.test_images.float(), 2).to(torch.uint8)        # [N, 1, 14, 14]
 in_a_corner = pad(half, (0, 14, 14, 0))         # left, right, above, below
 in_the_middle = pad(half, (7, 7, 7, 7))                                # [N, 1, 28, 28]
-share = test_accuracy(in_a_corner)
-reveal(my_prediction, "a" if share > 0.9 else "b" if share > 0.3 else "c")
-print(f"as they are {test_accuracy(mnist.test_images):.1%}; half as large, "
-      f"in the middle {test_accuracy(in_the_middle):.1%}, in a corner {share:.1%}")
+predict("in a corner", test_accuracy(in_a_corner),
+        plain=test_accuracy(mnist.test_images), middle=test_accuracy(in_the_middle))
 
 # %% [markdown]
-# Token mixing has a weight for every *place*, so a digit in another place is another digit to it, and one of another
-# size as well. It knows only what it has been shown.
-#
-# A drawing must therefore be prepared as MNIST was: cut out, scaled, laid by its center of mass. `as_mnist` does that.
-# It cannot bring back the pixels that halving has lost, and yet:
+# A drawing can be prepared as MNIST was: cut out, scaled, laid by its center of mass. `as_mnist` does that. It cannot bring back the pixels that halving has lost, and yet:
 
 # %% tags=["nbval-ignore-output"]
 from mixer_lib.digits import as_mnist

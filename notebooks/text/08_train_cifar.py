@@ -43,7 +43,7 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from mixer_lib import create_model, plots, training, widgets
 from mixer_lib.data import load_dataset, split
-from mixer_lib.exercises import reveal
+from mixer_lib.exercises import predict
 from mixer_lib.training import Recipe, evaluate, fit
 
 cifar = load_dataset("cifar10", full=full)
@@ -75,11 +75,16 @@ print(f"{sum(p.numel() for p in model.parameters()):,} weights, "
       f"{round(0.9 * len(cifar.train_images)):,} images to fit them to")
 
 # %% [markdown]
-# **Predict, then run.** How many of the images that it was trained on will it name right in the end, and how many of the
-# 500 held out? Choose for each from (a) less than half, (b) about three quarters, (c) practically all.
+# **Predict.** In the end, how many of the images that it was trained on will it name right?
 
 # %%
-my_prediction = None        # for example ("b", "a"): training images, held-out images
+predict("images trained on")
+
+# %% [markdown]
+# **Predict.** And how many of those held out? Choose, and then train it.
+
+# %%
+predict("images held out")
 
 # %% tags=["nbval-ignore-output"]
 history = fit(model, cifar, plain, callbacks=[widgets.LiveTraining()])
@@ -92,20 +97,16 @@ def accuracy(model, chosen):
     logits = training.predict(model, cifar.train_images[chosen], cifar)         # [N, K]
     return (logits.argmax(1) == cifar.train_labels[chosen]).float().mean().item()
 
-# %% tags=["nbval-ignore-output"]
+# %%
 shares = accuracy(model, train), accuracy(model, held)
-answer = tuple("a" if a < 0.5 else "b" if a < 0.9 else "c" for a in shares)
-reveal(my_prediction, answer)
-print(f"trained on: {shares[0]:.1%}, held out: {shares[1]:.1%}")
 assert shares[0] > shares[1] + 0.3 or history.interrupted or full
+predict("images trained on", shares[0])
+
+# %%
+predict("images held out", shares[1])
 
 # %% [markdown]
-# The network knows practically all of its images and understands little. That is **overfitting**: it has fitted what is
-# peculiar to these 4,500 photographs, and that does not carry over to others. It has 143 thousand weights, more than 30
-# for each image; there is room to note down the class of every one.
-#
-# The accuracy of the training images alone would have told you that all is well. You see the trouble only beside the
-# held-out images, and best in the loss:
+# You see the trouble only where held-out and training images stand side by side, and best in the loss:
 
 # %% tags=["nbval-ignore-output"]
 epochs = [row["epoch"] for row in history.epochs]
@@ -124,23 +125,20 @@ plots.show(
 # all. This one names nearly half of the held-out images right. But it is sure of its mistakes, too, and a confident wrong
 # answer costs many nats.
 #
-# **Predict, then run.** After which epoch was the held-out *accuracy* at its highest: one of the first eight, where the
-# loss is lowest, or one of the others?
+# **Predict.** From its lowest point to the end, the held-out loss climbs by nearly half. What does the held-out *accuracy*
+# do meanwhile?
 
 # %%
-my_prediction = None        # "first eight" or "others"
-
-# %% tags=["nbval-ignore-output"]
 best = training.best_epoch(history)
-reveal(my_prediction, "first eight" if best <= 8 else "others")
-print(f"epoch {best}: {history.epochs[best - 1]['val_accuracy']:.1%}, "
-      f"last: {history.epochs[-1]['val_accuracy']:.1%}")
+lowest = min(history.epochs, key=lambda row: row["val_loss"])
+last = history.epochs[-1]["val_accuracy"]
+predict("accuracy meanwhile", last - lowest["val_accuracy"],
+        lowest=lowest["val_accuracy"], epoch=lowest["epoch"],
+        best=best, top=history.epochs[best - 1]["val_accuracy"], last=last)
 
 # %% [markdown]
-# Loss and accuracy do not measure the same. While the loss climbs by nearly half, the accuracy loses a few points at
-# most: the network gets little worse at choosing, but far more sure. **Early stopping** (`Recipe(patience=3)`) ends a run
-# when the held-out accuracy has not risen for so many epochs. It saves time, and here it would gain little else: to stop
-# learning by heart is not yet to learn something better.
+# **Early stopping** (`Recipe(patience=3)`) ends a run when the held-out accuracy has not risen for so many epochs. It
+# saves time. To stop memorizing is not yet to learn something better, though.
 #
 # ## More images out of those there are
 #
@@ -297,39 +295,21 @@ assert torch.equal(DropPath(0.2).eval()(branch), branch)       # not when it is 
 # training images outside the sample; the test images played no part. The script
 # [`tools/measure_changes.py`](../tools/measure_changes.py) did it, and wrote [a small file](results/cifar10_changes.json).
 #
-# **Predict, then run.** Which of these single changes is worth most?
+# **Predict.** Which of these single changes is worth most?
 
 # %%
 table = json.loads(Path("results/cifar10_changes.json").read_text())
 changes = table["changes"]              # {name: what it changes in the plain recipe}
-singles = [name for name, options in changes.items()
-           if len(options) == 1 and "images" not in options]
-print(*singles, sep="\n")
-
-# %%
-my_prediction = None        # for example "weight decay 0.1"
-
-# %%
 others = {name: [run["others"] for run in table["rows"] if run["change"] == name]
           for name in changes}
 mean = {name: sum(values) / len(values) for name, values in others.items()}
-reveal(my_prediction, max(singles, key=mean.get))
-
-# %%
-plots.show(
-    plots.changes(others, "accuracy on 10,000 images not seen (%)"),
-    alt="A row for each recipe, with a dot for each of three runs and a bar at their "
-        "mean. Plain, constant learning rate, weight decay, label smoothing, drop path "
-        "and Muon lie together at 43 to 45 percent; MixUp and CutMix at 49, flips at "
-        "51, crops and RandAugment at 53. Crops, flips, smoothing and decay together "
-        "are at 54, with RandAugment as well at 51, with CutMix at 49. Farthest to the "
-        "right, at 57, is plain with eight times the images.")
+predict("worth most", mean,
+        picture=plots.changes(others, "accuracy on 10,000 images not seen (%)"))
 
 # %% [markdown]
-# - **What changes the images is worth most.** RandAugment and crops, too close to call, gain some nine points, flips six,
-#   CutMix and MixUp five. Look at `train` in the file: with crops the network no longer gets to know all of its images.
-# - **What works on the network is worth little here**: label smoothing, weight decay and drop path move it by less than
-#   a point. (The paper's long runs on large networks use the last two. Of those this table says nothing.)
+# More that the picture shows:
+#
+# - Look at `train` in the file, too: with crops the network no longer gets to know all of its images.
 # - **Gains do not add up, and one can do too much.** Crops, flips, smoothing and decay together are hardly better than
 #   RandAugment or crops alone: they all fix the same fault. RandAugment on top of them costs two points or so, and CutMix
 #   on top some five. The file hints at why: the network then knows only 55% or 52% even of its training images. It
@@ -423,21 +403,21 @@ save_checkpoint("runs/cifar10.safetensors", model, cifar)
 # %% [markdown]
 # ## Look at the errors
 #
-# **Predict, then run.** Which two classes are confused most often? Write a pair of names.
+# **Predict.** Which of these pairs of classes is confused most often?
 
 # %%
-print(*cifar.classes)
-my_prediction = None        # for example ("deer", "frog"), in the order above
-
-# %% tags=["nbval-ignore-output"]
 logits = training.predict(model, cifar.test_images, cifar)                  # [N, K]
 probabilities = logits.softmax(dim=1)                                       # [N, K]
 predictions = probabilities.argmax(dim=1)                                   # [N]
 pairs = 10 * cifar.test_labels + predictions                                # [N]
 matrix = pairs.bincount(minlength=100).reshape(10, 10)                      # [K, K]
 both_ways = (matrix + matrix.T).triu(1)                             # above the diagonal
-first, second = divmod(both_ways.argmax().item(), 10)
-reveal(my_prediction, (cifar.classes[first], cifar.classes[second]))
+counts = {}
+for pair in ("automobile and truck", "cat and dog",
+             "deer and horse", "airplane and ship"):
+    first, second = (cifar.classes.index(name) for name in pair.split(" and "))
+    counts[pair] = both_ways[first, second].item()
+predict("confused most", counts)
 
 # %% tags=["nbval-ignore-output"]
 plots.show(
@@ -531,18 +511,14 @@ plots.show(
 # Here the curves are the other way round: the *training* loss lies above. It is measured on blended images with blended
 # labels, which cannot be told for certain, while the held-out images are whole. Neither turns up.
 #
-# **Predict, then run.** Which class does this model know worst?
+# **Predict.** Which of these classes does this model know worst?
 
 # %%
-my_prediction = None        # one of the ten names
-
-# %% tags=["nbval-ignore-output"]
 logits = training.predict(bundled, cifar.test_images, cifar)                # [N, K]
 hits = logits.argmax(dim=1) == cifar.test_labels                            # [N]
-by_class = {name: hits[cifar.test_labels == k].float().mean().item()
-            for k, name in enumerate(cifar.classes)}
-reveal(my_prediction, min(by_class, key=by_class.get))
-print(", ".join(f"{name} {share:.0%}" for name, share in by_class.items()))
+misread = {name: 1 - hits[cifar.test_labels == k].float().mean()
+           for k, name in enumerate(cifar.classes)}
+predict("known worst", misread)
 
 
 # %% [markdown]

@@ -48,7 +48,7 @@ from torch import nn
 from torch.nn.functional import conv2d, conv_transpose2d, cross_entropy, gelu
 
 from mixer_lib import plots
-from mixer_lib.exercises import reveal
+from mixer_lib.exercises import predict
 
 # %% [markdown]
 # ## The question
@@ -147,20 +147,15 @@ assert torch.equal(by_loop, tokens.T @ W1.T)    # lesson 4's
 by_loop
 
 # %% [markdown]
-# **Predict, then run.** Now let `conv2d` do it, without padding. What is the shape of its result? The first two
-# numbers are $B · C = 3$ and $D_S = 2$.
-
-# %%
-my_prediction = None        # for example [3, 2, 5, 5]
+# **Predict.** Now let `conv2d` do it, without padding. What is the shape of its result? The first two numbers are
+# $B · C = 3$ and $D_S = 2$.
 
 # %%
 hidden = conv2d(folded, kernels)
 assert torch.equal(hidden.flatten(1), by_loop)      # [B*C, D_S]
-reveal(my_prediction, list(hidden.shape))
+predict("shape of the result", str([*hidden.shape]))
 
 # %% [markdown]
-# A window of 2 × 2 on a map of 2 × 2 has one place where it fits. It stops once and is done.
-#
 # ## And back: stamps
 #
 # The second layer has to go from $D_S$ numbers to a whole map. Each hidden unit owns a column of $W_2$, $S$ numbers;
@@ -273,29 +268,19 @@ for name, net in nets.items():
 #
 # ## Six traps
 #
-# All of them are easy to fall into. Write your prediction first.
+# All of them are easy to fall into. Predict each.
 #
 # **Trap 1: the turned kernel.** Mathematicians define a convolution with the kernel turned by 180 degrees. By their
 # book, what does *top minus bottom* give on channel 0, where we found 10?
 
 # %%
-my_prediction = None        # for example 10
-
-# %%
 turned = conv2d(folded[:1], kernels[:1].flip(2, 3))         # upside down, left to right
-reveal(my_prediction, turned.item())
+predict("trap 1", turned)
 
 # %% [markdown]
-# Bottom minus top. PyTorch's `conv2d` does *not* turn the kernel; by the book it is a **cross-correlation**. For a
-# network that learns its kernels this makes no difference. For weights that you carry over it does: a row of $W_1$ is
-# laid out as it is.
-#
 # **Trap 2: the order in a patch.** A colleague keeps the numbers of a patch as (line, column, color), and his weights
 # fit them. You `view` these as kernels, `[C, C_in, P, P]`. PyTorch does not complain, since 192 numbers fit into
 # $3 · 8 · 8$ in any order. How many of the 192 weights of a detector still meet the number that they were made for?
-
-# %%
-my_prediction = None        # for example 192
 
 # %%
 torch.manual_seed(0)
@@ -307,26 +292,19 @@ right = (his @ weight.T).permute(0, 3, 1, 2)        # [B, C, H', W']
 viewed = conv2d(horse, weight.view(64, 3, 8, 8), stride=8)
 carried = conv2d(horse, weight.view(64, 8, 8, 3).permute(0, 3, 1, 2), stride=8)
 assert torch.allclose(carried, right)
-print(f"viewed: off by up to {(viewed - right).abs().max():.1f}; carried over: equal")
 made_for = torch.arange(192).view(8, 8, 3).permute(2, 0, 1).flatten()   # in our order
-reveal(my_prediction, (made_for == torch.arange(192)).sum().item())
+predict("trap 2", (made_for == torch.arange(192)).sum(),
+        off=(viewed - right).abs().max())
 
 # %% [markdown]
-# The first and the last. So `view` them in the order in which they *are*, then `permute` them into the order that you
-# want. Exercise 2.4 was about this.
-#
 # **Trap 3: the bias.** Token mixing needs a bias for each of the 16 places of the digits' grid. How many does
 # `nn.ConvTranspose2d(32, 1, (4, 4))` have?
 
 # %%
-my_prediction = None        # for example 16
-
-# %%
-reveal(my_prediction, nn.ConvTranspose2d(32, 1, (4, 4)).bias.numel())
+predict("trap 3", nn.ConvTranspose2d(32, 1, (4, 4)).bias.numel())
 
 # %% [markdown]
-# One, for its one map. A bias that is the same everywhere is all that a convolution can want, since it treats all
-# places alike. $b_2$ treats each differently:
+# And this is $b_2$ of the first block, laid out on the grid:
 
 # %%
 b2 = model.blocks[0].token_mixing.fc2.bias.detach()         # [S]
@@ -349,46 +327,27 @@ assert (without(images) - model(images)).abs().max() < 1e-9
 # times as large. At how many of the four places does the output of GroupNorm change?
 
 # %%
-my_prediction = None        # for example 1
-
-# %%
 louder = maps.clone()
 louder[:, :, 0, 1] *= 10                                    # token 1, top right
 change = nn.GroupNorm(1, 3)(louder) - nn.GroupNorm(1, 3)(maps)          # [B, C, H', W']
-reveal(my_prediction, (change.abs() > 0.01).any(dim=1).sum().item())
+predict("trap 4", (change.abs() > 0.01).any(dim=1).sum())
 
 # %% [markdown]
-# At all four. It takes one mean and one standard deviation over all channels *and all places*, and is the whole-table
-# norm of lesson 3 under another name: tokens are mixed by the back door. The Mixer's LayerNorm changes one place at
-# most (here none: a token ten times as large has the same pattern).
-#
 # **Trap 5: one step.** `tied` and `untied` give the same logits, as you saw. Both take one step of plain gradient
-# descent on the same images. Do they still agree? `True` or `False`.
-
-# %%
-my_prediction = None
+# descent on the same images. Do they still agree?
 
 # %%
 for net in (tied, untied):
     cross_entropy(net(images), labels).backward()
     torch.optim.SGD(net.parameters(), lr=1).step()
 after = tied(images), untied(images)                        # [B, K] each
-print(f"largest difference of a logit {(after[0] - after[1]).abs().max():.2f}")
-reveal(my_prediction, torch.allclose(*after))
+predict("trap 5", torch.allclose(*after), off=(after[0] - after[1]).abs().max())
 
 # %% [markdown]
-# A small difference, after a single step, and it will not stay alone. In `untied`, each copy of the kernel follows
-# the gradient of its own channel, and they part. In `tied`, one kernel follows the sum of all 64. (Added up, the 64
-# gradients of `untied` are the one of `tied`; so the ledger below compares them.) Equal weights are not *shared*
-# weights.
-#
 # **Trap 6: here and there.** This is the one that matters. "It is a convolution, so it treats all places alike." Move
 # the picture by one place to the right, and a convolution's answer moves along, which is called **translation
 # equivariant**. (What leaves at the right comes in again at the left, so that there are no edges to argue about.)
-# Does the answer of token mixing move along, in its form as a convolution? `True` or `False`.
-
-# %%
-my_prediction = None
+# Does the answer of token mixing move along, in its form as a convolution?
 
 # %%
 x, block = cnn.stem(images), cnn.blocks[0]                  # [B, C, H', W']
@@ -399,14 +358,10 @@ for name, layer in {"3 x 3, depth-wise": sliding,
                     "token mixing": block.token_mixing}.items():
     off = layer(x.roll(1, dims=3)) - layer(x).roll(1, dims=3)       # [B, C, H', W']
     moved[name] = bool(off.abs().max() < 1e-12)
-    print(f"{name:18} moves along: {moved[name]}")
-reveal(my_prediction, moved["token mixing"])
+predict("trap 6", moved["token mixing"],
+        others=" and ".join(name for name, along in moved.items() if along))
 
 # %% [markdown]
-# A convolution gets this property from *sliding*: the same weights at every stop. A kernel as large as the grid has a
-# single stop. Its weights would be shared over all its stops, and there is one. So the thing that makes a convolution
-# a convolution is in the formula and never acts.
-#
 # ## What each of them assumes
 #
 # | | same weights at every place | same weights for every channel | reads |

@@ -41,7 +41,7 @@ from torch.nn.functional import conv2d, cross_entropy
 
 from mixer_lib import create_model, patchify, plots, unpatchify
 from mixer_lib.data import load_dataset, normalize
-from mixer_lib.exercises import reveal
+from mixer_lib.exercises import predict
 from mixer_lib.permutations import CONDITIONS, draw_order, scramble
 
 # %% [markdown]
@@ -137,11 +137,7 @@ assert torch.equal(scramble(horse, order), horse.flatten(1)[:, order].view(3, 32
 # Take the trained network that read the digits in lesson 0. Its patches are 7 × 7, its grid is 4 × 4. Bring the
 # patches of 200 test digits into another order, the same for all digits.
 #
-# **Predict, then run.** How many of them does it still read: (a) nearly all, (b) about half, (c) hardly more than by
-# guessing?
-
-# %%
-my_prediction = None        # for example "a"
+# **Predict.** How many of them does it still read?
 
 # %%
 from mixer_lib.checkpoints import load_pretrained
@@ -157,13 +153,11 @@ shuffled = unpatchify(patchify(digits, 7)[:, order], 7, 28)         # [B, C_in, 
 def share_read(model, images):
     return (model(images).argmax(dim=1) == labels).float().mean().item()
 
-share = share_read(model, shuffled)
-reveal(my_prediction, "a" if share > 0.9 else "b" if share > 0.3 else "c")
-print(f"as they are {share_read(model, digits):.1%}, shuffled {share:.1%}")
+predict("patches in another order", share_read(model, shuffled),
+        plain=share_read(model, digits))
 
 # %% [markdown]
-# So it does notice! It has learned weights for *this* place and *that* place. But lesson 4 showed what to do: let the
-# weights follow. In each token mixing the columns of $W_1$, the rows of $W_2$ and the numbers of $b_2$ belong to
+# Lesson 4 showed what to do with a Mixer whose patches are brought into another order: let the weights follow. In each token mixing the columns of $W_1$, the rows of $W_2$ and the numbers of $b_2$ belong to
 # places. Nothing else in the network does: the patch embedding, LayerNorm and channel mixing treat all places alike,
 # and the mean at the end does not ask for the order.
 
@@ -378,29 +372,38 @@ def run(condition):
     for name in runs:
         accuracy = accuracy_of(name, scrambled)
         runs[name][condition] = [accuracy]
-        print(f"{name:5} on {condition}: {accuracy:.1%} of the test images")
 
 run("plain")
+for name, results in runs.items():
+    print(f"{name:5} reads {results['plain'][0]:.1%} of the plain test images")
 
 # %% [markdown]
 # The CNN is ahead. Its prior fits: in images, near places do matter, and what is worth asking here is worth asking
 # there.
 #
-# **Predict, then run.** Which of the two is ahead on images with patches and insides shuffled, and which when all
-# pixels are? Answer with two names.
+# **Predict.** Which of the two is ahead on images whose patches are shuffled, and the pixels inside of them, too?
 
 # %%
-my_prediction = None        # for example ("CNN", "CNN")
+predict("patches and insides shuffled")
 
-# %% tags=["nbval-ignore-output"]
-run("patches and inside")
+# %% [markdown]
+# **Predict.** And which when all pixels are shuffled? Choose, and then train them. It takes a minute.
 
-# %% tags=["nbval-ignore-output"]
-run("all pixels")
+# %%
+predict("all pixels shuffled")
 
-# %% tags=["nbval-ignore-output"]
-reveal(my_prediction, tuple(max(runs, key=lambda name: runs[name][condition])
-                            for condition in CONDITIONS[1:]))
+# %%
+for condition in ("patches and inside", "all pixels"):
+    run(condition)
+
+# %%
+def accuracy_by_name(condition):
+    return {name: results[condition][0] for name, results in runs.items()}
+
+predict("patches and insides shuffled", accuracy_by_name("patches and inside"))
+
+# %%
+predict("all pixels shuffled", accuracy_by_name("all pixels"))
 
 # %% [markdown]
 # ## Several seeds

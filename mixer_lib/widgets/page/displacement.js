@@ -2,7 +2,7 @@
 // some models and along their training. A displacement and a place flow through all views: the kernel, all pairs of
 // places with that displacement, the row of the token map of one place, and the kernel moved to that place.
 
-import { choices, current, figure, grid, make, number, paint, scale, signed, widget } from "./kit.js";
+import { choices, colorScale, current, figure, grid, make, number, paint, signed, widget } from "./kit.js";
 import { bars } from "./charts.js";
 import { TIMELINE_STYLE, blended, thousands, timeline, track } from "./timeline.js";
 
@@ -100,7 +100,7 @@ export default widget((root, { facts, ...data }, state) => {
   });
   const line = make("svg:line", { class: "mx-pair" }), other = make("svg:rect", { class: "mx-home", width: 1, height: 1 });
   pairs.node.querySelector("svg").append(line, other);
-  const figures = fields.map((view) => figure("", view.node)), colors = scale(3);
+  const figures = fields.map((view) => figure("", view.node)), colors = colorScale({ digits: 3, beyond: true });
   figures[0].append(colors.node);
 
   // ---- shares, training, spread ----
@@ -184,9 +184,6 @@ export default widget((root, { facts, ...data }, state) => {
     put(homes[0], model.home, model.w);
     const middle = kernel(model, block, t, true)[model.home];
     figures[0].firstChild.innerHTML = `<b>block ${block}</b>: what a place takes, on average, by displacement`;
-    if (values.some((value) => Math.abs(value) > 1.001 * top))          // the colors end before the numbers do
-      for (const [end, sign] of [[colors.node.firstChild, "\u2264"], [colors.node.lastChild, "\u2265"]])
-        end.prepend(`${sign} `);
     itself.textContent = `${fine(middle)}${Math.abs(middle) > top ? ", beyond the colors" : ""}`;
 
     // All pairs of places with that displacement, and the row of one place.

@@ -1,0 +1,33 @@
+"""Questions of lesson 5."""
+
+from .question import Question
+
+QUESTIONS = {
+    "how many blocks": Question(
+        choices=("1", "2", "3", "4", "6"),
+        why="""
+One block is enough, however far apart two patches lie: each hidden unit of token mixing reads all places and writes
+to all of them, and none of them is far."""),
+    "how many convolutions": Question(
+        choices=("1", "2", "3", "4", "6"),
+        alt="Five tables of 16 output tokens by 16 input patches, dark where the patch moves the token, white "
+            "where it cannot. 0 blocks: the diagonal. 1 block: all dark. 1 convolution: three bands of short steps"
+            " along the diagonal. 2 convolutions: nearly all dark, two corners and a few cells white. 3 "
+            "convolutions: all dark.",
+        why="""
+A convolution carries news one step per layer, and from corner to corner of a 4 × 4 grid there are three steps.
+Below, a cell is dark where a patch moves a token."""),
+    "gradient without skips": Question(
+        choices={"smaller": (0, 0.5), "about as large": (0.5, 2), "larger": (2, float("inf"))},
+        alt="Ten lines over the depth from 0 to 32, on a logarithmic axis, all at 32 at depth 32. Read from right"
+            " to left: the five with skip connections rise slowly at first and more toward the end, to about 300 "
+            "at depth 1 and 700 to 1000 at depth 0. The five without rise steadily, to between 50,000 and "
+            "125,000.",
+        why="""
+Larger, and by a factor of about {answer:.0f}! A line is one draw of the weights, and all five tell the same story.
+Read from right to left, as the gradient goes. Without skip connections each block multiplies it by about the same
+factor, which is a straight line on this axis. With them it grows, too, but by ever less the deeper the block; the
+first block alone does a good part of it.
+
+You may have heard the opposite, that gradients *vanish* in deep stacks. The next paragraphs look closer."""),
+}
