@@ -143,8 +143,8 @@ def pictures(W1, W2, grid, numbers, seed):
     kernels = displacement_kernel(maps[0], grid, diagonal=False)
     said = ", ".join(f"block {k} {share:.2f} (relabeled {lost:.2f})" for k, (share, lost) in enumerate(zip(*shares)))
     yield ("kernels.png", "<h2>The kernels by displacement</h2><p>What a place takes, on average, from the place at "
-           "each displacement, without what it takes from itself. Below: the block, its share of convolution, and that with "
-           "the places relabeled at random.</p>",
+           "each displacement, without what it takes from itself. Below: the block, its share of convolution, and "
+           "that with the places relabeled at random.</p>",
            f"One picture per block: the mean of the token map over all pairs of places with one displacement, no "
            f"displacement in the middle. Share of convolution without what places take from themselves: {said}.",
            plots.kernels({f"kernels by displacement {place}": (kernels, *shares)}))

@@ -9,142 +9,136 @@
 # %% [markdown]
 # # 9 · Token-mixing weights: what did it learn, and what is real?
 #
-# *After this lesson you can open the token mixing of any Mixer, put a number to what you see there, hold the number
-# against a control, and say which of the paper's findings show in a small model and which do not.*
+# *After this lesson you can open the token mixing of any Mixer, find the convolution in it, compare each number that you
+# measure with a control, and say which of the paper's findings hold in a small model.*
 #
-# **About 65 minutes, with the exercises 100.** You need: [lesson 8](08_train_cifar.ipynb).
+# **About 65 minutes, with the exercises 105.** You need: [lesson 8](08_train_cifar.ipynb).
 #
 # Previous: [8 · Train on CIFAR-10](08_train_cifar.ipynb). Next: [10 · Convolutions](10_convolutions.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
 #
-# - look at one hidden unit of a trained network by hand, and at all 256 at once;
-# - measure how fine its pattern is, and how close another unit comes to its opposite: by hand, at once, and with the
-#   library;
-# - hold each number against a *control*, the same number where there is nothing to find;
-# - ask how much of a layer a convolution could do;
-# - play a training from its first step, push single patches, and switch parts of the network off.
+# - watch 256 hidden units take shape during a training, and compute the answer of one of them by hand;
+# - measure how fine their pictures are, and learn why no number counts without a *control*;
+# - find the convolution that a Mixer has learned, and draw its kernel for each block of two networks;
+# - test whether units come in pairs of opposites, as the paper saw;
+# - switch parts of the network off, keep only the convolution of a layer, and see what the network lives on.
 
 # %%
 import json
 import math
 from pathlib import Path
-from statistics import mean
 
 import torch
-from torch.nn.functional import gelu
 
-from mixer_lib import plots
-from mixer_lib.checkpoints import (
-    WEIGHTS,
-    load_checkpoint,
-    load_pretrained,
-    load_snapshots,
-)
-from mixer_lib.exercises import reveal
+from mixer_lib import plots, widgets
+from mixer_lib.analysis import grid_of
+from mixer_lib.checkpoints import WEIGHTS, load_history, load_pretrained, load_snapshots
 
 # %% [markdown]
-# ## The question
+# ## 256 units that nobody wrote
 #
-# In lesson 4 you wrote two hidden units of token mixing by hand, *top minus bottom* and *left minus right*, and laid
-# their weights out on the grid of patches. A trained network has hundreds that nobody wrote. To look at them one
-# wants a fine grid, so the course brings a second CIFAR-10 model, with patches of only 2 × 2 pixels: a grid of 16 ×
-# 16, and 256 hidden units in each of its 4 blocks ([its card](../mixer_lib/models/cifar10-fine.md)). Here are the
-# units of block 1, the second, each a little picture, before the training and after it:
+# In lesson 4 you wrote two hidden units of token mixing by hand, *top minus bottom* and *left minus right*. A trained
+# network has hundreds of units that nobody wrote. To see them well, we need a fine grid. So the course brings a second
+# CIFAR-10 model, with patches of only 2 × 2 pixels: a grid of 16 × 16 places, and 256 hidden units in each of its 4
+# blocks ([its card](../mixer_lib/models/cifar10-fine.md)).
+#
+# Below are the 256 units of block 1, the second block. Each small square is one row of $W_1$, laid out on the grid: a
+# weight for each place, orange above 0, blue below 0, white at 0. The weights were saved at 21 moments of the training.
+# Press *play* to watch from the first step to the last. Click a unit to see it large.
 
 # %%
 model, about = load_pretrained("cifar10-fine")
 steps, snapshots = load_snapshots(WEIGHTS / "cifar10-fine-snapshots.safetensors")
-before, *_, after = snapshots["blocks.1.token_mixing.fc1.weight"]       # [D_S, S] each
-plots.show(
-    plots.mosaic(before, (16, 16), title="256 units of block 1, before training"),
-    alt="A mosaic of 256 small squares, 8 rows of 32. Each has 16 by 16 cells, orange "
-               "and blue ones in no order at all.")
-
-# %%
-plots.show(
-    plots.mosaic(after, (16, 16), title="256 units of block 1, after training"),
-    alt="The same mosaic after training. Many squares now hold an orange spot or a "
-               "band that lies across, some a blue one, each somewhere else in its "
-               "square and a few cells large. Around them are pale grains.")
+widgets.training_scrubber(steps, snapshots, grid_of(model))
 
 # %% [markdown]
-# Orange is above 0, blue below, white is 0. In the second mosaic you see spots and bands, and you may see pairs. But
-# people see faces in clouds, too. What of this is really there, and what would you find in noise as well? So in this
-# lesson everything that you see gets a *number*, and beside it stands what the number is where there is nothing to
-# find.
+# As a still picture: the same units after the training, the coarsest first.
+
+# %%
+from mixer_lib.analysis import order
+
+mixing = model.blocks[1].token_mixing
+W1 = mixing.fc1.weight.detach()                                 # [D_S, S]
+plots.show(
+    plots.mosaic(W1, (16, 16), order(W1, (16, 16), "frequency"),
+                 title="the 256 units of block 1"),
+    alt="A mosaic of 256 small squares, each with 16 by 16 cells. In most of them a "
+        "short bright streak lies beside a dark one, in many directions and in many "
+        "places; further down the streaks are finer and paler.")
+
+# %% [markdown]
+# Nearly all squares hold something: a spot, or a short streak with a streak of the other color beside it, each somewhere
+# else, in many directions. If you have ever seen the first layer of a convolutional network, you know these pictures.
+# They are edge detectors: such a unit answers where it is bright on one side of a line and dark on the other.
+#
+# But people see faces in clouds, too. What of this is really there? And what does the layer *do* with it? In this lesson
+# each thing that we see gets a number, and each number is compared with what it would be if there were nothing to see.
 
 # %% [markdown]
 # ## One unit, by hand
 #
-# Take the unit with the largest weights. Its row of $W_1$ has a weight for each of the 256 places; in raster order,
-# 16 at a time, they fill the grid of $H'$ rows and $W'$ columns. Laid out like this, the row is called a **kernel**,
-# as the weights of a convolution's window are (lesson 2). This one does not slide: it covers the whole grid.
-
-# %%
-block = model.blocks[1]
-W1 = block.token_mixing.fc1.weight.detach()                     # [D_S, S]
-unit = W1.norm(dim=1).argmax().item()
-kernel = W1[unit].view(16, 16)                                  # [S] -> [H', W']
-
-# %% [markdown]
-# What does it ask? Lay it over a **map**: one channel of a table, on the same grid. Here is the horse as it comes to
-# this layer, in the channel where the unit's answer is largest. Each weight meets the number below it, the products
-# are added up, and a bias is added. You do it with a loop, and the layer itself must agree:
+# A unit's row of $W_1$ has one weight for each of the 256 places. Laid out on the grid it is called a **kernel**, like
+# the weights of a convolution's window (lesson 2). This one does not slide. It covers the whole grid.
+#
+# What does it ask? Lay it over a **map**: one channel of a table, on the same grid. Multiply each weight by the number
+# below it, and add up the products and a bias. Take the horse as it comes to block 1, in the channel that looks most
+# like the horse itself, and the unit that answers most strongly there. First a loop, then the layer:
 
 # %%
 from mixer_lib.analysis import tables_by_depth
 from mixer_lib.data import load_dataset, normalize
 
 cifar = load_dataset("cifar10")
-horse = cifar.train_images[3510]
-images = normalize(horse[None], cifar.mean, cifar.std)          # [B, C_in, H, W]
-x = block.token_norm(tables_by_depth(model, images)[1])[0].detach()     # [S, C]
-answers = block.token_mixing.fc1(x.T)[:, unit].detach()         # [C, S] -> [C]
-channel = answers.argmax().item()
-seen = x[:, channel].view(16, 16)                               # [S] -> [H', W']
-answer = block.token_mixing.fc1.bias[unit].item()
-for u in range(16):
-    for v in range(16):
-        answer += (kernel[u, v] * seen[u, v]).item()
-assert math.isclose(answer, answers[channel].item(), rel_tol=1e-3)
-print(f"unit {unit}, channel {channel}: {answer:.2f}")
+horse = normalize(cifar.train_images[[3510]], cifar.mean, cifar.std)    # [B, C_in, H, W]
+block, bright = model.blocks[1], horse.mean(dim=1)                      # [B, H, W]
+bright = torch.nn.functional.avg_pool2d(bright, 2).view(256)            # [S]
+x = block.token_norm(tables_by_depth(model, horse)[1])[0].detach()      # [S, C]
+channel = torch.corrcoef(torch.stack([bright, *x.T]))[0, 1:].abs().argmax().item()
 
 # %%
-pictures = {f"unit {unit}": kernel, f"channel {channel}, below it": seen,
-            "their products": kernel * seen}
+answers = mixing.fc1(x.T)[channel].detach()                             # [D_S]
+unit = answers.argmax().item()
+answer = mixing.fc1.bias[unit].item()
+for place in range(256):
+    answer += (W1[unit, place] * x[place, channel]).item()
+assert math.isclose(answer, answers[unit].item(), rel_tol=1e-3)
+print(f"unit {unit} answers {answer:.2f} to channel {channel}")
+
+# %%
+pictures = {"the horse's brightness": bright, f"channel {channel}": x[:, channel],
+            f"unit {unit}": W1[unit], "their products": W1[unit] * x[:, channel]}
 plots.show(
-    plots.tables({name: x / x.abs().max() for name, x in pictures.items()}, width=9,
-                 xlabel="column of the grid", ylabel="row of the grid"),
-    alt="Three grids of 16 by 16 colored cells, each between -1 and 1. Left the unit, "
-        "a large orange spot near the upper right corner. Middle, a channel of the "
-        "horse. Right their products, strong only where both are.")
+    plots.tables({name: (x / x.abs().max()).view(16, 16) for name, x in pictures.items()},
+                 xlabel="column of the grid", ylabel="row of the grid", width=11),
+    alt="Four grids of 16 by 16 colored cells. The brightness of the horse: a bright "
+        "ground, a dark body in the middle. A channel in which the same body is dark "
+        "blue. The unit: a dark blue bar that lies across rows 8 and 9, pale "
+        "elsewhere. Their products: orange along the bar, where both are negative.")
 
 # %% [markdown]
-# (Each picture is divided by its largest number, so that the colors fill it.) That is one question, put to all 96
-# channels alike. The other 255 units put theirs. Now look at the mosaic again. It is nothing but the 256 rows of
-# $W_1$, each laid out.
+# (Each picture is divided by its largest number.) The unit asks for a dark bar that lies across rows 8 and 9, and the
+# horse's belly is one. The layer puts the same question to all 96 channels, and the other 255 units put theirs.
 
 # %% [markdown]
-# ## How fine is a pattern?
+# ## How fine is a picture?
 #
-# Some of these pictures are a few large areas, others a fine grain. The usual measure is the **frequency**: how many
-# waves there are from one end to the other. Three kernels on a *row* of 8 places, by hand:
+# After training the pictures look coarse: areas several places wide, instead of grains. The usual measure is the
+# **frequency**, the number of waves from one end to the other. Three kernels on a single *row* of 8 places:
 
 # %%
-kernels = {"halves": torch.tensor([1., 1., 1., 1., -1., -1., -1., -1.]),
-           "pairs": torch.tensor([1., 1., -1., -1., 1., 1., -1., -1.]),
-           "stripes": torch.tensor([1., -1., 1., -1., 1., -1., 1., -1.])}       # [S]
+rows = {"halves": torch.tensor([1., 1., 1., 1., -1., -1., -1., -1.]),
+        "pairs": torch.tensor([1., 1., -1., -1., 1., 1., -1., -1.]),
+        "stripes": torch.tensor([1., -1., 1., -1., 1., -1., 1., -1.])}          # [S]
 
 # %% [markdown]
-# *Halves* goes up and down once over the 8 places, which is called one cycle: 1/8 of a cycle per place. *Pairs* has
-# 2/8, *stripes* 4/8, and no pattern can be finer, since a crest and a trough take a place each.
+# *Halves* goes up and down once over the 8 places, which is called one cycle: 1/8 of a cycle per place. *Pairs* has 2/8.
+# *Stripes* has 4/8, and no pattern can be finer, because a crest and a trough take one place each.
 #
-# A learned kernel is never one clean wave, but it is always a *sum* of waves. How much of each? Lay the wave of $k$
-# cycles over the kernel, as a cosine and as a sine (a wave may begin anywhere), and add up the products. The sum of
-# the two squares is the **energy** that the kernel has at that frequency. All the energies together are its
-# **spectrum**.
+# A learned kernel is never one clean wave, but every kernel is a *sum* of waves. How much of each? Lay a wave of $k$
+# cycles over the kernel, once as a cosine and once as a sine, and add up the products. The sum of the two squares is the
+# **energy** of the kernel at that frequency. All energies together are its **spectrum**.
 
 # %%
 def spectrum_by_loop(kernel):
@@ -158,529 +152,450 @@ def spectrum_by_loop(kernel):
     return torch.tensor(energy)                                 # [n]
 
 
-for name, kernel in kernels.items():
-    print(f"{name:8}", *(f"{energy:5.1f}" for energy in spectrum_by_loop(kernel)))
+for name, row in rows.items():
+    print(f"{name:8}", *(f"{energy:5.1f}" for energy in spectrum_by_loop(row)))
 
 # %% [markdown]
-# Read a line from 0 to 7 cycles. *Pairs* has its energy at 2 cycles, *stripes* at 4. The 32 at 6 cycles is no
-# mistake: at 8 places, a wave of 6 cycles goes through the same points as one of 2 that runs the other way, so it
-# counts as 2. *Halves* has most of its energy at 1 cycle, and some at 3, which makes its edges sharp.
+# Read a line from 0 to 7 cycles. *Pairs* has its energy at 2 cycles, *stripes* at 4. The 32 at 6 cycles is no mistake:
+# at 8 places, a wave of 6 cycles goes through the same points as one of 2 that runs the other way, so it counts as 2.
+# *Halves* has most of its energy at 1 cycle.
 #
-# To take numbers apart into waves like this is the **Fourier transform**, and libraries compute it at once. The
-# frequency of a kernel as a whole is the mean of all frequencies, each weighted with its energy:
-
-# %%
-cycles = torch.tensor([0, 1, 2, 3, 4, 3, 2, 1]) / 8             # per place: 5 is 3, ...
-for name, kernel in kernels.items():
-    energy = torch.fft.fft(kernel).abs() ** 2                   # [S]
-    assert torch.allclose(energy, spectrum_by_loop(kernel), atol=1e-4)
-    print(f"{name:8} {(energy * cycles).sum() / energy.sum():.3f} cycles per place")
-
-# %% [markdown]
-# On a grid a wave runs down as well as across. A wave of $a$ cycles per place down and $b$ across has
-# $\sqrt{a^2 + b^2}$ in the direction in which it runs. The rest stays as it is, and a place is now a patch:
-# `frequency` in [`mixer_lib/analysis`](../mixer_lib/analysis) does this for all rows of $W_1$ at once. The mean
-# of a kernel is left out, since a wave of 0 cycles is no pattern.
+# This is the **Fourier transform**, and libraries compute it at once. The frequency of a kernel as a whole is the average
+# of all frequencies, each weighted by its energy. On a grid a wave runs down as well as across: $a$ cycles per place down
+# and $b$ across make $\sqrt{a^2 + b^2}$. The library's `frequency` does all this. A place is a patch, so its unit is
+# cycles per patch.
 
 # %%
 from mixer_lib.analysis import frequency
 
-for name, kernel in kernels.items():
-    print(f"{name:8} {frequency(kernel, grid=(1, 8)):.3f}")
-at_start = frequency(before, grid=(16, 16))                     # [D_S]
-at_end = frequency(after, grid=(16, 16))                        # [D_S]
-print(f"before training from {at_start.min():.2f} to {at_start.max():.2f} cycles "
-      f"per patch, mean {at_start.mean():.2f}")
+cycles = torch.tensor([0, 1, 2, 3, 4, 3, 2, 1]) / 8             # per place: 6 counts as 2
+for name, row in rows.items():
+    energy = torch.fft.fft(row).abs() ** 2                      # [S]
+    assert torch.allclose(energy, spectrum_by_loop(row), atol=1e-4)
+    mean = (energy * cycles).sum() / energy.sum()
+    assert torch.isclose(mean, frequency(row, grid=(1, 8)), atol=1e-4)
+    print(f"{name:8} {mean:.3f} cycles per place")
+
+before = snapshots["blocks.1.token_mixing.fc1.weight"][0]       # [D_S, S], at step 0
+print(f"block 1 before training: {frequency(before, (16, 16)).mean():.2f}")
 
 # %% [markdown]
-# **Predict, then run.** And after training, in this block? Write the mean.
+# **Predict.** Before training, the weights are random numbers, and their average frequency is 0.39 cycles per patch:
+# about six waves across the grid. What is it after training?
 
 # %%
-my_prediction = None        # for example 0.5
+from mixer_lib.exercises import predict
 
-# %%
-reveal(my_prediction, round(at_end.mean().item(), 2))
-print(f"after training from {at_end.min():.2f} to {at_end.max():.2f}")
+predict("frequency after training", frequency(W1, (16, 16)).mean())
 
 # %% [markdown]
-# The mean has come down: in place of 6 waves over the 16 patches, fewer than 4. Not one unit is as fine as the
-# coarsest was before. Here they are, sorted, the coarsest first:
-
-# %%
-by_frequency = at_end.argsort()                                 # [D_S], low first
-plots.show(
-    plots.mosaic(W1, (16, 16), by_frequency,
-                 title="W1 of block 1, low frequency first"),
-    alt="The mosaic, sorted. In the first rows strong spots and bands, mostly orange, "
-        "a quarter of a square wide or more; further down smaller and paler ones; in "
-        "the last rows hardly more than grains.")
-
-# %% [markdown]
-# ## The closest opposite
+# ## What is a number worth?
 #
-# The authors of the Mixer noticed something else in theirs: many units come in pairs of **opposite phase**, one blue
-# where the other is orange ([the paper](https://arxiv.org/abs/2105.01601), Figures 5 to 7). The cosine similarity of
-# lesson 5 says how alike two kernels are. Subtract from each its mean first, and it is called their **correlation**:
-# 1 for the same pattern, 0 for patterns that have nothing in common, −1 for opposites. By hand, for three kernels on
-# a grid of 2 × 2:
-
-# %%
-toy = torch.tensor([[1., 1., -1., -1.],         # top minus bottom
-                    [-2., -2., 2., 2.],         # its opposite, twice as strong
-                    [5., 4., 5., 4.]])          # left minus right, and much of all
-
-
-def correlation(a, b):
-    a, b = a - a.mean(), b - b.mean()
-    return (a @ b / (a.norm() * b.norm())).item()
-
-
-by_loop = torch.tensor([[correlation(a, b) for b in toy] for a in toy])         # [n, n]
-by_loop
-
-# %% [markdown]
-# Rows 0 and 1 are opposites, whatever their strength, and row 2 has nothing to do with either. Now all at once:
-# subtract the means, divide by the norms, and take all products in one matrix multiplication. In each row the
-# smallest belongs to the **closest opposite**. The library's `partners` gives its index and the correlation.
-
-# %%
-from mixer_lib.analysis import partners
-
-centered = toy - toy.mean(dim=1, keepdim=True)                  # [n, S]
-unit_length = centered / centered.norm(dim=1, keepdim=True)     # [n, S]
-at_once = unit_length @ unit_length.T                           # [n, n]
-assert torch.allclose(at_once, by_loop, atol=1e-6)
-index, lowest = partners(toy)
-assert torch.equal(lowest[:2], at_once[:2].min(dim=1).values)
-index, lowest.round(decimals=2)
-
-# %% [markdown]
-# In the trained block, the closest opposite of a unit has in the mean:
-
-# %%
-print(f"{partners(W1)[1].mean():.2f}")
-
-# %% [markdown]
-# Is that much? You cannot say. Not because you know too little about Mixers: *nobody* can say, from this number
-# alone. Each of the 256 units has 255 others to choose from, and the best one counts. So:
-#
-# **Predict, then run.** Before the training all weights were random numbers. What was it then: 0.0, −0.2 or −0.5?
-
-# %%
-my_prediction = None        # for example -0.2
-
-# %%
-reveal(my_prediction, round(partners(before)[1].mean().item(), 1))
-
-# %% [markdown]
-# Random rows, too, find an opposite among 255, so −0.2 says nothing. Only what goes beyond it can have been
-# *learned*. A number that you get where there is nothing to find is called a **control**. The best control changes
-# just the one thing that you ask about. Trained weights differ from untrained ones in more than their patterns: they
-# are of other sizes, and some are very large. So take *these* weights, and bring the numbers of each row into a
-# random order. What was a pattern is noise then, made of the same numbers.
+# The frequency fell from 0.39 to less than 0.25. Did the network learn that? Perhaps training only made a few weights very large, and any matrix
+# with such weights would measure as little. To find out, keep the numbers and take away the pictures: bring the weights of
+# each row into a random order. What we measure now is the frequency where there is nothing to see. Such a number is
+# called a **control**.
 
 # %%
 from mixer_lib.analysis import shuffled
 
 control = shuffled(W1, seed=0)                                  # [D_S, S]
 assert torch.equal(control.sort(dim=1).values, W1.sort(dim=1).values)
-for name, rows in (("trained", W1), ("shuffled", control)):
-    print(f"{name:8} closest opposite {partners(rows)[1].mean():.2f}, "
-          f"frequency {frequency(rows, (16, 16)).mean():.2f} cycles per patch")
+drawn = [frequency(shuffled(W1, seed), (16, 16)).mean() for seed in range(10)]
+print(f"trained {frequency(W1, (16, 16)).mean():.3f}; shuffled, ten times: "
+      f"{min(drawn):.3f} to {max(drawn):.3f}")
 
 # %% [markdown]
-# Both go far beyond the control: the opposites are closer, and the patterns coarser, than in noise made of the same
-# numbers. (How sure is that, from one shuffle? Exercise 9.2.) Here are the units in pairs, side by side: first the
-# two of all that come closest to −1, then the two of the rest, and so on.
+# So the numbers alone do not do it: the trained rows really are coarse. A good control keeps everything except the one
+# thing that you ask about. That is the whole method of this lesson. Twice below, a claim passes one control and fails the
+# next.
+
+# %% [markdown]
+# ## What does each place take?
+#
+# A unit reads the whole grid with its row of $W_1$, and writes to the whole grid with its column of $W_2$. Now look at
+# reading and writing together. Where its inputs are small, GELU is nearly a straight line with slope 1/2. Token mixing is
+# then nearly $W_2 W_1 / 2$, a table of `[S, S]`. Row $s$ says what place $s$ takes from each place $t$. Call it the
+# **token map**. (It is a sketch: inputs are not always small. Below we measure the slopes that the units really have.)
 
 # %%
-from mixer_lib.analysis import order
-
-in_pairs = order(W1, (16, 16), "pairing")                       # [D_S]
+W2 = mixing.fc2.weight.detach()                                 # [S, D_S]
+M = W2 @ W1 / 2                                                 # [S, S]
+s, t = 7 * 16 + 7, 6 * 16 + 9           # row 7, column 7, and row 6, column 9
+by_loop = sum(W2[s, unit] * W1[unit, t] for unit in range(256)) / 2
+assert torch.isclose(M[s, t], by_loop, atol=1e-5)
 plots.show(
-    plots.mosaic(W1, (16, 16), in_pairs, title="W1 of block 1, in pairs of opposites"),
-    alt="The mosaic, sorted into pairs. In the first rows many neighbors show the same "
-        "shape with the colors exchanged, an orange spot and, in the same place, a "
-        "blue one, often paler; further down the likeness fades.")
+    plots.mosaic(M[[s]], (16, 16), title=f"what place {s} takes from each place"),
+    alt="A grid of 16 by 16 cells. Near the middle a small figure: a few strong orange "
+        "cells with a blue arch over them. All around only pale grains.")
 
 # %% [markdown]
-# ### Twins
+# A small figure around the place itself, and next to nothing elsewhere. This place listens to its neighborhood. Nobody
+# told the network which places are neighbors.
 #
-# Whoever looks for opposites finds opposites. The next picture over often looks not opposite, but *alike*. So turn
-# the question round: how close does the closest **twin** come?
-#
-# **Predict, then run.** In the trained block, which comes closer in the mean, the opposite or the twin?
+# **Predict.** Now take a place two rows further up and three columns to the left. What does *that* place take?
 
 # %%
-my_prediction = None        # "opposite" or "twin"
-
-# %%
-def closest_twin(W1):
-    """The largest correlation of each row with another, [D_S, S] -> [D_S]."""
-    centered = W1 - W1.mean(dim=1, keepdim=True)                # [D_S, S]
-    unit_length = centered / centered.norm(dim=1, keepdim=True)
-    return (unit_length @ unit_length.T).fill_diagonal_(-1).max(dim=1).values
-
-
-twin, opposite = closest_twin(W1).mean().item(), -partners(W1)[1].mean().item()
-reveal(my_prediction, "twin" if twin > opposite else "opposite")
-print(f"twin {twin:.2f}, shuffled {closest_twin(control).mean():.2f}")
+predict("another place")
 
 # %% [markdown]
-# The twin. So look at the control again. It takes away more than the pairs: its rows are also finer, and they share
-# no shapes. Take away less. First keep the energy of each wave in a row, but let each wave begin anywhere, so that
-# the rows stay as coarse as they are. Then keep the rows, and toss a coin for the sign of each:
+# Twelve places in row 4 of the grid, and below them twelve in row 11:
 
 # %%
-random = torch.Generator().manual_seed(0)
-noise = torch.fft.fft2(torch.randn(256, 16, 16, generator=random))      # [D_S, H', W']
-waves = torch.fft.fft2(W1.view(256, 16, 16)).abs() * noise / noise.abs()
-as_coarse = torch.fft.ifft2(waves).real.flatten(1)                      # [D_S, S]
-coins = 2 * torch.randint(2, (256, 1), generator=random) - 1            # 1 or -1
-for name, rows in (("trained", W1), ("as coarse", as_coarse),
-                   ("signs by coin", coins * W1)):
-    print(f"{name:13}  closest opposite {partners(rows)[1].mean():.2f}, "
-          f"twin {closest_twin(rows).mean():.2f}")
+places = [16 * row + column for row in (4, 11) for column in range(2, 14)]
+plots.show(
+    plots.mosaic(M[places], (16, 16), title="what 24 places take"),
+    alt="Two rows of twelve grids. Each grid shows the same small figure, orange with a "
+        "blue arch, at the place itself: from grid to grid it moves one column to the "
+        "right, and in the second row it lies further down.")
 
 # %% [markdown]
-# Nearly all of the opposites come with coarseness alone: coarse shapes have less room to differ. And a coin would
-# have brought *closer* ones. What the layer learned beyond coarseness is to ask a question again, in variations, more
-# than to turn it round. "The units come in opposite pairs" passes the first control, and all but fails the second. In
-# this block, then, pairs are what you find when you look for pairs.
-#
-# ### Why opposites?
-#
-# Why should a network want a question *and* its opposite? GELU lets one sign through. A unit with the kernel $w$
-# answers where it finds its pattern, and stays nearly silent where it finds the opposite. There, a partner with $-w$
-# answers. And the two can do something together that neither can alone:
+# The same figure, moved along with the place. A layer in which every place takes the same from the places around it has
+# a name: it is a **convolution**. Here is one on a row of 4 places, "twice myself and once my right neighbor":
 
 # %%
-z = torch.linspace(-3, 3, 7)
-assert torch.allclose(gelu(z) - gelu(-z), z, atol=1e-6)
+toy = torch.tensor([[2., 1., 0., 0.],
+                    [0., 2., 1., 0.],
+                    [0., 0., 2., 1.],
+                    [0., 0., 0., 2.]])  # [S, S]: row s takes toy[s, t] from place t
 
 # %% [markdown]
-# $\text{GELU}(z) - \text{GELU}(-z) = z$. If partners also *write* opposites, if their columns of $W_2$ have opposite
-# signs, then what they found goes through as if there were no GELU. If they write the same, the tokens learn how
-# *strong* the pattern is, whatever its sign. A fine explanation, either way. Is it true? In each block, take the 64
-# units whose opposite comes closest, and correlate what the two write (± is how far single pairs scatter):
+# Each diagonal holds one number. That is what makes it a convolution. Now let the first place take 6 times itself. Which
+# convolution comes nearest? The one with the *average* of each diagonal. These averages, in order from far left to far
+# right, are the convolution's kernel. The share of the energy (the sum of the squares) that this convolution has is the
+# **convolution share** of the map:
 
 # %%
-for k, mixing in enumerate(each.token_mixing for each in model.blocks):
-    asks = mixing.fc1.weight.detach()                           # [D_S, S]
-    writes = mixing.fc2.weight.detach().T                       # [D_S, S]: W2's columns
-    partner, lowest = partners(asks)                            # [D_S] each
-    clearest = lowest.argsort()[:64]
-    pairs_write = torch.tensor([correlation(writes[i], writes[partner[i]])
-                                for i in clearest])
-    any_two = torch.tensor([correlation(writes[i], writes[i - 1]) for i in range(256)])
-    print(f"block {k}: they ask {lowest[clearest].mean():.2f}, "
-          f"write {pairs_write.mean():+.2f} ± {pairs_write.std():.2f}; "
-          f"any two units {any_two.mean():+.2f} ± {any_two.std():.2f}")
+toy[0, 0] = 6
+kernel, nearest = [], torch.zeros(4, 4)
+for right in range(-3, 4):                      # how far right of s lies t?
+    kernel.append(toy.diagonal(right).mean().item())
+    nearest += torch.full([4 - abs(right)], kernel[-1]).diag(right)
+share = nearest.square().sum() / toy.square().sum()
+print("kernel:", kernel)
+print(f"convolution share: {nearest.square().sum():.0f} / {toy.square().sum():.0f} "
+      f"= {share:.0%}")
 
 # %% [markdown]
-# Partners lean toward writing opposites, a little more from block to block, but nowhere by much: next to how far
-# single pairs scatter it is little, and −1 is far away. The identity is right, and the pairs make next to nothing of
-# it. A mechanism that *could* be at work is not yet one that *is*.
-#
-# ## How much of it could a convolution do?
-#
-# The convolutions of lesson 5 ask the neighbors, with the same weights everywhere. Nobody told the Mixer what a
-# neighbor is. Did it learn something of the kind?
-#
-# Look at the layer as a whole, from place to place. Where its numbers are small, GELU is nearly a straight line with
-# slope 1/2, and so the layer nearly is $W_2 W_1 / 2$, a table of `[S, S]` in which row $s$ says what place $s$ takes
-# from each place $t$. Call it the **token map**. (It is a sketch: numbers are not always small, and biases and skip
-# connection are left out.) In a convolution an entry depends only on where $t$ lies *as seen from* $s$. On a row of 4
-# places, "twice myself and once my right neighbor":
+# On a grid, "how far right" becomes two numbers, how far down and how far right: the **displacement** from $s$ to $t$. In
+# exercise 9.1 you write that. The library has both, the kernel and the share:
 
 # %%
-M = torch.tensor([[2., 1., 0., 0.],
-                  [0., 2., 1., 0.],
-                  [0., 0., 2., 1.],
-                  [0., 0., 0., 2.]])    # [S, S]: row s takes M[s, t] from place t
+from mixer_lib.analysis import chance_share, convolution_share, displacement_kernel
+
+assert displacement_kernel(toy, grid=(1, 4))[0].tolist() == kernel
+assert torch.isclose(convolution_share(toy, grid=(1, 4)), share)
+K = displacement_kernel(M, grid=(16, 16))                       # [2H' - 1, 2W' - 1]
+assert torch.isclose(K[15 - 1, 15 + 2], M[s, t], atol=0.05)     # one up, two right
+print(f"a convolution has {convolution_share(M, (16, 16)):.0%} of block 1's token map, "
+      f"and {chance_share((16, 16)):.1%} of random numbers")
 
 # %% [markdown]
-# Each diagonal holds one number: that is what makes it a convolution. Now let the first place take 6 times itself.
-# Which convolution comes nearest? The one with the *mean* of each diagonal. On the main one, 6, 2, 2, 2, it is 3. The
-# energy of this convolution, the sum of its squares, is $4 · 3^2 + 3 · 1^2 = 39$, that of the map
-# $6^2 + 3 · 2^2 + 3 · 1^2 = 51$. So the **convolution share** of this map is 39/51 = 76%. With a loop over the
-# diagonals:
+# Of random numbers it has 1.5%, because its kernel has $31 · 31 = 961$ free numbers for 65,536. But that is a weak
+# control. Suppose that each place took something from *itself* and from nobody else. That would be a convolution, too,
+# and yet it needs no grid and no neighbors. So take two more:
+#
+# - **Relabel** the places: number them in a random order. What a place takes from itself stays. What depends on
+#   who lies beside whom is lost.
+# - Leave the diagonal out: count only what places take from *others*.
 
 # %%
-M[0, 0] = 6
-nearest = torch.zeros(4, 4)
-for offset in range(-3, 4):                     # how far right of s lies t?
-    nearest += torch.full([4 - abs(offset)], M.diagonal(offset).mean()).diag(offset)
-share = nearest.square().sum() / M.square().sum()
-print(f"{share:.0%} of the energy")
+from mixer_lib.analysis import relabeled, token_map
+
+
+def shares(model):
+    """Print each block's convolution share, beside that with the places relabeled."""
+    grid = grid_of(model)
+    print("block        share (relabeled)    without the diagonal (relabeled)")
+    for k, layer in enumerate(block.token_mixing for block in model.blocks):
+        W1, W2 = layer.fc1.weight.detach(), layer.fc2.weight.detach()
+        maps = token_map(W1, W2), token_map(relabeled(W1, 0), relabeled(W2.T, 0).T)
+        whole = [convolution_share(M, grid).item() for M in maps]
+        others = [convolution_share(M, grid, diagonal=False).item() for M in maps]
+        print(f"{k:5} {whole[0]:12.0%} ({whole[1]:.0%}) {others[0]:20.0%} ({others[1]:.0%})")
+
+
+shares(model)
 
 # %% [markdown]
-# On a grid "as seen from" is two numbers, how far down and how far right; exercise 9.3 does that. The library's
-# version does it for any grid:
+# Every block is far beyond its control, with the diagonal and without. In block 0 more than half of the token map is a
+# convolution, in block 3 an eighth. What else a layer does hangs on single *places*, or it is noise.
+#
+# Now the network at the end of lesson 8. Its grid is coarser, 8 × 8, with 64 hidden units. It has 8 blocks, and it is
+# the better network.
+#
+# **Predict.** Is more or less of its token mixing a convolution?
 
 # %%
-from mixer_lib.analysis import chance_share, convolution_share, token_map
+other = load_pretrained("cifar10")[0]
 
-assert torch.isclose(convolution_share(M, grid=(1, 4)), share)
-fc1 = block.token_mixing.fc1.weight.detach()                    # [D_S, S]
-fc2 = block.token_mixing.fc2.weight.detach()                    # [S, D_S]
-M = token_map(fc1, fc2)                                         # [S, S]
-print(f"a convolution has {convolution_share(M, (16, 16)):.1%} of block 1's token map, "
-      f"and of noise {chance_share((16, 16)):.1%}")
+
+def mean_share(net):
+    """The convolution share of the token maps without their diagonals, a mean over blocks."""
+    maps = [token_map(block.token_mixing.fc1.weight.detach(),
+                      block.token_mixing.fc2.weight.detach()) for block in net.blocks]
+    return convolution_share(torch.stack(maps), grid_of(net), diagonal=False).mean().item()
+
+
+predict("the better network", mean_share(other) / mean_share(model),
+        fine=mean_share(model), coarse=mean_share(other))
+
+# %%
+shares(other)
 
 # %% [markdown]
-# Of noise: a convolution on this grid has $(2 · 16 - 1)^2 = 961$ free numbers, and can match 961 of 65,536. There is
-# one more trap. If each place took something of *itself* and nothing else, that would be a convolution as well. But
-# it needs no grid, and no neighbors, and nobody would call it one. So there is a second control: number all places
-# anew, at random. What a place takes from itself stays; what depends on who is whose neighbor goes.
+# More than half in every block. But look at the columns on the right. In the last three blocks the relabeled map has
+# nearly as much, so there the share is mostly what a place takes from itself. Without the diagonal, a fifth to a third is
+# left, still three times the control and more. In the first five blocks it is 60 to 84%.
+#
+# ### The kernels
+#
+# Here they are, the kernels of all twelve blocks, without what a place takes from itself:
 
 # %%
-from mixer_lib.analysis import relabeled
+def kernels(model):
+    """The kernel of each block, each divided by its largest number: [L, (2H' - 1)(2W' - 1)]"""
+    layers = (block.token_mixing for block in model.blocks)
+    maps = torch.stack([token_map(layer.fc1.weight.detach(), layer.fc2.weight.detach())
+                        for layer in layers])                   # [L, S, S]
+    K = displacement_kernel(maps, grid_of(model), diagonal=False).flatten(1)
+    return K / K.abs().amax(dim=1, keepdim=True)
 
-anew = token_map(relabeled(fc1, seed=0), relabeled(fc2.T, seed=0).T)    # [S, S]
-print(f"with the places numbered anew: {convolution_share(anew, (16, 16)):.1%}")
+
+plots.show(
+    plots.mosaic(kernels(other), (15, 15), title="8 × 8 grid, blocks 0 to 7", top=1.0),
+    alt="Eight pictures of 15 by 15 cells, pale but for the middle. Block 0: a blue "
+        "cross around an empty center. Block 1: blue cells left and right. Block 2: a "
+        "blue ring, taller than wide. Blocks 3 and 4: orange neighbors, in block 4 only "
+        "left and right. Blocks 5 to 7: ever wider and paler orange clouds.")
+
+# %%
+plots.show(
+    plots.mosaic(kernels(model), (31, 31), title="16 × 16 grid, blocks 0 to 3", top=1.0),
+    alt="Four pictures of 31 by 31 cells. Block 0: a dark blue disk in the middle. "
+        "Block 1: an orange center, a blue arch over it. Block 2: an orange disk, wider "
+        "than tall, with pale blue wings above and below. Block 3: a large pale orange "
+        "cloud on a pale blue ground; single dark cells along the edges.")
 
 # %% [markdown]
-# So more than a quarter of the map is a convolution, more than ten times as much as with the places numbered anew.
-# Nobody told the Mixer which places lie side by side, and it has found out. What the layer does beyond that is tied
-# to *places*, or it is noise.
+# Start with the 8 × 8 grid. Block 0 has a cross: each place takes its four neighbors with a minus sign. Block 1 does it
+# with the neighbors left and right, block 2 with a larger neighborhood. Blocks 3 and 4 *add* neighbors and, with the
+# diagonal, subtract the place itself. In the last blocks the neighborhood grows pale and wide: "less of myself, a little
+# of all others", which makes the tokens more alike before their average is taken. The 16 × 16 grid has the same in finer
+# detail, up to a center with an arch over it in block 1. Far out, in the corners, single cells are loud. There a
+# displacement has only a few pairs of places, so its average is mostly noise.
 #
-# ## Layer by layer
+# So two networks that were told nothing about images have become, for a good part, convolutional networks, each with a
+# kernel of its own in every block. In this small grid of pictures is what token mixing has learned.
 #
-# The library's `summarize` gives all of these for a layer, each beside its control: shuffled rows, and places
-# numbered anew, "relabeled", for the convolution share. The mean over the closest opposites it calls *pair
-# correlation*. It adds over how many places a kernel spreads (exercise 9.1), beside random numbers.
+# Now look for yourself. Choose a block. Hover a cell of the kernel to see all pairs of places with that displacement, and
+# hover a place to compare what it takes with the kernel moved to it.
 #
-# **Predict, then run.** In which of the blocks 0 to 3 do opposites go furthest beyond their control?
-
-# %%
-my_prediction = None        # for example 0
-
-# %%
-from mixer_lib.analysis import grid_of, summarize
-
-
-def layer_by_layer(model):
-    """Print a line a block: each number, with its control in parentheses."""
-    layers = [block.token_mixing for block in model.blocks]
-    summaries = [summarize(layer.fc1.weight.detach(), layer.fc2.weight.detach(),
-                           grid_of(model)) for layer in layers]
-    print("block " + "".join(f"{name:>20}" for name in summaries[0]))
-    for k, numbers in enumerate(summaries):
-        print(f"{k:5} ", end="")
-        for trained, control, *_ in (kinds.values() for kinds in numbers.values()):
-            print(f"{f'{trained:.2f} ({control:.2f})':>20}", end="")
-        print()
-    return summaries
-
-summaries = layer_by_layer(model)
-
-# %%
-pairs = [numbers["pair correlation"] for numbers in summaries]
-beyond = [pair["shuffled"] - pair["trained"] for pair in pairs]
-reveal(my_prediction, beyond.index(max(beyond)))
-
-# %% [markdown]
-# In all four blocks the patterns are coarser, and the opposites closer, than in the controls. Opposites go furthest
-# beyond theirs in the *last* block, whose patterns are the finest of all. The patterns are coarsest in block 1. Over
-# how many places a kernel spreads says little: 73 or 74 in blocks 1 and 2, with random numbers 87. What stands out is
-# the last column. A convolution has a third of the map in block 0 and less from block to block, everywhere more than
-# twice what it has with the places numbered anew. In the first block much hangs only on where one place lies as seen
-# from the other; in the last, on the places themselves.
-#
-# ## Through the training
-#
-# When did the patterns appear? The weights were saved at 21 moments, called snapshots, which are close together at
-# first. Press *play*, or drag the cursor in one of the curves. The units keep their places in the mosaic, so you can
-# follow one. Click a unit to see it large, with all 21 of its snapshots below; hover a snapshot to go to that moment.
-# Between two snapshots the picture blends them. (The axis of the curves is logarithmic.)
-#
-# 1. Block 1 is open. An epoch has 383 updates. After how many updates do you see the first patterns, and do the curves
-#    show them earlier?
-# 2. Choose a unit in the first row, and look back through its snapshots. How far back can you recognize it?
-# 3. Drag the cursor: at which moment are the opposites closest? And when does the convolution share rise?
+# 1. 16 × 16 grid, block 1: compare a place in the middle with one at the edge. Do they take the same?
+# 2. 8 × 8 grid, block 4: switch what a place takes from itself on. Which sign does it have?
+# 3. Move through the training. In which blocks of the 16 × 16 grid does the share grow to the end?
 #
 # <details><summary>What you should see</summary>
 #
-# 1. In the second epoch: faint at about 400 updates, plain at 700. The curves see them a little earlier: at 270 those
-#    of the frequency and of the opposites have begun to leave their controls.
-# 2. Most of them to somewhere between 1,000 and 3,000 updates: shapes form early, and change for long. Before that a
-#    unit is lost in the noise that it was drawn with, which weight decay shrinks step by step.
-# 3. After 1,110 updates, at the end of the third epoch: −0.40. From then on they come apart again, a little, while
-#    the convolution share climbs to the end. The pairs came early, and were not what the long training was about.
+# 1. Nearly. The place at the edge takes the same figure, cut off where the grid ends.
+# 2. Minus. The block takes from a place what it adds from left and right: it blurs along the row.
+# 3. In blocks 0 and 1. In blocks 2 and 3 it peaks between 1,000 and 3,200 updates, at 27% and 17%, and falls again.
 #
 # </details>
 
 # %%
-from mixer_lib import widgets
-
-widgets.training_scrubber(steps, snapshots, grid_of(model))
+widgets.displacement_explorer(
+    {"8 × 8 grid": other, "16 × 16 grid": model}, {"16 × 16 grid": (steps, snapshots)})
 
 # %% [markdown]
-# As a still picture, block 1 at the end:
+# ### Along the training
+#
+# The 21 snapshots of each model tell when the convolution came. How good was the network at the time? The history of its
+# training says so for each epoch (of 96 updates):
 
 # %%
-first = snapshots["blocks.1.token_mixing.fc1.weight"]           # [n, D_S, S]
-second = snapshots["blocks.1.token_mixing.fc2.weight"]          # [n, S, D_S]
+def along(name, model, blocks):
+    """(accuracy of the snapshots on held-out images, {block: convolution share})"""
+    steps, saved = load_snapshots(WEIGHTS / f"{name}-snapshots.safetensors")
+    rows = load_history(name)
+    late = [i for i, step in enumerate(steps) if step >= 96]    # after the first epoch
+    accuracy = [rows[round(steps[i] / 96) - 1]["val_accuracy"] for i in late]
+    curves = {}
+    for k in blocks:
+        fc1, fc2 = (saved[f"blocks.{k}.token_mixing.fc{n}.weight"] for n in (1, 2))
+        curves[f"block {k}"] = convolution_share(       # of [n, S, S], all at once
+            token_map(fc1, fc2), grid_of(model), diagonal=False)[late]
+    return [100 * a for a in accuracy], curves
+
+
 plots.show(
-    plots.training_scrubber(
-        steps, first, summarize(first, second, (16, 16)), (16, 16),
-        order(first[-1], (16, 16), "pairing"), now=len(steps) - 1,
-        title="W1 of block 1, by the last pairing,"),
-    alt="Block 1 after the last update: the mosaic in pairs, and below it three curves "
-        "over the training. The frequency stays at 0.39 for long, then falls; the pair "
-        "correlation stays near -0.18, then falls to -0.40 and comes back a little. "
-        "The convolution share stays near 0 for long, then climbs to the end. All "
-        "three leave their dashed controls far behind.")
-
-# %% [markdown]
-# ## Move it
-#
-# Now look for yourself. Move the pointer over the mosaic: the unit under it is shown large on the right, with its
-# spectrum and its closest opposite below. The opposite has a ring around it in the mosaic. A click picks a unit, and
-# the arrow keys then walk from unit to unit. Hover a weight of the large unit, and the same place lights up in all
-# units. In the middle of the spectrum is frequency 0, and the further out a cell lies, the finer its wave; hover a
-# cell to read its cycles.
-#
-# 1. Block 1, sorted by *frequency*: walk along the first row. Which shapes come again and again? Where in the
-#    spectrum is their energy?
-# 2. Sorted by *pairing*: are the first pairs opposites? And the last?
-# 3. Sort by *index*, so that a unit keeps its place, and switch between W1 and W2, which shows what a unit *writes*.
-#    Does it write where it looks? Try blocks 1, 2 and 3.
-# 4. Choose *untrained*, then *same colors for all blocks*. What of the trained picture is left?
-# 5. Sorted by frequency, W1, block 0 to 3: how would you describe each in a few words?
-#
-# <details><summary>What you should see</summary>
-#
-# 1. Spots and bands that lie across, each somewhere else, and later in the row stripes side by side. The energy lies
-#    in the cells near the middle of the spectrum, for bands in a column of them: fine from top to bottom, coarse
-#    across.
-# 2. The first ones, yes, though often one is strong and its partner pale. The last ones not at all: the last that are
-#    left have to take each other.
-# 3. In block 1 hardly. In block 3 many do, in the *other* color: what such a unit finds there, it takes away. (The
-#    correlation of the two is about −0.35 in the mean, in block 2 −0.15.)
-# 4. Nothing. Look long enough, and you will find a face even there.
-# 5. Block 0: stripes and patches, up and down as well as across. Block 1: spots and bands that lie across. Block 2:
-#    round spots of one color, and corners of the other. Block 3: large blue washes, which ask how much there is of
-#    something in half of the image.
-#
-# </details>
-
-# %%
-widgets.weight_browser(model)
-
-# %% [markdown]
-# As a still picture, block 1 by frequency, with the first unit picked (orange) and its closest opposite (blue):
-
-# %%
-by_frequency = order(W1, (16, 16), "frequency")
-plots.show(
-    plots.weight_browser(W1, (16, 16), by_frequency, place=0,
-                         title="W1 of block 1, trained: 256 units, by frequency"),
-    alt="Block 1 by frequency. Above the mosaic, its first unit framed in orange and "
-        "the opposite of that in blue. Below, the unit enlarged, its spectrum, dark "
-        "only in a few cells around the middle, and the opposite enlarged, in which "
-        "the same place has the other color.")
-
-# %% [markdown]
-# ## What moves when a patch moves?
-#
-# So far you have read weights, mostly without an image. Lesson 5 pushed one patch of the horse and looked at how
-# strongly each token moves, in a network that had learned nothing. "The weights are random, and no weight knows how
-# far apart two places lie", it said. These weights have learned. (The exact derivatives would take minutes for 256
-# tokens, so they are estimated from a few random pushes. It takes about ten seconds.)
-#
-# The map in the middle shows the tokens at one depth; the small maps on the right show all depths. The color grows with
-# the square root of the strength, so that you can see the weak ones.
-#
-# 1. Point at patches of the horse, and look at depth 1. How much of the movement stays with the patch's own token?
-# 2. Point at depth 2. Where are the tokens that move along?
-# 3. Compare depths 3 and 4. How even does it become? Click a patch in a corner, then one in the middle of the horse.
-# 4. Click depth 4, and point at tokens in the large map: the patches that reach the token light up. Is the horse's belly
-#    reached from near or from far?
-#
-# <details><summary>What you should see</summary>
-#
-# 1. Nearly all, some 99%.
-# 2. Around the patch: its neighbors have a little more color than the rest. On average over all patches it is clear:
-#    tokens one row away, `strengths[2].diagonal(16).mean()`, move about three times as far as tokens eight rows away,
-#    `strengths[2].diagonal(128).mean()`. In an untrained network it is 1.2 times.
-# 3. At depths 3 and 4 you see a cloud around the patch. At depth 4 about a sixth of the movement is the patch's own,
-#    and all tokens move. Lesson 5's network had no way to know which places are near. This one has learned it.
-# 4. From both: a bright spot around the token, and weaker light from everywhere.
-#
-# </details>
-
-# %%
-from mixer_lib.analysis import influence_by_depth
-
-tokens = tables_by_depth(model, images)[0][0]                   # [S, C], at depth 0
-strengths = influence_by_depth(model.blocks, tokens, directions=4)      # [L + 1, S, S]
-widgets.patch_influence(horse, strengths, patch_size=2)
-
-# %% [markdown]
-# As a still picture, patch 119 at depth 2:
+    plots.lines({"held-out accuracy (%)": along("cifar10", other, (0, 1, 3, 7))},
+                ylabel="convolution share, others only"),
+    alt="8 × 8 grid: convolution share against held-out accuracy, from 24 to 90%. All "
+        "four blocks begin at 5%. Blocks 0, 1 and 3 climb from 55% accuracy on, ever "
+        "more steeply, to between 65 and 84%. Block 7 stops at 22%.")
 
 # %%
 plots.show(
-    plots.influence_explorer(horse, strengths, patch_size=2, patch=119, depth=2),
-    alt="Left, the horse in a grid of 16 by 16 patches, one on its belly framed in "
-        "orange. Middle, the 256 tokens at depth 2: the patch's own is by far the "
-        "darkest, all others are shades of pale blue. Right, small maps for depths 0 "
-        "to 4: at depth 0 the patch's token alone, then ever darker shades around it.")
+    plots.lines({"held-out accuracy (%)": along("cifar10-fine", model, range(4))},
+                ylabel="convolution share, others only"),
+    alt="16 × 16 grid: convolution share against held-out accuracy, from 23 to 89%. "
+        "Blocks 0 and 1 climb to the end, to 55 and 42%. Block 2 peaks at 27% and falls "
+        "to 20, block 3 peaks at 17% and falls to 12.")
 
 # %% [markdown]
-# ## What is it for?
+# In the 8 × 8 network (first chart) the share of the early blocks climbs with the accuracy, and most of it comes with the
+# last few points. In the 16 × 16 network that is true of blocks 0 and 1. Blocks 2 and 3 become convolutions first, and
+# then give some of it up again for what hangs on single places. So the convolution is not a matter of the early training,
+# and it is not the same story in each block.
 #
-# A picture does not say whether the network *needs* what it shows. Switch it off, and see. A part that is off adds
-# nothing, and everything after it goes on with what it gets. Every fourth of the test images is read, 250, so mind
-# that an accuracy is uncertain by about 3 points (lesson 8).
+# Does a network become good *because* it becomes a convolution? These curves cannot say. Both grow with training.
+
+# %% [markdown]
+# ### With the slopes that units really have
 #
-# **Predict, then run.** Which of the four token mixings costs the most, if it alone is off?
+# The token map takes every GELU for a line of slope 1/2. How steep are they in truth? Where a unit's input is strongly
+# negative the slope is 0, and where it is strongly positive 1. `unit_slopes` measures the average slope of each unit over
+# images and channels:
 
 # %%
-my_prediction = None        # for example 0
+from mixer_lib.analysis import unit_slopes
+
+some, labels = cifar.test_images[::4], cifar.test_labels[::4]           # 250 images
+tables, slopes, maps = {}, {}, {}
+for name, net in (("8 × 8", other), ("16 × 16", model)):
+    tables[name] = tables_by_depth(net, normalize(some, cifar.mean, cifar.std))
+    slopes[name] = unit_slopes(net, tables[name])                       # L times [D_S]
+    maps[name] = [token_map(block.token_mixing.fc1.weight.detach(),
+                            block.token_mixing.fc2.weight.detach(), slope)
+                  for block, slope in zip(net.blocks, slopes[name])]    # L times [S, S]
+    share = [convolution_share(M, grid_of(net), diagonal=False) for M in maps[name]]
+    print(name, "mean slopes", *(f"{slope.mean():.2f}" for slope in slopes[name]))
+    print(" " * len(name), "share      ", *(f"{value:.2f}" for value in share))
+
+# %% [markdown]
+# The slopes are far from 1/2: 0.04 in block 0 of the 16 × 16 grid, where nearly all units are silent nearly always, and
+# 0.8 and more in the late blocks of the other network. But the share of the convolution stays, or grows a little. So the
+# sketch did not mislead us.
+#
+# ## What does the network live on?
+#
+# A share of energy says how large something is, and not whether the network needs it. So take it away. The usual way is to
+# switch a layer off: it answers 0, and the blocks after it go on with what they get.
+#
+# **Predict.** Which token mixing of the 16 × 16 network costs the most, if it alone is switched off?
 
 # %%
 from mixer_lib.analysis import logits_without
 
-some, labels = cifar.test_images[::4], cifar.test_labels[::4]
-tables = tables_by_depth(model, normalize(some, cifar.mean, cifar.std))
+
+def right(logits):
+    """The share of the images that these logits [N, K] name right."""
+    return (logits.argmax(dim=1) == labels).float().mean().item()
 
 
-def right_without(*off):
-    hits = logits_without(model, tables, off).argmax(dim=1) == labels
-    return hits.float().mean().item()
-
-rights = [right_without((k, "token mixing")) for k in range(4)]
-reveal(my_prediction, rights.index(min(rights)))
-print(f"all on {right_without():.0%}; one off:", *(f"{right:.0%}" for right in rights))
+lost = {f"block {k}": 1 - right(logits_without(model, tables["16 × 16"],
+                                               [(k, "token mixing")])) for k in range(4)}
+predict("switched off", lost, left=1 - max(lost.values()))
 
 # %% [markdown]
-# Blocks 1 and 2, those with the clearest pictures, are also those that the network relies on most; which of the two
-# costs more, 250 images cannot say. Without the token mixing of the first or the last, little is lost. (Why "relies
-# on" and not "needs"? The blocks after it were trained with it, and could have learned otherwise.)
+# An answer of 0 is something that the later blocks have never seen, and part of the loss is the shock. There are better
+# ways. The layer can give its *average* answer, the same for all images: what it says about this image is gone, and
+# nothing else. Or it can give its answer to *another image*: it goes on telling about an image, but the wrong one.
+
+# %%
+print("block   by zero   by the average   by another image")
+for k in range(4):
+    off = [(k, "token mixing")]
+    print(f"{k:5}", *(f"{right(logits_without(model, tables['16 × 16'], off, by)):12.0%}"
+                      for by in ("zero", "mean", "another image")))
+
+# %% [markdown]
+# Three questions, three answers. By zero and by the average, block 1 costs the most, though with 250 images the average
+# cannot tell it from block 2 (an accuracy is uncertain by about 3 points). By another image's answer, the last two blocks
+# cost far more than all the rest: three quarters of the images are lost. What they write tells the classifier what the
+# image is, and now they insist on another one. The early blocks can be wrong without much harm.
+#
+# Whoever writes "the network needs block 1 most" has to say in which sense.
+#
+# ### Keep only the convolution
+#
+# Now the test of this lesson's claim. Replace the token mixing of *every* block by a linear map: its average answer, plus
+# a map $M$ times what its input has beyond the average. For $M$ take the token map with the measured slopes, or only the
+# convolution in it, or only the rest. Nothing is trained again.
+#
+# **Predict.** All eight token mixings of the 8 × 8 network become plain convolutions, one kernel per block, the same for
+# all channels. The whole network names about 90% of the test images right. How many are left?
+
+# %%
+from mixer_lib.analysis import as_map, logits_with_maps
+
+
+def with_all(name, net, change):
+    """Accuracy with the token mixing of each block replaced by a changed token map."""
+    changed = {k: change(M) for k, M in enumerate(maps[name])}
+    return right(logits_with_maps(net, tables[name], changed))
+
+
+def convolution(M):
+    """The convolution nearest to a token map, as a map: [S, S] -> [S, S]."""
+    grid = (8, 8) if len(M) == 64 else (16, 16)
+    return as_map(displacement_kernel(M, grid), grid)
+
+
+kept = with_all("8 × 8", other, convolution)
+predict("only the convolution", kept)
+
+# %% [markdown]
+# Now beside its controls: the average answer alone, the map's other part, and the same convolution with its places
+# relabeled. One row more has a smaller kernel, of displacements up to 3 places:
+
+# %%
+def window(M, reach=3):
+    """Only displacements of at most `reach` places: a convolution with a small kernel."""
+    side = 8 if len(M) == 64 else 16
+    K = displacement_kernel(M, (side, side))
+    far = torch.ones_like(K, dtype=torch.bool)
+    middle = slice(side - 1 - reach, side + reach)
+    far[middle, middle] = False
+    return as_map(K.masked_fill(far, 0), (side, side))
+
+
+changes = {"average answer alone": torch.zeros_like, "whole map": lambda M: M,
+           "convolution": convolution, "convolution, 7 × 7": window,
+           "the rest of the map": lambda M: M - convolution(M),
+           "convolution, relabeled": lambda M: relabeled(relabeled(convolution(M), 0).T, 0).T}
+print(f"{'':24}{'8 × 8':>8}{'16 × 16':>10}")
+for what, change in changes.items():
+    print(f"{what:24}{with_all('8 × 8', other, change):8.0%}"
+          f"{with_all('16 × 16', model, change):10.0%}")
+
+# %% [markdown]
+# In the 8 × 8 network, the convolution alone keeps 85 of 90 points. Everything else in the token maps, which has 16 to
+# 79% of their energy, keeps no more than the average answers alone. And the kernel of 7 × 7 keeps more than the full one,
+# whose far ends are averages over few pairs of places, and mostly noise. So this Mixer lives on its convolutions: eight
+# kernels of 7 × 7 numbers, each shared by all 128 channels, and a constant per place and channel. Relabeled, the same
+# convolutions leave 71%: what a place takes from itself is still right then.
+#
+# The 16 × 16 network is another case. Its whole linear map keeps only 64%, so there the GELU's bends do real work, and
+# the convolution has most of what is left beyond the average. Two networks, two answers. Only one of them *is* nearly a
+# convolutional network.
 #
 # Now switch parts off yourself. The stack on the left is the network. Hover a part to see what happens without it, and
-# click it to switch it off. Beside each part stands how many images the network gets right without that part alone.
-# Click a class to see only its images. Below the stack you can switch off single hidden units of token mixing. (For a
-# unit, or several parts at once, PyTorch reads the images again, which takes a moment; the picture begins with the
-# first images and follows.)
+# click it to switch it off, by zero. Below the stack you can switch off single hidden units.
 #
-# 1. Switch off the token mixing of block 1. Then switch it on again, and that of block 2 off. Which classes suffer?
+# 1. Switch off the token mixing of block 1, then of block 2 instead. Which classes suffer?
 # 2. Switch off *all* token mixing. What can the network still go by?
 # 3. Which channel mixing costs the most?
-# 4. Switch everything on again. Then switch a single unit of block 1 off, and try others. How many predictions change?
+# 4. With everything else on, switch off single units of block 1. How many predictions change?
 #
 # <details><summary>What you should see</summary>
 #
-# 1. Both cost more than 20 points, but not the same ones. Without block 1 ships suffer most: of 25, 9 are left, and
-#    the others become almost anything; dogs stay dogs. Without block 2 nearly all ships stay ships, and three of four
-#    dogs are taken for cats, as are many frogs.
+# 1. Each of the two costs about 20 to 40 points, but not the same classes. Compare the ten bars.
 # 2. Nothing but the average of what single patches say: the colors, not where they are. It was never trained to go by
-#    that, takes half of all images for cats, and still names a third right, where guessing gives a tenth.
-# 3. That of block 0: nothing is left but guessing. No token mixing costs nearly as much.
-# 4. From none to five or so of 250. No unit is needed by itself.
+#    that, and still names about a third right, where guessing gives a tenth.
+# 3. That of block 0.
+# 4. From none to a handful of 250. No unit is needed by itself.
 #
 # </details>
 
@@ -688,119 +603,243 @@ print(f"all on {right_without():.0%}; one off:", *(f"{right:.0%}" for right in r
 widgets.switches(model, cifar, count=250)
 
 # %% [markdown]
-# As a still picture, without the token mixing of block 1:
+# ## Pairs and twins
+#
+# The authors of the Mixer drew the units of their models, too, and noticed that many come in pairs of **opposite phase**:
+# one is blue where the other is orange ([the paper](https://arxiv.org/abs/2105.01601), Figure 5). One caution first. In
+# that figure each unit is followed by its *closest inverse*. Whoever picks the closest of hundreds finds something close.
+# This is a **selection effect**, and only a control can tell how much of the likeness it explains.
+#
+# How alike are two kernels? Subtract from each its mean, and take the cosine similarity of lesson 5. That is their
+# **correlation**: 1 for the same pattern, −1 for opposites, 0 for two patterns that have nothing in common. The **closest
+# opposite** of a unit has the lowest correlation with it, its closest **twin** the highest.
 
 # %%
-without = logits_without(model, tables, [(1, "token mixing")]).argmax(dim=1)
+from mixer_lib.analysis import partners, twins
+
+few = torch.tensor([[1., 1., -1., -1.],         # top minus bottom
+                    [-2., -2., 2., 2.],         # its opposite, twice as strong
+                    [5., 4., 5., 4.]])          # left minus right, and much of all
+centered = few - few.mean(dim=1, keepdim=True)                          # [n, S]
+unit_length = centered / centered.norm(dim=1, keepdim=True)
+correlation = unit_length @ unit_length.T                               # [n, n]
+assert torch.allclose(partners(few)[1], correlation.min(dim=1).values, atol=1e-6)
+correlation
+
+# %% [markdown]
+# In the trained block 1, the closest opposite has on average a correlation of −0.37. Is that much?
+#
+# **Predict.** Shuffle the weights of each row, so that there is nothing left to see. What is the average correlation
+# with the closest of 255 others then?
+
+# %%
+chance = torch.stack([partners(shuffled(W1, seed))[1].mean() for seed in range(10)])
+predict("closest by chance", chance.mean(), trained=partners(W1)[1].mean().item())
+
+# %% [markdown]
+# So the trained rows go far beyond noise. But remember how we got here: rows that are coarse have less room to differ,
+# and rows that are made of a few shapes only must resemble each other, or each other's opposites. Neither needs a single
+# pair. Two better controls keep these things:
+#
+# - **As coarse**: each row keeps the energy of each of its waves, but every wave begins anywhere.
+# - **Mixed rows**: $Q W_1$ with a random orthogonal matrix $Q$. Each new row is a random mixture of all the rows. They are
+#   made of the same shapes in the same amounts, since $(Q W_1)^\top Q W_1 = W_1^\top W_1$. What single units had of their
+#   own is gone. (You write this one in exercise 9.2.)
+
+# %%
+from mixer_lib.analysis import mixed, same_spectrum
+
+controls = {"shuffled": shuffled, "mixed": mixed,
+            "as coarse": lambda W1, seed: same_spectrum(W1, (16, 16), seed)}
+rows = [block.token_mixing.fc1.weight.detach() for block in model.blocks]
+for what, closest in (("opposite", partners), ("twin", twins)):
+    print(f"closest {what}:")
+    for k, W1 in enumerate(rows):
+        line = f"  block {k}: trained {closest(W1)[1].mean():+.3f}"
+        for name, control in controls.items():
+            ten = torch.stack([closest(control(W1, seed))[1].mean() for seed in range(10)])
+            line += f"   {name} {ten.mean():+.3f} ± {ten.std():.3f}"
+        print(line)
+
+# %% [markdown]
+# Read it block by block. All of it is far beyond shuffled rows. Against rows that are made of the same shapes, little
+# remains:
+#
+# - **Blocks 0 and 1**: the closest opposite is closer than in mixed rows, by 0.04 and 0.05, many times the spread over ten
+#   draws. So single units do share shapes more than mixtures would. But the closest *twin* is as close as the closest
+#   opposite. A shape comes again as often with the same sign as with the other.
+# - **Blocks 2 and 3**: the closest opposite is *less* close than in mixed rows, and the twin is closer. These layers ask
+#   the same question again, in variations. They do not turn it round.
+#
+# So "units come in pairs of opposite phase" is true of what one sees, and does not survive the controls as something of
+# its own. What is real is that shapes come again, and the next section asks how many there are.
+#
+# ## How many shapes are there?
+#
+# The mixed rows of block 3 come as close to each other as −0.57, because they are made of very few shapes. Which ones? The
+# **singular value decomposition** writes all rows of $W_1$ as sums of the same pictures, the strongest first. The pictures
+# have nothing in common with each other, and the squares of the singular values say how much of the energy each has. Here
+# are the first eight of each block:
+
+# %%
+from mixer_lib.analysis import rank, singular_pictures
+
+firsts = []
+for k, W1 in enumerate(rows):
+    energies, pictures = singular_pictures(W1)                          # [256], [256, S]
+    assert torch.isclose(energies.sum(), W1.square().sum())
+    firsts.append(pictures[:8])
+    shares = energies[:8] / energies.sum()
+    print(f"block {k}: rank {rank(W1):4.1f}; the first eight pictures have",
+          *(f"{share:.0%}" for share in shares))
 plots.show(
-    plots.switches(some, labels, logits_without(model, tables).argmax(dim=1), without,
-                   cifar.classes, [(1, "token mixing")]),
-    alt="Without the token mixing of block 1: two bars, with everything on and as "
-        "switched, which is far shorter; below, sixteen small photographs whose "
-        "prediction changed, each with what it was taken for before and now.")
+    plots.mosaic(torch.cat(firsts), (16, 16), title="the first eight pictures of blocks 0 to 3"),
+    alt="Two rows of sixteen pictures: eight of block 0 and of block 1, below them "
+        "eight of block 2 and of block 3. They are large smooth areas: one spot in the "
+        "middle, left minus right, top minus bottom, stripes. Block 1 and block 3 begin "
+        "with a picture that is orange all over; the second one of block 3 is blue on "
+        "the left and orange on the right.")
 
 # %% [markdown]
-# ## Another network
+# The **rank** printed here says how many pictures it takes, about: 256 if all have the same energy, and 1 if a single one
+# has all of it. (It is the square of the sum of the energies, divided by the sum of their squares.) Random numbers have
+# 128. In block 3 it is 11: a layer of 256 units that asks about eleven questions. The first two of them have a third of
+# the energy, and you know them: one is "how much is there in all", and the other *left minus right*, the unit that you
+# wrote by hand in lesson 4.
 #
-# All of this works for any Mixer. Open the one from the end of lesson 8. Its grid is coarser, 8 × 8, with 64 hidden
-# units, it has 8 blocks, and it is the better network.
-#
-# **Predict, then run.** In how many of its 8 blocks are opposites more than 0.05 beyond their control?
+# When did the shapes become so few?
 
 # %%
-my_prediction = None        # for example 8
-
-# %%
-name = "cifar10"        # or "mnist", or yours, "runs/cifar10.safetensors" (lesson 8)
-path = name if name.endswith(".safetensors") else WEIGHTS / f"{name}.safetensors"
-other = load_checkpoint(path)[0]
-pairs = [numbers["pair correlation"] for numbers in layer_by_layer(other)]
-reveal(my_prediction, sum(pair["shuffled"] - pair["trained"] > 0.05 for pair in pairs))
-
-# %%
-widgets.weight_browser(other)
+at = [0, *range(8, 21, 2)]                                              # of 21 snapshots
+curves = {f"block {k}": rank(snapshots[f"blocks.{k}.token_mixing.fc1.weight"])[at]
+          for k in range(4)}
+plots.show(
+    plots.lines({"updates": ([max(steps[i], 1) for i in at], curves)},
+                ylabel="rank of W1", log="x"),
+    alt="Four curves over the updates, on a logarithmic axis. All begin at 128. Block 3 "
+        "falls first and lowest, to 6 after about 1,200 updates, and comes back to 11. "
+        "Block 2 falls to 21 and comes back to 38. Block 1 falls to 46 and rises to 55. "
+        "Block 0 falls slowly to the end, to 43.")
 
 # %% [markdown]
-# None. Its opposites are no closer than noise, in the last blocks even less close, and in frequency its rows lie
-# within 0.04 of noise, above it as well as below. And yet it names nearly nine of ten test images right. Did its
-# token mixing learn nothing? Look at the last column. In its first five blocks, a convolution has about half of the
-# token map and more, far beyond the control. It is *there*, but you do not see it in single rows.
+# The rank falls within the first thousand updates, last block first, and then comes back a little. In the early training
+# a layer is a few broad questions, and detail comes later. (Curves of the closest opposite follow this one: where there
+# are few shapes, opposites are close. The scrubber at the top of the lesson shows them.)
 #
-# Why? The two networks differ in size, in grid, in epochs. One suspect is the way the steps were taken. AdamW, which
-# trained $W_1$ of the fine model's token mixing, scales the step of every single weight by itself. Muon, which
-# trained the rest of that model and all of this one, makes the step of a whole matrix move all directions alike; to
-# it, single units are nothing special. And the same token map can be written with many different rows, as a point on
-# paper with many pairs of axes. A suspicion is no finding, so [`tools/measure_optimizers.py`](../tools/measure_optimizers.py) trained
-# a smaller network by AdamW, by Muon, and by Muon but for $W_1$, all else equal, three times each. Here are the
-# numbers less their controls, a mean over the blocks for each run. Of opposites, less than 0 is beyond the control;
-# of the convolution share, more than 0:
-
-# %%
-table = json.loads(Path("results/optimizers.json").read_text())
-for optimizer in ("adamw", "muon", "muon-but-w1"):
-    rows = [row for row in table["rows"] if row["optimizer"] == optimizer]
-    print(f"{optimizer:11}  held out", *(f"{row['held_out']:.1%}" for row in rows))
-    for what, control in (("pair correlation", "shuffled"),
-                          ("convolution share", "relabeled")):
-        beyond = [mean(block[what]["trained"] - block[what][control]
-                       for block in row["blocks"]) for row in rows]
-        print(f"{'':11}  {what:17} less {control:9}", *(f"{d:+.2f}" for d in beyond))
+# OPTIMIZER
 
 # %% [markdown]
-# With AdamW opposites go beyond the control in each run, with Muon they stay at it. And the steps of $W_1$ alone
-# decide: left to AdamW, it has its opposites again, in a network that is otherwise trained by Muon and names nearly
-# as many images right. The convolution share goes beyond its control with all three. So the suspicion holds, at this
-# size, for these optimizers at one learning rate. (Your own network from lesson 8 was trained by AdamW. On which side
-# should it lie? Put its name above, and look.)
+# ## What does a unit answer to?
 #
+# A picture says what a unit looks for. What does it find? `top_answers` reads all 250 test images and gives those, and the
+# channels, in which a unit answers most strongly:
+
+# %%
+from mixer_lib.analysis import reads_and_writes, top_answers
+
+unit = 188
+found, channels, answers = top_answers(model, tables["16 × 16"], block=1, unit=unit, count=10)
+titles = [f"channel {c}" for c in channels]
+plots.show(
+    plots.image_row(some[found] / 255, titles, columns=10),
+    alt="Ten test images: cars, trucks and a ship, a deer, a horse and a cat. In most of "
+        "them a bar lies across the middle, which differs from what is above and below.")
+print("answers", *(f"{answer:.1f}" for answer in answers))
+
+# %% [markdown]
+# This is the unit from the beginning of the lesson, the bar across rows 8 and 9. It answers to the bodies of cars and
+# trucks and to the hull of a ship, in channels 57, 38, 39 and others: something across the middle, of many kinds. A unit
+# is no detector of a class. It is a question that is put to every channel.
+#
+# And what does it do then? It writes its answer with its column of $W_2$. Does a unit write where it reads? The
+# correlation of its row of $W_1$ with its column of $W_2$ says so, beside the correlation with another unit's column:
+
+# %%
+for name, net in (("8 × 8", other), ("16 × 16", model)):
+    for what, roll in (("its own", 0), ("another", 1)):
+        print(f"{name:8}{what:8}", end="")
+        for layer in (block.token_mixing for block in net.blocks):
+            W1, W2 = layer.fc1.weight.detach(), layer.fc2.weight.detach()
+            print(f"{reads_and_writes(W1, W2.roll(roll, dims=1)).mean():+7.2f}", end="")
+        print()
+
+# %% [markdown]
+# In the early blocks a unit writes much where it likes. In blocks 3 to 7 of the 8 × 8 network the correlation is about
+# −0.75: a unit writes the *opposite of what it reads*. Whatever it finds, it takes away, and so do its neighbors in the
+# list. That is where the dark center of the late kernels comes from, "minus myself": all these small subtractions add up
+# to it.
+
+# %% [markdown]
+# ## Look for yourself
+#
+# All weights of the network, with the controls beside the numbers. Hover the mosaic to see a unit large, with its spectrum
+# and its closest opposite. A click picks a unit, and the arrow keys walk from unit to unit.
+#
+# 1. Sorted by *frequency*, $W_1$, block 0 to 3: describe each block in a few words.
+# 2. Sort block 3 by *pairing*. Are the first pairs opposites? And the last?
+# 3. Sort by *index*, and switch between $W_1$ and $W_2$. Does a unit write where it reads? Try blocks 1 and 3.
+# 4. Choose *untrained*. What is left of the pictures?
+#
+# <details><summary>What you should see</summary>
+#
+# 1. Block 0: stripes and patches, a few places wide. Block 1: short streaks with a streak of the other color beside them,
+#    in many directions. Block 2: round orange spots. Block 3: washes over large parts of the image.
+# 2. The first ones, yes. The last ones are not: those that are left over have to take each other.
+# 3. In block 1 often in the same color, in block 3 rather in the other color.
+# 4. Nothing. Look long enough, and you will find a face even there.
+#
+# </details>
+
+# %%
+widgets.weight_browser(model)
+
+# %% [markdown]
 # ## What is real?
 #
-# The authors looked at a model with 14 × 14 patches and 384 units, trained on hundreds of millions of images (Figures
-# 5 to 7). "Control" here means shuffled rows.
+# The paper's authors looked at models with a grid of 14 × 14 and 384 units, one of them trained on 300 million images.
+# This is what holds in the two small networks here, and against which control:
 #
-# | they saw | here |
+# | the paper | here |
 # |---|---|
-# | kernels of a few large areas, some over the whole image, some in a part of it | yes: coarser than the control in all four blocks; spots and bands in the middle blocks, washes over half of the image in the last |
-# | units in pairs of opposite phase | beyond the control in all four blocks; but twins are closer, signs by coin would make closer pairs, and in the second block coarseness alone makes nearly as many |
-# | clearest in the first layers, no structure in deep ones | clearest in the second and third of four; the last is the finest, and still coarser than the control |
-# | (not asked) | a good part of the token map is a convolution, most in the first block |
-# | (not asked) | with Muon for $W_1$ hardly any of the pictures |
+# | Figure 5: units of the first layers have structure, some over the whole image, some in small parts | Yes: far coarser than shuffled rows in all four blocks of the 16 × 16 network. In the 8 × 8 network, trained by another optimizer, hardly: within 0.06 of shuffled rows, above as well as below |
+# | Figure 5: pairs of opposite phase | Far beyond shuffled rows. Not beyond mixed rows in blocks 2 and 3, and in blocks 0 and 1 twins are as close. Shapes come again, with either sign |
+# | its text: deeper layers show no clear structure | The rows of block 3 are coarse, too, and of few shapes. But its convolution share is the lowest |
+# | Figure 6: the training set changes the units | Not tested here |
+# | its text: heavy augmentation and hyper-parameters change the units | The optimizer does: see the table above |
+# | not asked | Token mixing is for a good part a convolution: in all twelve blocks beyond the relabeled map. In the better network the convolutions alone, with nothing trained again, keep nearly all of the accuracy |
 #
-# So a clean picture is not a sign of a good network, nor noise that of a bad one. It says how *this* network, trained
-# in *this* way, happens to write down what it does. Whoever shows you one picture of weights, ask for the second: the
-# control.
+# A clean picture of a unit is no sign of a good network, and noise is no sign of a bad one. The better network here has the
+# rows that look like noise, and it is the one that is nearly a convolutional network. You only see it when you look at what
+# reading and writing do *together*.
 
 # %% [markdown]
 # ## Exercises
 #
-# ### 9.1 Places · easy · 6 minutes
+# ### 9.1 The kernel by displacement · medium · 12 minutes
 #
-# Over how many places does a kernel spread? It does not help to count the weights that are not 0: of trained weights,
-# that is all of them. The **participation ratio** counts by strength:
-#
-# $$\frac{(w_1^2 + w_2^2 + \dots + w_S^2)^2}{w_1^4 + w_2^4 + \dots + w_S^4}$$
-#
-# A kernel with all its strength $a = w^2$ in a single place has $a^2 / a^2 = 1$. One with the same strength in all
-# $S$ places has $(S a)^2 / (S a^2) = S$, and everything else lies in between. A kernel ten times as large has the
-# same number. Write it for kernels in a stack of any shape, the places along the last axis.
+# For a row of places, the kernel held the averages of the diagonals. Write it for a grid of `rows` × `columns` places in
+# raster order. $M_{s,t}$ is what place $s$ takes from place $t$. The **displacement** from $s$ to $t$ is two numbers, how
+# far down and how far to the right, and either may be negative. Give a table with the average of $M$ over all pairs of
+# places with each displacement. Its middle, `[rows - 1, columns - 1]`, is for displacement (0, 0).
 
 # %% tags=["exercise-1"]
-def places(kernel):
-    """Kernels [..., S] -> over how many places each of them spreads, [...]."""
+def displacement_kernel(M, rows, columns):
+    """A map M [S, S] of the grid's places -> [2 rows - 1, 2 columns - 1]."""
     ...  # your code here
 
 
 # %%
 from mixer_lib import exercises
 
-exercises.check_places(places)
+exercises.check_displacement_kernel(displacement_kernel)
 
 
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `kernel.square()` first. Of these squares you need the sum, squared, and the sum of *their* squares. `sum(dim=-1)`
-# leaves all axes before the last as they are.
+# Place $s$ lies in row `s // columns` and in column `s % columns`. Two loops over $s$ and $t$, a table of sums and a table
+# of counts will do. Number the places of a grid of 2 × 3 on paper, and look at the pairs (1, 2) and (2, 3): they lie on the
+# same diagonal of $M$. Do they have the same displacement?
 #
 # </details>
 #
@@ -810,34 +849,29 @@ exercises.check_places(places)
 #
 # </details>
 #
-# Done? Then guess: over how many of 256 places do random numbers spread, `torch.randn(1000, 256)`, in the mean?
-# Measure it, then the rows of `W1`. Can you tell by this number that they were trained?
+# Done? Two loops over 65,536 pairs take a while. Can you do it with one mask of pairs for each displacement?
 #
-# ### 9.2 A fair control · medium · 10 minutes
+# ### 9.2 Build the control · medium · 10 minutes
 #
-# Write the control for opposite pairs without the library's `shuffled`. Bring the numbers of each row of `W1` into a
-# random order, each row into an order of its own. Then give the mean, over all rows, of the correlation with the
-# closest opposite, as a float. `partners` may help.
-#
-# Draw from a `torch.Generator` that starts at `seed`: then whoever has the seed gets your number, and torch's own
-# random numbers stay where they are. Leave `W1` as it is.
+# Write the control of mixed rows without the library's `mixed`: $Q W_1$, with a random orthogonal $Q$. Draw it with a
+# `torch.Generator` that starts at `seed`. Then the same seed gives the same control, and torch's own random numbers stay
+# where they are.
 
 # %% tags=["exercise-2"]
-def control(W1, seed):
-    """Mean correlation with the closest opposite, each row of W1 [D_S, S] shuffled."""
+def mixed_rows(W1, seed):
+    """W1 [D_S, S] -> random mixtures of its rows, [D_S, S], with the same W1.T @ W1."""
     ...  # your code here
 
 
 # %%
-exercises.check_control(control)
+exercises.check_mixed_rows(mixed_rows)
 
 
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `torch.randperm(n, generator=...)` draws an order of $n$ things, and an index puts a row into it, as in lesson 4.
-# Make one generator, and draw from it once for each row. `torch.stack` puts the rows together. What would happen to
-# the correlation of two rows if both got the *same* order?
+# `torch.linalg.qr(A).Q` of a square matrix of random numbers is a random orthogonal matrix. `torch.randn` takes a
+# `generator`. How many rows and columns does $Q$ need, if each new row is a mixture of all the old *rows*?
 #
 # </details>
 #
@@ -847,33 +881,30 @@ exercises.check_control(control)
 #
 # </details>
 #
-# Done? Give it the seeds 0 to 9. How far do the ten numbers lie apart? Only if the number of the trained block lies
-# well below all ten is it more than luck. (What it is then, the shuffle alone does not say: see *Twins*.)
+# Done? Then try it on another claim. Over how many places does a unit spread? `participation` in `mixer_lib.analysis`
+# counts places by their strength. Compare each block's rows with their mixtures. In which blocks are single units more
+# *local* than mixtures of them?
 #
-# ### 9.3 The nearest convolution · hard · 15 minutes
+# ### 9.3 Which one was trained? · hard · 12 minutes
 #
-# For a row of places, the nearest convolution had the means of the diagonals. Now for a grid of `rows` × `columns`
-# places in raster order. Again $M_{s,t}$ is what place $s$ takes from place $t$, but the **displacement** from $s$ to
-# $t$ is *two* numbers, how far down and how far to the right. Give the matrix of the nearest convolution: at $[s, t]$
-# it has the mean of $M$ over all pairs of places with the same displacement as from $s$ to $t$.
+# `exercises.lineup()` gives three layers, $W_1$ and $W_2$ of each, for a grid of 8 × 8. One is from the trained network.
+# The other two are made up: one has rows exactly as coarse as the trained ones. In the other, nearly every place takes
+# something from itself and from nobody else. Write a function that finds the trained one, for any three such layers.
 
 # %% tags=["exercise-3"]
-def nearest_convolution(M, rows, columns):
-    """A map M [S, S] of the grid's places -> the nearest convolution, [S, S]."""
+def which_was_trained(layers, grid):
+    """layers: three pairs (W1 [D_S, S], W2 [S, D_S]) -> the index of the trained one."""
     ...  # your code here
 
 
 # %%
-exercises.check_nearest_convolution(nearest_convolution)
+exercises.check_which_was_trained(which_was_trained)
 
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Place $s$ lies in row `s // columns` and in column `s % columns`. Number the places of a grid of 2 × 3 on paper, and
-# look at the pairs (1, 2) and (2, 3), which lie on the same diagonal of $M$: is the displacement the same? Then go
-# through all pairs with two dictionaries, a sum and a count for each displacement. Or, faster, make two tables
-# `[S, S]` of how far down and how far right, and pick the pairs of one displacement with
-# `(down == d) & (right == r)`.
+# Look at all three first: `plots.mosaic(W1, grid)`, and the same for the rows of the token map. Which of this lesson's
+# numbers needs $W_1$ *and* $W_2$? And what would a place that listens only to itself do to it?
 #
 # </details>
 #
@@ -883,68 +914,77 @@ exercises.check_nearest_convolution(nearest_convolution)
 #
 # </details>
 #
-# Done? Then take a block apart: `M = token_map(fc1, fc2)` and `nearest = nearest_convolution(M, 16, 16)`. The energy
-# of `nearest` over that of `M` is the convolution share. Do the same with block 0 of lesson 8's model,
-# `load_pretrained("cifar10")[0]`, on its grid of 8 × 8. Look at `plots.mosaic(nearest, (8, 8))`, a picture for each
-# place that takes, and see a kernel slide. `M - nearest` is what no sliding kernel does: noise, or something else?
+# ### 9.4 Explain a picture · 6 minutes
+#
+# The kernel of block 7 of the 8 × 8 network has a strong minus in the middle, and a wide pale plus around it. Say in two
+# sentences what the layer does to a channel that is the same everywhere, and to a channel in which a single place sticks
+# out. Then try both: multiply `convolution(maps["8 × 8"][7])` by `torch.ones(64)`, and by zeros with a single 1, and add the
+# input, as the skip connection does.
+#
+# <details><summary>Answer</summary>
+#
+# A channel that is the same everywhere keeps about two
+# thirds. A single place that sticks out keeps about a quarter, and what it loses is spread thinly over all others. So the
+# layer makes the places alike: differences shrink more than the average does. That fits what comes next, since the
+# classifier reads nothing but the average over all places (lesson 6). Whether the network learned it *for* that reason, the
+# picture does not say.
+#
+# </details>
+#
+# **Stretch**, without a check: `python -m mixer_lib inspect runs/mine --out pictures` writes all of this lesson's pictures
+# and numbers for a network of your own. Train one with a recipe of yours. Is it a convolutional network?
 
 # %% [markdown]
 # ## Recap
 #
-# - A row of $W_1$ is a question to the whole grid, and laid out it is a picture. One unit by hand, all 256 as a
-#   mosaic.
-# - The spectrum says how fine a pattern is, the correlation with the closest opposite whether units come in pairs. By
-#   hand, at once, and with the library the numbers agree.
-# - A number alone says nothing. Random rows, too, have opposites at −0.2; only what goes beyond the *control* can
-#   have been learned. In all four blocks the opposites do, most in the last. What you conclude hangs on what the
-#   control keeps: as coarse, signs by coin. Twins are closer still.
-# - The token map says what each place takes from each. A convolution has a third of it in block 0 and less from block
-#   to block, everywhere beyond both controls.
-# - You played the training, pushed patches, and switched parts off: single units hardly matter, some layers do.
-# - A picture of weights does not tell how good a network is: in the comparison the one trained by Muon is better, and
-#   its rows look like noise.
+# - A row of $W_1$ is a question to the whole grid, and laid out it is a picture. You watched 256 of them take shape.
+# - A frequency, a correlation, a share: none of them says anything alone. Shuffled rows, mixed rows and relabeled places
+#   each keep all but one thing.
+# - The token map says what each place takes from each. Its average by displacement is the kernel of the convolution that
+#   the layer has learned, and in all twelve blocks it is beyond its controls.
+# - Pairs of opposites are what few shapes look like. Against mixed rows nothing of their own is left.
+# - By zero, by the average, by another image's answer: three ways to switch a layer off, three different questions. Kept
+#   alone, the convolutions of the better network name nearly as many images right as the network itself.
 #
 # ## Quiz
 #
-# **1.** A colleague has a Mixer with 64 units on a grid of 8 × 8. "In the mean, the closest opposite of a unit has a
+# **1.** A colleague has a Mixer with 64 units on a grid of 8 × 8. "On average, the closest opposite of a unit has a
 # correlation of −0.29. It has learned pairs!" What do you say?
 #
 # <details><summary>Answer</summary>
 #
-# Ask for the control. Rows of 64 random numbers, with 63 others to choose from, get about as much, −0.28 to −0.30.
-# The fewer the places, and the more the units, the lower it is by chance.
+# Ask for the control. Rows of 64 random numbers, with 63 others to choose from, have −0.28 to −0.30. The fewer the places
+# and the more the units, the lower it is by chance.
 #
 # </details>
 #
-# **2.** Switch off the token mixing of a block, and the accuracy falls to that of guessing. Is the block where the
-# network sees the shape of things?
+# **2.** A layer has a convolution share of 60%. With the places relabeled it has 55%. Has it learned a convolution?
 #
 # <details><summary>Answer</summary>
 #
-# That does not follow. The blocks after it were trained on tables in which its answer was added, and are now given
-# others. You know that the network relies on it, not what it does. And the other way round: if nothing changes, other
-# blocks may do the same.
+# Hardly. Relabeling keeps what a place takes from itself, so nearly all of the share lies there, and that needs no
+# neighbors. Look at the share without the diagonal.
 #
 # </details>
 #
-# **3.** Take the trained network and mirror the grid: give all images left to right, and bring the weights after
-# them, as in lesson 4. Which of the four numbers of `summarize` change?
+# **3.** Take the trained network and mirror the grid: give all images left to right, and bring the weights after them, as
+# in lesson 4. Which change: the frequency, the rank, the convolution share, the kernel?
 #
 # <details><summary>Answer</summary>
 #
-# None of the trained ones. A mirrored wave has as many crests; correlations, and over how many places a kernel
-# spreads, do not ask where a weight lies; and a mirrored convolution is a convolution. (The shuffled and relabeled
-# controls change a little, since the same random order now meets other places.)
+# Only the kernel, which is mirrored, too. A mirrored wave has as many crests, the rank does not ask where a weight lies,
+# and a mirrored convolution is a convolution.
 #
 # </details>
 #
 # ## To read
 #
-# - [The paper](https://arxiv.org/abs/2105.01601), Figures 5 to 7: these pictures for a large model.
+# - [The paper](https://arxiv.org/abs/2105.01601), Figures 5 and 6: these pictures for
+#   large models.
 # - [`mixer_lib/analysis`](../mixer_lib/analysis): all numbers of this lesson, one function each.
-# - [`tools/measure_optimizers.py`](../tools/measure_optimizers.py): how the optimizers were compared.
-# - [Feature visualization](https://distill.pub/2017/feature-visualization/) by Olah, Mordvintsev and Schubert: what
-#   else one can do to see what a unit asks, in convolutional networks.
+# - [Feature visualization](https://distill.pub/2017/feature-visualization/) by Olah, Mordvintsev and Schubert: what else
+#   one can do to see what a unit asks, in convolutional networks.
 # - The [glossary](glossary.md).
 #
-# Next: [10 · Convolutions](10_convolutions.ipynb) writes the same network in another way, and settles what is shared.
+# Next: [10 · Convolutions](10_convolutions.ipynb) writes the whole network as convolutions, exactly, and settles what is
+# shared.

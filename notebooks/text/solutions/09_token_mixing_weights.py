@@ -14,127 +14,109 @@
 # %%
 import torch
 
-from mixer_lib import exercises, plots
-from mixer_lib.analysis import chance_share, convolution_share, partners, token_map
+from mixer_lib import analysis, exercises, plots
+from mixer_lib.analysis import convolution_share, participation, token_map
 from mixer_lib.checkpoints import load_pretrained
 
-block = load_pretrained("cifar10-fine")[0].blocks[1]
-W1 = block.token_mixing.fc1.weight.detach()             # [D_S, S]
+fine = load_pretrained("cifar10-fine")[0]
+layers = [block.token_mixing for block in fine.blocks]
+rows = [layer.fc1.weight.detach() for layer in layers]          # L times [D_S, S]
 
 # %% [markdown]
-# ## 9.1 Places
+# ## 9.1 The kernel by displacement
 #
-# Above the line stand four factors of a weight, and below it, too. So the scale cancels.
+# Two tables say for every pair of places how far down and how far right it is from $s$ to $t$. Then each displacement has
+# its turn.
+#
+# Diagonals of the whole matrix would be wrong. With 16 columns, place 16 follows place 15, but it does not lie one to the
+# right of it: it lies one down and 15 to the left.
 
 # %% tags=["exercise-1"]
-def places(kernel):
-    """Kernels [..., S] -> over how many places each of them spreads, [...]."""
-    # SOLUTION
-    squares = kernel.square()
-    return squares.sum(dim=-1).square() / squares.square().sum(dim=-1)
-    # END SOLUTION
-
-# %%
-exercises.check_places(places)
-
-# %% [markdown]
-# Of random numbers a few are large, and these count most: they spread over about a third of the places.
-
-# %%
-torch.manual_seed(0)
-print(f"random {places(torch.randn(1000, 256)).mean():.0f} of 256 places, "
-      f"block 1 {places(W1).mean():.0f}")
-
-# %% [markdown]
-# ## 9.2 A fair control
-#
-# One order for all rows would only rename the places. Two rows would still meet place by place, number for number,
-# and every correlation would be what it was. With an order of its own, each row keeps its numbers and loses where
-# they lie.
-
-# %% tags=["exercise-2"]
-def control(W1, seed):
-    """Mean correlation with the closest opposite, each row of W1 [D_S, S] shuffled."""
-    # SOLUTION
-    random = torch.Generator().manual_seed(seed)
-    rows = [row[torch.randperm(len(row), generator=random)] for row in W1]
-    return partners(torch.stack(rows))[1].mean().item()
-    # END SOLUTION
-
-# %%
-exercises.check_control(control)
-
-# %% [markdown]
-# Ten seeds tell how much of this number is luck. Opposites were learned if the trained number lies well below all ten:
-
-# %%
-ten = [control(W1, seed) for seed in range(10)]
-print(f"shuffled {min(ten):.3f} to {max(ten):.3f}, "
-      f"trained {partners(W1)[1].mean():.3f}")
-
-# %% [markdown]
-# ## 9.3 The nearest convolution
-#
-# Two tables say for every pair of places how far down and how far right it is from $s$ to $t$. Then each displacement
-# has its turn.
-#
-# Diagonals of the whole matrix would be wrong. With 16 columns, place 16 follows place 15, but it does not lie one to
-# the right of it: it lies one down and 15 to the left.
-
-# %% tags=["exercise-3"]
-def nearest_convolution(M, rows, columns):
-    """A map M [S, S] of the grid's places -> the nearest convolution, [S, S]."""
+def displacement_kernel(M, rows, columns):
+    """A map M [S, S] of the grid's places -> [2 rows - 1, 2 columns - 1]."""
     # SOLUTION
     place = torch.arange(rows * columns)
     row, column = place // columns, place % columns     # [S] each
     down = row - row[:, None]                           # [S, S]: t's row less s's
     right = column - column[:, None]
-    nearest = torch.zeros_like(M)
+    kernel = torch.zeros(2 * rows - 1, 2 * columns - 1)
     for d in range(1 - rows, rows):
         for r in range(1 - columns, columns):
             pairs = (down == d) & (right == r)          # [S, S], True and False
-            nearest[pairs] = M[pairs].mean()
-    return nearest
+            kernel[rows - 1 + d, columns - 1 + r] = M[pairs].mean()
+    return kernel
     # END SOLUTION
 
 # %%
-exercises.check_nearest_convolution(nearest_convolution)
+exercises.check_displacement_kernel(displacement_kernel)
 
 # %% [markdown]
-# Block 1's token map, the convolution nearest to it, and what is left. The energies of the two parts add up to that of
-# the map:
+# The kernel of block 1, and what is left of its token map without the convolution:
 
 # %%
-def take_apart(mixing, side):
-    M = token_map(mixing.fc1.weight.detach(), mixing.fc2.weight.detach())   # [S, S]
-    nearest = nearest_convolution(M, side, side)
-    share = nearest.square().sum() / M.square().sum()
-    rest = (M - nearest).square().sum() / M.square().sum()
-    assert torch.isclose(share, convolution_share(M, (side, side)))
-    assert torch.isclose(share + rest, torch.tensor(1.0))
-    print(f"the convolution {share:.0%}, the rest {rest:.0%}, "
-          f"by chance {chance_share((side, side)):.1%}")
-    return nearest, M - nearest
-
-
-nearest, rest = take_apart(block.token_mixing, 16)
+M = token_map(rows[1], layers[1].fc2.weight.detach())           # [S, S]
+K = displacement_kernel(M, 16, 16)                              # [31, 31]
+assert torch.allclose(K, analysis.displacement_kernel(M, (16, 16)), atol=1e-6)
+rest = M - analysis.as_map(K, (16, 16))                         # [S, S]
+share = 1 - rest.square().sum() / M.square().sum()
+assert torch.isclose(share, convolution_share(M, (16, 16)))
+plots.show(
+    plots.mosaic(rest[:64], (16, 16), title="what the convolution leaves, places 0 to 63"),
+    alt="64 grids of 16 by 16 cells: what places 0 to 63, the upper four rows of the "
+        "grid, take beyond the convolution. Orange and blue grains, a little stronger "
+        "around the place itself, without a figure that repeats.")
 
 # %% [markdown]
-# And block 0 of lesson 8's model, which has a grid of 8 × 8. Row $s$ of each part, laid out on the grid, is what place
-# $s$ takes:
+# ## 9.2 Build the control
+#
+# The Q of a QR decomposition has orthogonal columns of length 1. So $Q^\top Q = 1$, and $W_1^\top Q^\top Q W_1 = W_1^\top
+# W_1$: all that depends only on how places go together stays.
+
+# %% tags=["exercise-2"]
+def mixed_rows(W1, seed):
+    """W1 [D_S, S] -> random mixtures of its rows, [D_S, S], with the same W1.T @ W1."""
+    # SOLUTION
+    random = torch.Generator().manual_seed(seed)
+    Q = torch.linalg.qr(torch.randn(len(W1), len(W1), generator=random)).Q
+    return Q @ W1
+    # END SOLUTION
 
 # %%
-nearest, rest = take_apart(load_pretrained("cifar10")[0].blocks[0].token_mixing, 8)
-plots.show(
-    plots.mosaic(nearest, (8, 8), title="the nearest convolution"),
-    alt="64 small grids of 8 by 8 cells, one for each place of the grid of patches, in "
-        "raster order. Each shows the same star: its own place pale orange, the four "
-        "beside it dark blue, fading outward. It moves along with the place and is cut "
-        "off at the edges; far from it, all is nearly white.")
+exercises.check_mixed_rows(mixed_rows)
+
+# %% [markdown]
+# Over how many of the 256 places does a unit spread? Random numbers spread over 87. Single units of blocks 1 and 2 are more
+# local than their mixtures, far beyond the spread over ten draws. In block 0 they are not. So locality is something that
+# single units have.
 
 # %%
-plots.show(
-    plots.mosaic(rest, (8, 8), title="what is left"),
-    alt="64 small grids of 8 by 8 cells, one for each place of the grid of patches, in "
-        "raster order: what the token map has besides its nearest convolution. Orange "
-        "and blue cells, mostly single ones, with no pattern that repeats.")
+for k, W1 in enumerate(rows):
+    ten = torch.stack([participation(mixed_rows(W1, seed)).mean() for seed in range(10)])
+    print(f"block {k}: trained {participation(W1).mean():.1f}, "
+          f"mixed {ten.mean():.1f} ± {ten.std():.1f}")
+
+# %% [markdown]
+# ## 9.3 Which one was trained?
+#
+# Rows do not tell: one layer has rows exactly as coarse as the trained ones. Look at reading and writing together, at the
+# token map, and leave out the diagonal. A layer in which each place takes only from itself is a convolution, too, but it
+# needs no training on images to be one.
+
+# %% tags=["exercise-3"]
+def which_was_trained(layers, grid):
+    """layers: three pairs (W1 [D_S, S], W2 [S, D_S]) -> the index of the trained one."""
+    # SOLUTION
+    shares = [convolution_share(token_map(W1, W2), grid, diagonal=False).item()
+              for W1, W2 in layers]
+    return shares.index(max(shares))
+    # END SOLUTION
+
+# %%
+exercises.check_which_was_trained(which_was_trained)
+
+# %%
+trio, trained = exercises.lineup()
+for W1, W2 in trio:
+    M = token_map(W1, W2)
+    print(f"convolution share {convolution_share(M, (8, 8)):.0%}, "
+          f"without the diagonal {convolution_share(M, (8, 8), diagonal=False):.0%}")
