@@ -229,6 +229,18 @@ def test_unknown_ways(model):
 
 # Linear maps
 
+def test_what_comes_before_is_not_computed_again(model):
+    tables, off = tables_by_depth(model, random(3, 1, 8, 12)), [(1, "channel mixing"), (2, 4)]
+
+    def all_of_them():
+        return [*(logits_without(model, tables, off, by) for by in ablation.BY),
+                logits_with_maps(model, tables, {2: torch.eye(6), 1: torch.eye(6)})]
+
+    expected = all_of_them()
+    tables[0], tables[3] = tables[0] * torch.nan, tables[3] * torch.nan             # not looked at
+    assert all(torch.equal(*pair) for pair in zip(all_of_them(), expected, strict=True))
+
+
 @torch.no_grad()
 def test_a_map_of_zeros_is_off_by_the_mean(model):
     tables, zeros = tables_by_depth(model, random(7, 1, 8, 12)), torch.zeros(6, 6)
