@@ -11,8 +11,9 @@ LINES = (BLUE, ORANGE, GREEN, PINK, GRAY, "black", "#56B4E9", "#E69F00")
 
 
 def lines(panels, ylabel, log=False):
-    """Figure of line charts side by side, of at most 8 lines each. panels: {x label: (x values, {name: y values})}. log:
-    True for both axes, or "x"; an x axis from 0 is linear up to 1."""
+    """Figure of line charts side by side, of at most 8 lines each. panels: {x label: (x values, {name: y values})}.
+
+    log: True for both axes, or "x"; an x axis from 0 is linear up to 1."""
     figure, axes = plt.subplots(1, len(panels), figsize=(max(3.3 * len(panels), 5), 2.8), squeeze=False, sharey=True,
                                 layout="constrained")
     for axis, (xlabel, (x, curves)) in zip(axes[0], panels.items(), strict=True):
