@@ -365,12 +365,12 @@ def printed(capsys, argv):
 
 def test_without_a_command_there_is_help(capsys):
     for argv in ([], ["--help"]):
-        assert all(f"  {name}" in printed(capsys, argv) for name in ("train", "evaluate", "predict", "info"))
+        assert all(f"  {name}" in printed(capsys, argv) for name in ("train", "evaluate", "predict", "info", "inspect"))
 
 
 def test_help_of_each_command(capsys):
     """Has three examples, which a parser takes."""
-    for name in ("train", "evaluate", "predict", "info"):
+    for name in ("train", "evaluate", "predict", "info", "inspect"):
         out = printed(capsys, [name, "--help"])
         examples = [line for line in out.splitlines() if line.startswith("  python -m mixer_lib ")]
         assert len(examples) == 3 and "None" not in out

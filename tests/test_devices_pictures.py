@@ -103,6 +103,7 @@ ANALYSIS = {
     "unit_slopes": lambda m, x: analysis.unit_slopes(m(model()), x(analysis.tables_by_depth(model(), IMAGES))),
     "top_answers": lambda m, x: analysis.top_answers(m(model()), x(analysis.tables_by_depth(model(), IMAGES)), 1, 2, 3),
     "grid_of": lambda m, x: analysis.grid_of(m(model())),
+    "mixing_weights": lambda m, x: x([*analysis.mixing_weights(m(model()))]),
     "spectrum": lambda m, x: analysis.spectrum(x(ALONG), GRID),
     "frequency": lambda m, x: analysis.frequency(x(ALONG), GRID),
     "participation": lambda m, x: analysis.participation(x(ALONG)),
@@ -153,6 +154,7 @@ PLOTS = {
     "by_depth": lambda m, x: plots.by_depth({"a": x(ALONG)[0], "b": [m(X), [1, 2, 3]]}, "y"),
     "mosaic": lambda m, x: plots.mosaic(m(W1), GRID, x(torch.arange(10).flip(0))),
     "weight_browser": lambda m, x: plots.weight_browser(m(W1), GRID, x(torch.arange(10).flip(0)), 3),
+    "kernels": lambda m, x: plots.kernels({"a": (x(ALONG)[:, 1:, :5], m(X), x(X))}),
     "training_scrubber": lambda m, x: plots.training_scrubber(
         [0, 5, 9], m(ALONG), analysis.summarize(x(ALONG), x(ALONG).mT, GRID), GRID, now=1),
     "switches": lambda m, x: plots.switches(x(pixels_of(LABELS)), x(LABELS), m(BEFORE), m(AFTER), "abc", OFF),
@@ -174,6 +176,8 @@ WIDGETS = {
     "digit_pad": lambda m, x: sent(widgets.digit_pad(m(model(digits=True)), x(DIGITS))),
     "living_mixer": lambda m, x: sent(widgets.living_mixer(m(model(digits=True)), x(DIGITS), "mean")),
     "weight_browser": lambda m, x: sent(widgets.weight_browser(m(model()))),
+    "displacement_explorer": lambda m, x: sent(widgets.displacement_explorer(
+        {"a": m(model())}, {"a": ([0, 5], x(two_moments()))})),
     "training_scrubber": lambda m, x: sent(widgets.training_scrubber([0, 5, 9], m(SNAPSHOTS), GRID)),
     "switches": lambda m, x: switched(widgets.switches(m(model()), x(DATASET), count=10), "0t", "1c 1u4"),
 }
@@ -185,6 +189,12 @@ CASES = [pytest.param(case, id=f"{room}.{name}") for room, cases in (
 def pixels_of(numbers):
     """An image for each of some numbers."""
     return torch.stack([COLOR.roll(i, dims=2) for i in range(len(numbers))])
+
+
+def two_moments():
+    """Snapshots of `model`, of which the last is the model itself."""
+    return {f"blocks.{k}.token_mixing.{layer}.weight": torch.stack([weights * 0.5, weights])
+            for layer, blocks in zip(("fc1", "fc2"), analysis.mixing_weights(model())) for k, weights in enumerate(blocks)}
 
 
 def switched_off(model, images):

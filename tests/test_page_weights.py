@@ -9,14 +9,17 @@ import torch
 from mixer_lib import widgets
 from mixer_lib.analysis import (
     frequency,
+    mixed,
     order,
     participation,
     partners,
+    random_like,
+    shuffled,
     spectrum,
     summarize,
 )
 from mixer_lib.model import MlpMixer
-from mixer_lib.plots.weights import color_top
+from mixer_lib.plots.weights import PANELS, color_top, reach
 
 GRID = 2, 3
 MOSAIC, LIT, ONE, SPECTRUM, OPPOSITE = range(5)                         # the canvases of the browser; of the scrubber,
@@ -113,9 +116,16 @@ def test_the_browser_shows_what_is_chosen(model, browser_shown):
         energy = spectrum(rows[unit], GRID)
         assert np.allclose(shown.pixels(SPECTRUM)[..., 3], 255 * energy / energy.max(), atol=1)
         minus = "\N{MINUS SIGN}"
-        assert (f"unit {unit}: frequency {frequency(rows[unit], GRID):.2f} cycles per patch, norm "
-                f"{rows[unit].norm():.2f}, spread over {participation(rows[unit]):.1f} of 6 places, correlation with "
-                f"unit {partner} {correlation:.2f}".replace("-", minus)) in shown.text()
+        layers = torch.stack([torch.stack(one) for one in kernels_of(model).values()])      # drawn for all at once
+        at = [*kernels_of(model)].index((now["matrix"], now["state"])), now["block"]
+        lost = random_like(layers[[0, 2, 1, 3]].flatten(0, 1), 5).unflatten(0, (4, 3))[[0, 2, 1, 3]][at]
+        assert (f"unit {unit}: frequency {frequency(rows[unit], GRID):.2f} cycles per patch (block "
+                f"{frequency(rows, GRID).mean():.2f}; shuffled rows {frequency(shuffled(rows, 5), GRID).mean():.2f}), "
+                f"spread over {participation(rows[unit]):.1f} of 6 places (block {participation(rows).mean():.1f}; mixed "
+                f"rows {participation(mixed(rows, 5)).mean():.1f}; random numbers {participation(lost).mean():.1f}), "
+                f"correlation with unit {partner} {correlation:.2f} (block {partners(rows)[1].mean():.2f}; mixed rows "
+                f"{partners(mixed(rows, 5))[1].mean():.2f}), norm {rows[unit].norm():.2f}".replace("-", minus)
+                ) in shown.text()
         ends = shown.find(".mx-scale").inner_text().split()
         digits = 0 if top >= 100 else 1 if top >= 10 else 2 if top >= 0.1 else 3
         assert ends == ["≤", f"{minus}{top:.{digits}f}", "0", "≥", f"{top:.{digits}f}"]
@@ -232,8 +242,7 @@ def says_the_numbers(shown, snapshots, block, t):
     numbers, text = numbers_of(snapshots, block), shown.text()
     m = min(int(t), 2)
     return all(", ".join(f"{line} {values[m] * (m + 1 - t) + values[m + 1] * (t - m):.2f}".replace("-", "−")
-                         for line, values in numbers[name].items()) in text
-               for name in ("frequency", "pair correlation", "convolution share"))
+                         for line, values in numbers[name].items()) in text for name in PANELS)
 
 
 def is_at(shown, snapshots, t, block=None):
@@ -249,8 +258,8 @@ def test_the_scrubber_opens_at_the_end(snapshots, scrubber_shown):
     shown = scrubber_shown
     finals = [numbers_of(snapshots, k)["frequency"]["trained"][-1].item() for k in range(2)]
     block = finals.index(min(finals))
-    unit = order(W1(snapshots, block)[-1], GRID, "pairing")[0].item()
-    assert shown.picked == {"block": block, "by": "pairing", "at": 3, "place": None, "unit": unit}
+    unit = order(W1(snapshots, block)[-1], GRID, "frequency")[0].item()
+    assert shown.picked == {"block": block, "by": "frequency", "at": 3, "place": None, "unit": unit}
     assert is_at(shown, snapshots, 3) and "1,000 updates" in shown.text()
     assert "After 1,000 updates, snapshot 3 of 3: frequency" in shown.text()
 
@@ -267,7 +276,7 @@ def test_the_scrubber_steps(snapshots, scrubber_shown):
     for block in (0, 1):
         press(shown, str(block))
         assert is_at(shown, snapshots, 3, block)
-        first = order(W1(snapshots, block)[-1], GRID, "pairing")[0].item()
+        first = order(W1(snapshots, block)[-1], GRID, "frequency")[0].item()
         assert shown.picked["unit"] == first                            # the place stays, for the units are others
     press(shown, "norm")
     shown.page.wait_for_timeout(700)
@@ -280,7 +289,7 @@ def test_a_unit_through_all_snapshots(snapshots, scrubber_shown):
     rows_, columns = size_of(shown)
     for click in (False, True):
         on_cell(shown, 0, 5, rows_, columns, click)
-        unit = order(weights[-1], GRID, "pairing")[5].item()
+        unit = order(weights[-1], GRID, "frequency")[5].item()
         film = signed(shown.pixels(FILM))
         for m in range(4):
             wanted = expected(weights[m, unit], color_top(weights)).reshape(GRID)
@@ -295,9 +304,13 @@ def test_a_unit_through_all_snapshots(snapshots, scrubber_shown):
 
 def test_the_curves_can_be_dragged(snapshots, scrubber_shown):
     shown, block = scrubber_shown, scrubber_shown.picked["block"]
-    numbers = numbers_of(snapshots, block)
-    for number, (name, low, high) in enumerate((("frequency", 0, 0.5), ("pair correlation", -1, 0),
-                                                ("convolution share", 0, 1))):
+    all_numbers = [numbers_of(snapshots, k) for k in range(2)]
+    numbers = all_numbers[block]
+    for number, name in enumerate(PANELS):
+        low, high = reach([values for of in all_numbers for values in of[name].values()])
+        ticks = shown.find(".mx-curves svg", number).locator("text.mx-soft").all_text_contents()
+        assert [float(tick.replace("−", "-")) for tick in ticks[:3]] == [low, (low + high) / 2, high]
+        assert ticks[3:] == ["0", "10", "100", "1,000", "updates"]
         for line, values in enumerate(numbers[name].values()):
             drawn = shown.find(".mx-curves svg", number).locator("g path").nth(line).get_attribute("d")
             points = np.array([[float(x) for x in point.split()] for point in re.findall(r"[\d.]+ [\d.]+", drawn)])

@@ -20,7 +20,7 @@ from mixer_lib.analysis import (
 )
 from mixer_lib.data import normalize
 from mixer_lib.plots.card import SHARP, Card
-from mixer_lib.plots.weights import MOSAIC, WIDTH, color_top, mosaic_area
+from mixer_lib.plots.weights import MOSAIC, PANELS, WIDTH, color_top, mosaic_area, reach
 from mixer_lib.widgets.weights import in_bytes, thumbnails
 
 GRID = 2, 3
@@ -145,20 +145,22 @@ def along():
 def test_training_scrubber_shows_the_moment(now, texts):
     steps, W1, numbers = along()
     picture = plots.training_scrubber(steps, W1, numbers, GRID, torch.arange(10).flip(0), now)
-    share = {name: f"{values[now]:.2f}" for name, values in numbers["convolution share"].items()}
-    assert "trained {trained}, relabeled {relabeled}, chance {chance}".format(**share) in texts
+    for name in PANELS:
+        assert ", ".join(f"{line} {values[now]:.2f}" for line, values in numbers[name].items()) in texts
     assert f" after {steps[now]:,} updates" in texts
     titles = ["frequency (cycles per patch)", "pair correlation", "convolution share"]
     assert [text for text in texts if text in titles] == titles
-    assert [texts.count(text) for text in ("0", "1,000 updates", "0.5", "-1", "1")] == [6, 3, 1, 1, 1]
-    assert {"dashed: shuffled", "dashed: relabeled, dotted: chance"} < set(texts)
+    ends = [reach([*numbers[name].values()]) for name in PANELS]
+    assert [texts.count(text) for text in ("0", "1,000 updates")] == [6, 3]
+    assert {f"{end:g}" for pair in ends for end in pair} < set(texts)
+    assert {"dashed: shuffled", "dashed: relabeled, dotted: chance"} <= {text.replace(", dotted: mixed", "")
+                                                                         for text in texts}
     area = mosaic_area(10, GRID)
     top, bottom = round(SHARP * area[1]), round(SHARP * (area[1] + area[3]))
     alone = plots.mosaic(W1[now], GRID, torch.arange(10).flip(0), color_top(W1))
     assert (rgb(picture)[top:bottom] == rgb(alone)[top:bottom]).all()               # one scale for all moments
     y = area[1] + area[3] + 54
-    for x, (name, low, high) in ((50, ("frequency", 0, 0.5)), (357, ("pair correlation", -1, 0)),
-                                 (664, ("convolution share", 0, 1))):
+    for x, name, (low, high) in zip((50, 357, 664), PANELS, ends):
         pixels = rgb(picture)[:, round(SHARP * (x - 5)):round(SHARP * (x + 246))]
         for moment in range(1, 4):                                      # the curve, at the moments themselves
             across, value = x + 240 * moment / 3, numbers[name]["trained"][moment].item()
@@ -201,6 +203,43 @@ def test_switches_counts_and_frames_what_changed(texts):
     assert "20 of 50 images read so far" in texts
     many = plots.switches(images, labels, labels, labels + 1, ["a", "b", "c"], [])
     assert many.size == (WIDTH * SHARP, pixels.shape[0])                # of one size, whatever changed
+
+
+def test_switches_spreads_what_changed_over_the_classes(texts):
+    labels = torch.arange(40) // 20                                     # sorted, as a data set may be
+    after = (labels + 1) % 2
+    after[15:20] = 0                                                    # 5 of the first class stay right
+    pixels = rgb(plots.switches(torch.zeros(40, 1, 4, 4, dtype=torch.uint8), labels, labels, after, ["a", "b"],
+                                [(0, 3)]))
+    assert texts.count("was a") == texts.count("was b") == 8 and {"5/20", "0/20"} < set(texts)
+    for x, share in ((14, 5 / 20), (195, 0)):
+        bar = (pixels[round(407 * SHARP), (x + 76) * SHARP:(x + 126) * SHARP] == ImageColor.getrgb(plots.BLUE)).all(-1)
+        assert bar.sum() == pytest.approx(50 * SHARP * share, abs=2)
+
+
+def test_axes_begin_at_zero_and_end_at_round_numbers():
+    for values, ends in (([0.28, 0.1], (0, 0.3)), ([-0.37, -0.1], (-0.4, 0)), ([0.0141], (0, 0.02)), ([0.4], (0, 0.4)),
+                         ([-0.2, 70], (-0.2, 80)), ([0, 0], (0, 1)), ([torch.tensor([0.9, 1.0])], (0, 1))):
+        assert reach(values) == ends
+
+
+@pytest.mark.parametrize("grid", [(3, 3), (2, 4), (1, 5)])
+def test_kernels_shows_each_displacement_in_its_place(grid, texts):
+    H, W = grid
+    pictures = torch.randn(9, 2 * H - 1, 2 * W - 1, generator=torch.Generator().manual_seed(0))
+    pictures[:, H - 1, W - 1] = 9                                       # itself: beyond the colors of the others
+    shares, controls = torch.linspace(0, 0.8, 9), torch.linspace(0.1, 0.5, 9)
+    picture = plots.kernels({"one": (pictures[:1], shares[:1], controls[:1]), "nine": (pictures, shares, controls)})
+    pixels, height = rgb(picture), 104 * (2 * H - 1) / (2 * W - 1)
+    assert texts == ["one", "0: 0.00 (0.10)", "nine",
+                     *(f"{k}: {share:.2f} ({control:.2f})" for k, (share, control) in enumerate(zip(shares, controls)))]
+    for k in range(9):                                                  # eight in a line
+        x, y, cell = 10 + k % 8 * 113, 90 + height + k // 8 * (height + 30), 104 / (2 * W - 1)
+        for (row, column), value in np.ndenumerate(pictures[k].numpy()):
+            color = at(pixels, x + (column + 0.5) * cell, y + (row + 0.5) * cell)
+            assert sign(color) == np.sign(value) or abs(value) < 0.05
+        assert tuple(at(pixels, x + (W - 0.5) * cell, y + (H - 0.5) * cell)) == DARKEST_ORANGE
+        assert tuple(at(pixels, x + (W - 0.5) * cell, y + (H - 0.5) * cell)) != tuple(at(pixels, x - 3, y - 3))
 
 
 def test_switches_says_what_is_off():
@@ -278,6 +317,12 @@ def test_the_kernel_answers_before_it_has_read_every_image(model, dataset, monke
 
     asyncio.run(ask())
     assert sent == [("1u0", 5), ("1u1", 5), ("1u1", 10), ("1u1", 15), ("1u1", 20)]
+
+
+@pytest.mark.parametrize("count", [0, -3, 51])
+def test_switches_needs_images(model, dataset, count):
+    with pytest.raises(ValueError, match=f"count is {count}: expected a number of test images from 1 to 50"):
+        widgets.switches(model, dataset, count=count)
 
 
 def test_thumbnails():

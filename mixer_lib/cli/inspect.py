@@ -143,8 +143,8 @@ def pictures(W1, W2, grid, numbers, seed):
     kernels = displacement_kernel(maps[0], grid, diagonal=False)
     said = ", ".join(f"block {k} {share:.2f} (relabeled {lost:.2f})" for k, (share, lost) in enumerate(zip(*shares)))
     yield ("kernels.png", "<h2>The kernels by displacement</h2><p>What a place takes, on average, from the place at "
-           "each displacement, without what it takes from itself. Below: the block, its share of convolution, and "
-           "that with the places relabeled at random.</p>",
+           "each displacement, without what it takes from itself. Below: the block, its share of convolution, and that "
+           "with the places relabeled at random.</p>",
            f"One picture per block: the mean of the token map over all pairs of places with one displacement, no "
            f"displacement in the middle. Share of convolution without what places take from themselves: {said}.",
            plots.kernels({f"kernels by displacement {place}": (kernels, *shares)}))
@@ -159,7 +159,7 @@ def pictures(W1, W2, grid, numbers, seed):
                plots.mosaic(written, grid, by, title=f"W2 of block {k}"))
         energies, singular = singular_pictures(read)
         few, part = min(PICTURES, len(singular)), energies / energies.sum()
-        yield (f"block-{k}-singular.png", f"<p>The {few} strongest of the pictures that the rows are sums of.</p>",
+        yield (f"block-{k}-singular.png", f"<p>The pictures that the rows are sums of, the strongest {few}.</p>",
                f"The first {few} singular pictures of W1 of block {k} {place}; the first three hold "
                f"{', '.join(f'{share:.0%}' for share in part[:3])} of the energy, all {few} {part[:few].sum():.0%}. "
                f"Rank (participation ratio): {rank(read):.1f} of {len(energies)}.",

@@ -78,6 +78,7 @@ training.csv and curves of the share of convolution and of the rank.
 examples:
   python -m mixer_lib inspect cifar10 --out look/cifar10
   python -m mixer_lib inspect runs/mnist --out look/mnist
+  python -m mixer_lib inspect runs/mnist/best.safetensors --out look/best --seed 1
 """
 
 

@@ -126,20 +126,21 @@ def kernels(rows):
     rows: {name: (kernels [L, 2H' - 1, 2W' - 1], shares [L], controls [L])}, as `analysis.displacement_kernel` and
     `analysis.convolution_share` give them. The colors of each picture are its own. They end where the weights between
     two different places do, less the largest 0.5% of them; what lies beyond has the color of the end."""
-    side, across, lines = 104, 8, [-(-len(shares) // 8) for _, shares, _ in rows.values()]
-    card, y = PaletteCard(WIDTH, sum(30 + 134 * count for count in lines)), 0
-    for (name, (pictures, shares, controls)), count in zip(rows.items(), lines):
+    wide, across, y = 104, 8, 0
+    heights = [wide * pictures.shape[-2] / pictures.shape[-1] for pictures, *_ in rows.values()]    # of each picture
+    lines = [-(-len(shares) // across) for _, shares, _ in rows.values()]
+    card = PaletteCard(WIDTH, sum(30 + (height + 30) * count for height, count in zip(heights, lines)))
+    for (name, (pictures, shares, controls)), height, count in zip(rows.items(), heights, lines):
         card.text(10, y + 8, name)
         for k, picture in enumerate(torch.from_numpy(as_array(pictures)).float()):
             H, W = (size // 2 + 1 for size in picture.shape)
             neighbors = picture.clone()
             neighbors[H - 1, W - 1] = 0
-            x, top, cell = 10 + k % across * 113, y + 30 + k // across * 134, side / max(picture.shape)
-            size = cell * picture.shape[1], cell * picture.shape[0]
-            card.pixels(_signed(picture, color_top(analysis.as_map(neighbors, (H, W)))), x, top, *size)
-            card.box(x, top, *size, outline="#BBBBBB", stroke=1)
-            card.text(x, top + side + 5, f"{k}: {shares[k]:.2f} ({controls[k]:.2f})", size=12)
-        y += 30 + 134 * count
+            x, top = 10 + k % across * 113, y + 30 + k // across * (height + 30)
+            card.pixels(_signed(picture, color_top(analysis.as_map(neighbors, (H, W)))), x, top, wide, height)
+            card.box(x, top, wide, height, outline="#BBBBBB", stroke=1)
+            card.text(x, top + height + 5, f"{k}: {shares[k]:.2f} ({controls[k]:.2f})", size=12)
+        y += 30 + (height + 30) * count
     return card.image
 
 

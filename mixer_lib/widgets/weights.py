@@ -135,13 +135,14 @@ def displacement_explorer(models, snapshots=None, seed=0):
         about.append({"name": name, "grid": [*grid], "steps": [*steps], "high": reach(shares.nan_to_num())[1],
                       "chance": [chance_share(grid, diagonal) for diagonal in (True, False)]})
         without = shares[-1, :, 2].nan_to_num(0)                            # [L]
-        best.append((name in snapshots, without.max().item(), i, without.argmax().item(),
-                     divmod(neighbors[-1, without.argmax()].abs().argmax().item(), 2 * grid[1] - 1)))
-    *_, i, block, (down, right) = max(best)
+        best.append((name in snapshots, without.max().item(), i, without.argmax().item(), neighbors[-1]))
+    *_, i, block, neighbors = max(best, key=lambda one: one[:2])
     H, W = about[i]["grid"]
+    place = H // 2 * W + W // 2                                             # and what it takes most from, on average
+    taken = as_map(neighbors[block], (H, W))[place].abs().argmax().item()
     return Page("displacement", arrays, {"models": about},
-                {"model": i, "block": block, "own": False, "at": len(about[i]["steps"]) - 1, "down": down - H + 1,
-                 "right": right - W + 1, "place": H // 2 * W + W // 2})
+                {"model": i, "block": block, "own": False, "at": len(about[i]["steps"]) - 1, "place": place,
+                 "down": taken // W - place // W, "right": taken % W - place % W})
 
 
 def _with_snapshots(name, weights, snapshots, layer):
