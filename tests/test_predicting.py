@@ -174,6 +174,9 @@ SECRETS = [(name, sentence) for name, question in QUESTIONS.items()
 def test_every_question_has_a_secret():
     assert {name for name, _ in SECRETS} == QUESTIONS.keys()
     assert len(QUESTIONS) == sum(len(lesson.QUESTIONS) for lesson in LESSONS)           # no name twice
+    for name, question in QUESTIONS.items():
+        numbers = [number for _, number, *_ in string.Formatter().parse(question.why) if number]
+        assert not [number for number in numbers if "\n" in number], f"{name}: a line ends within {numbers}"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.stem}")

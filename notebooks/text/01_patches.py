@@ -188,7 +188,8 @@ def lay_out(table):
 
 def beside_the_right_one(table, title):
     pictures = torch.stack([lay_out(right), lay_out(table)])[:, None] / 255
-    return plots.image_row(pictures, ["split, permute, merge", title], columns=2)
+    titles = ["split, permute, merge", title]
+    return plots.image_row(pictures, titles, columns=2, width=6)
 
 assert torch.equal(lay_out(right), gray)
 

@@ -40,9 +40,9 @@ table says nothing.)"""),
     "confused most": Question(
         choices=("automobile and truck", "cat and dog", "deer and horse", "airplane and ship"), close=9,
         why="""
-On the test images, cat and dog were confused {answer[cat and dog]} times, automobile and truck {answer[automobile
-and truck]} times, deer and horse {answer[deer and horse]} times, and airplane and ship {answer[airplane and ship]}
-times. With so few images, a difference of less than about nine may well be luck."""),
+On the test images cat and dog were confused {answer[cat and dog]} times, automobile and truck
+{answer[automobile and truck]} times, deer and horse {answer[deer and horse]} times, and airplane and ship
+{answer[airplane and ship]} times. With so few images, a difference of less than about nine may well be luck."""),
     "known worst": Question(
         choices=("airplane", "bird", "cat", "frog", "truck"), close=0.03,
         why="""
