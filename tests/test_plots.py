@@ -240,7 +240,7 @@ def test_cost_split_says_the_shares_and_the_sum(texts):
     assert words(texts) == ["a", "b", "work", "6%", "94%", "5,000 in all", "more", "40%", "60%", "5 in all"]
     texts.clear()
     plots.cost_split({"work": {"a": 1, "b": 4999, "c": 0}})             # what has no room in the bar stands below it
-    assert words(texts)[-2:] == ["5,000 in all", "too narrow for a number: a 0.1%"]
+    assert words(texts)[-2:] == ["5,000 in all", "too narrow for a number: a under 0.1%"]
 
 
 def test_cost_split_bars_are_the_shares():

@@ -54,7 +54,8 @@ def cost_split(costs):
             x += share * width
         card.text(left + width + 10, y + 16, f"{total:,} in all", anchor="lm")
         shares = {part: count / total for part, count in counts.items()}
-        narrow = [f"{part} {max(share, 0.001):.1%}" for part, share in shares.items() if 0 < share <= 0.05]
+        narrow = [f"{part} {share:.1%}" if share >= 0.0005 else f"{part} under 0.1%" for part, share in shares.items()
+                  if 0 < share <= 0.05]
         if narrow:
             card.text(left, y + 45, "too narrow for a number: " + ", ".join(narrow), size=12, color=GRAY, anchor="lm")
     return card.image
