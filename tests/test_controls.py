@@ -68,5 +68,7 @@ def test_same_spectrum_keeps_the_energy_of_each_wave(grid):
 
 def test_same_spectrum_loses_the_shape_of_each_kernel():
     kernels = random(1, 64).expand(50, 64)                                          # all alike
+    moved = kernels.unflatten(-1, (8, 8)).roll((1, 2), dims=(1, 2)).flatten(1)      # the same waves, begun elsewhere
+    assert torch.allclose(same_spectrum(kernels, (8, 8), 0), same_spectrum(moved, (8, 8), 0))
     correlations = torch.corrcoef(same_spectrum(kernels, (8, 8), 0))
     assert correlations.fill_diagonal_(0).abs().max() < 0.6
