@@ -26,9 +26,7 @@
 # - switch parts of the network off, keep only the convolution of a layer, and see what the network lives on.
 
 # %%
-import json
 import math
-from pathlib import Path
 
 import torch
 
@@ -461,7 +459,7 @@ plots.show(
 # %%
 from mixer_lib.analysis import unit_slopes
 
-some, labels = cifar.test_images[::4], cifar.test_labels[::4]           # 250 images
+some, labels = cifar.test_images[::2], cifar.test_labels[::2]           # 500 images
 tables, slopes, maps = {}, {}, {}
 for name, net in (("8 × 8", other), ("16 × 16", model)):
     tables[name] = tables_by_depth(net, normalize(some, cifar.mean, cifar.std))
@@ -511,10 +509,11 @@ for k in range(4):
                       for by in ("zero", "mean", "another image")))
 
 # %% [markdown]
-# Three questions, three answers. By zero and by the average, block 1 costs the most, though with 250 images the average
-# cannot tell it from block 2 (an accuracy is uncertain by about 3 points). By another image's answer, the last two blocks
-# cost far more than all the rest: three quarters of the images are lost. What they write tells the classifier what the
-# image is, and now they insist on another one. The early blocks can be wrong without much harm.
+# Three questions, three answers. By zero, block 1 costs the most. By the average, block 1 and block 2 cost about the same:
+# with 500 images, an accuracy is uncertain by about 2 points. By another image's answer, the last two blocks cost three
+# quarters of the images. What they write tells the classifier what the image is, and now they insist on another one. In
+# three of four cases the network then names the class of the *other* image. So this number says where the answer is
+# already decided, and not which block is needed most.
 #
 # Whoever writes "the network needs block 1 most" has to say in which sense.
 #
@@ -571,15 +570,15 @@ for what, change in changes.items():
           f"{with_all('16 × 16', model, change):10.0%}")
 
 # %% [markdown]
-# In the 8 × 8 network, the convolution alone keeps 85 of 90 points. Everything else in the token maps, which has 16 to
-# 79% of their energy, keeps no more than the average answers alone. And the kernel of 7 × 7 keeps more than the full one,
-# whose far ends are averages over few pairs of places, and mostly noise. So this Mixer lives on its convolutions: eight
-# kernels of 7 × 7 numbers, each shared by all 128 channels, and a constant per place and channel. Relabeled, the same
-# convolutions leave 71%: what a place takes from itself is still right then.
+# In the 8 × 8 network the convolutions alone keep more than 80 of 90 points. Everything else in the token maps keeps no
+# more than the average answers do. And small kernels of 7 × 7 are enough: what lies further away is an average over few
+# pairs of places, and mostly noise. So this Mixer lives on its convolutions: eight kernels of 7 × 7 numbers, each shared by
+# all 128 channels, and a constant for each place and channel. Relabeled, the same convolutions leave less than 70%, since
+# what a place takes from itself is still right then.
 #
-# The 16 × 16 network is another case. Its whole linear map keeps only 64%, so there the GELU's bends do real work, and
-# the convolution has most of what is left beyond the average. Two networks, two answers. Only one of them *is* nearly a
-# convolutional network.
+# The 16 × 16 network is another case. Its whole linear map keeps only about two thirds, so there the bends of the GELU do
+# real work, and of what the map keeps beyond the average, the convolution has half. Two networks, two answers. Only one of
+# them is nearly a convolutional network.
 #
 # Now switch parts off yourself. The stack on the left is the network. Hover a part to see what happens without it, and
 # click it to switch it off, by zero. Below the stack you can switch off single hidden units.
@@ -731,7 +730,7 @@ plots.show(
 # %% [markdown]
 # ## What does a unit answer to?
 #
-# A picture says what a unit looks for. What does it find? `top_answers` reads all 250 test images and gives those, and the
+# A picture says what a unit looks for. What does it find? `top_answers` reads all 500 test images and gives those, and the
 # channels, in which a unit answers most strongly:
 
 # %%

@@ -118,13 +118,16 @@ WRONG = {
     ]},
     "check_which_was_trained": {
         "with the diagonal": ("Leave the diagonal out", but(WHICH, ("        M = M - M.diagonal().diag()\n", ""))),
-        "coarsest": ("was trained", """
+        "least of itself": ("was trained", """
+            rest = [(W2 @ W1).diagonal().square().sum() / (W2 @ W1).square().sum() for W1, W2 in layers]
+            return rest.index(min(rest))"""),
+        "finest": ("made up|was trained", """
             from mixer_lib.analysis import frequency
             rows = [frequency(W1, grid).mean().item() for W1, W2 in layers]
             return rows.index(max(rows))"""),
-        "the other way round": ("was trained", but(WHICH, ("max(shares)", "min(shares)"))),
+        "the other way round": ("made up|was trained", but(WHICH, ("max(shares)", "min(shares)"))),
         "a share": ("expected the index", but(WHICH, ("shares.index(max(shares))", "max(shares)"))),
         "counted from 1": ("there are the layers 0, 1 and 2", but(WHICH, ("max(shares))", "max(shares)) + 3"))),
-        "always the same": ("was trained", "return 1"),
+        "always the same": ("made up|was trained", "return 1"),
     },
 }
