@@ -133,8 +133,10 @@ export function mosaic(state, { count, rows, columns, cell, tile, ratio = 1.35, 
 
 // The number that nearly all entries of some tables stay below, without their signs: where colors are full.
 export function reach(...tables) {
-  const sizes = Float32Array.from(tables.flatMap((table) => [...table]), Math.abs).sort();
-  return sizes[Math.floor(0.99 * (sizes.length - 1))] || 1;
+  const sizes = new Float32Array(tables.reduce((sum, table) => sum + table.length, 0));
+  let n = 0;
+  for (const table of tables) for (let i = 0; i < table.length; i++) sizes[n++] = Math.abs(table[i]);
+  return sizes.sort()[Math.floor(0.99 * (n - 1))] || 1;
 }
 
 // A scale of the colors of what `text` names: { node, show(top) }.
