@@ -13,6 +13,11 @@ CELLS = [
     new_code_cell("import torch\nfrom mixer_lib import widgets\n\n"
                   "widgets.patch_explorer(torch.arange(48, dtype=torch.uint8).view(3, 4, 4))"),
     new_code_cell("import ipywidgets\n\nipywidgets.IntSlider()"),
+    new_code_cell("widgets.cost_explorer()        # without arrays"),
+    new_code_cell("from mixer_lib.training import History\n\nlive = widgets.LiveTraining()\n"
+                  "rows = [{'step': i, 'loss': 2.0, 'lr': 0.1} for i in range(9)]\n"
+                  "live(History(rows[:5], total_steps=9))\n"
+                  "live(History(rows, [{'epoch': 1, 'val_accuracy': 0.5}], total_steps=9))"),
     new_code_cell("from tqdm.auto import tqdm\n\nfor _ in tqdm(range(3)):\n    pass"),
 ]
 
@@ -39,14 +44,16 @@ def test_an_exported_lesson_lives(page, chromium, dark):
     assert opened.locator("math").count() == 4 and opened.locator("math msup").count() == 1
     assert opened.locator("td math").text_content() == "|x|"
     assert "cost = $5 or $6" in opened.locator("code").first.inner_text()
-    assert not opened.get_by_text("hidden").is_visible()
+    assert not opened.locator("details li").is_visible()
     opened.get_by_text("Fold").click()
-    assert opened.get_by_text("hidden").is_visible()
+    assert opened.locator("details li").is_visible()
     assert opened.locator("img").evaluate("img => img.complete && img.naturalWidth > 100")
     assert opened.get_by_text("table[1, 6] = 22").count() == 1
     opened.locator(".mx-grid").first.click(position={"x": 5, "y": 5})
     assert opened.get_by_text("table[0, 6] = 20").count() == 1
     assert opened.get_by_text("so it needs a running kernel").count() == 1          # the slider; not the progress bar
+    opened.get_by_text("59,880,472").first.wait_for()
+    opened.get_by_text("9 of 9 steps, done in").wait_for()      # the curves as they were at the end
     light = opened.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]")
     assert (int(light) < 60) == dark
     assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth") and not problems

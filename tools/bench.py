@@ -27,6 +27,7 @@ import torchvision.transforms.v2 as transforms
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
+import bench_page
 from mixer_lib import create_model, widgets
 from mixer_lib.configs import MODELS
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
@@ -270,7 +271,8 @@ def import_time(data, device):
 
 
 PARTS = {"input": input_pipeline, "folder": folder, "training": training, "convolutions": convolutions,
-         "answers": lambda data, device: asyncio.run(answers(data)), "import": import_time}
+         "answers": lambda data, device: asyncio.run(answers(data)), "page": bench_page.page, "sizes": bench_page.sizes,
+         "import": import_time}
 
 
 def main():
@@ -284,7 +286,8 @@ def main():
     print(f"{describe(device)}, {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
           f"fast bf16: {fast_bf16(device)}")
     print(f"\n{'ours against a peer':<44}{'ours/s':>10}{'peer/s':>10}{'ratio':>8}   range        target\n"
-          f"{'picture or answer of a widget':<44}{'median ms':>10}{'95% ms':>10}   target\n")
+          f"{'picture or answer of a widget':<44}{'median ms':>10}{'95% ms':>10}   target\n"
+          f"{'move in the page':<44}{'median ms':>10}{'95% ms':>10}   one frame, and the ratio to it\n")
     for part in options.parts or PARTS:
         PARTS[part](data, device)
 

@@ -74,7 +74,8 @@ def place_of(model, stored, alive):
         said = "" if stored.get("model_name") in ("HBoxModel", "FloatProgressModel") else \
                "<p><i>This widget asks PyTorch for its answers, so it needs a running kernel.</i></p>"
         return said
-    arrays = {buffer["path"][1]: buffer["data"] for buffer in stored["buffers"] if buffer["path"][0] == "arrays"}
+    buffers = stored.get("buffers", ())         # not every widget has arrays
+    arrays = {buffer["path"][1]: buffer["data"] for buffer in buffers if buffer["path"][0] == "arrays"}
     alive[f"widget-{model}"] = {"esm": state["_esm"], "arrays": arrays} | {
         name: state[name] for name in ("facts", "shapes", "picked", "problem")}
     return f'<div id="widget-{model}"></div>'

@@ -62,8 +62,11 @@ function linear(x, matrix, bias) {
         three += value * matrix[d + k];
         four += value * matrix[e + k];
       }
-      const sums = [one, two, three, four];
-      for (let l = 0; l < 4 && j + l < to; l++) out[i * to + j + l] = sums[l] + bias[j + l];
+      const place = i * to + j;
+      out[place] = one + bias[j];
+      if (j + 1 < to) out[place + 1] = two + bias[j + 1];
+      if (j + 2 < to) out[place + 2] = three + bias[j + 2];
+      if (j + 3 < to) out[place + 3] = four + bias[j + 3];
     }
   return out;
 }

@@ -34,7 +34,9 @@ export function drawingPad({ shown, change }) {
     timer = null;
     reduced.drawImage(canvas, 0, 0, SIDE, SIDE);
     const rgba = reduced.getImageData(0, 0, SIDE, SIDE).data;
-    change(Uint8Array.from({ length: SIDE * SIDE }, (_, i) => rgba[4 * i]), { drawing: last !== null });
+    const gray = new Uint8Array(SIDE * SIDE);
+    for (let i = 0; i < gray.length; i++) gray[i] = rgba[4 * i];
+    change(gray, { drawing: last !== null });
   }
 
   function place(event) {
@@ -90,11 +92,14 @@ export function drawingPad({ shown, change }) {
 export function asMnist(pixels, rows, columns) {
   const picture = new Uint8Array(28 * 28);
   let top = rows, bottom = -1, left = columns, right = -1;
-  pixels.forEach((value, i) => {
-    if (!value) return;
-    const y = Math.floor(i / columns), x = i % columns;
-    [top, bottom, left, right] = [Math.min(top, y), Math.max(bottom, y), Math.min(left, x), Math.max(right, x)];
-  });
+  for (let y = 0; y < rows; y++)
+    for (let x = 0; x < columns; x++) {
+      if (!pixels[y * columns + x]) continue;
+      if (top > y) top = y;
+      bottom = y;
+      if (left > x) left = x;
+      if (right < x) right = x;
+    }
   if (bottom < 0) return picture;
   let digit = { width: right - left + 1, height: bottom - top + 1 };
   digit.pixels = Uint8Array.from({ length: digit.width * digit.height }, (_, i) =>
@@ -131,7 +136,8 @@ function narrowed({ width: from, height, pixels }, width) {
     const shares = Array.from({ length: last - first }, (_, i) => bell(Math.abs((i + first - center + 0.5) * (1 / wide))));
     const sum = shares.reduce((a, b) => a + b), whole = shares.map((share) => Math.trunc(0.5 + share / sum * 2 ** 22));
     for (let y = 0; y < height; y++) {
-      const value = whole.reduce((total, share, i) => total + share * pixels[y * from + first + i], 2 ** 21);
+      let value = 2 ** 21;
+      for (let i = 0; i < whole.length; i++) value += whole[i] * pixels[y * from + first + i];
       out[y * width + x] = Math.max(0, Math.min(value >> 22, 255));
     }
   }
@@ -139,6 +145,7 @@ function narrowed({ width: from, height, pixels }, width) {
 }
 
 function turned({ width, height, pixels }) {
-  const out = Uint8Array.from({ length: pixels.length }, (_, i) => pixels[i % height * width + Math.floor(i / height)]);
+  const out = new Uint8Array(pixels.length);
+  for (let i = 0; i < out.length; i++) out[i] = pixels[i % height * width + Math.floor(i / height)];
   return { width: height, height: width, pixels: out };
 }
