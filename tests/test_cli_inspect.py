@@ -65,13 +65,13 @@ def test_the_numbers(trained):
     assert facts["grid"] == [4, 4] and facts["seed"] == 4 and facts["checkpoint"].endswith("model.safetensors")
     assert [row["block"] for row in rows] == ["0", "1"] and [row["block"] for row in facts["blocks"]] == [0, 1]
     assert set(rows[0]) == {"block", *(named(name, line) for name, lines in numbers.items() for line in lines)}
-    table = {line[:re.search(r" {2,}\S+ +\S+$", line).start()].strip() + (" " if line[0] == " " else ""): line.split()[-2:]
-             for line in printed}
+    table = {line[:re.search(r" {2,}\S+ +\S+$", line).start()]: line.split()[-2:] for line in printed}
     assert table["block"] == ["0", "1"] and len(printed) == 1 + sum(map(len, numbers.values()))
     for name, lines in numbers.items():
         for line, values in lines.items():
             for k, value in enumerate(values.tolist()):
-                assert float(rows[k][named(name, line)]) == facts["blocks"][k][named(name, line)] == pytest.approx(value)
+                kept = facts["blocks"][k][named(name, line)]
+                assert float(rows[k][named(name, line)]) == kept == pytest.approx(value)
         texts = [float(text) for text in table[name]]
         assert texts == pytest.approx(lines["trained"].tolist(), abs=0.051)
 
@@ -163,7 +163,7 @@ def test_what_it_refuses(there, capsys, monkeypatch):
     assert not (there / "look").exists()
     (there / "look").mkdir()
     (there / "look/index.html").write_text("mine")
-    refused(capsys, "inspect model.safetensors --out look", "look already holds a page, index.html: choose another --out")
+    refused(capsys, "inspect model.safetensors --out look", "look already holds a page, index.html: choose another")
     assert contents(there / "look") == {next(iter(contents(there / "look"))): b"mine"}
 
     def other(path):
@@ -172,4 +172,4 @@ def test_what_it_refuses(there, capsys, monkeypatch):
         return model, about
 
     monkeypatch.setattr(inspect, "load_checkpoint", other)
-    refused(capsys, "inspect model.safetensors --out new", "token mixing of block 1 is Identity, without the weights fc1")
+    refused(capsys, "inspect model.safetensors --out new", "token mixing of block 1 is Identity, without the weights")
