@@ -71,8 +71,7 @@ def signed(pixels):
 
 
 def top_of(maps, name, block):
-    kernels = displacement_kernel(maps[name][0], GRIDS[name], diagonal=False)
-    return max(color_top(as_map(kernel, GRIDS[name])) for kernel in kernels[:, block])
+    return color_top(as_map(displacement_kernel(maps[name][0][-1, block], GRIDS[name], diagonal=False), GRIDS[name]))
 
 
 def same(shown, canvas, values, top):
@@ -166,6 +165,9 @@ def test_blocks_and_models_can_be_chosen(maps, shown):
         now = shown.picked
         assert (now["model"], now["block"], now["down"], now["right"]) == (NAMES.index(name), block, down, right)
         assert is_shown(shown, maps, name, block, down, right, place)
+        H, W = GRIDS[name]
+        assert shown.frame(".mx-mark", LARGE) == [right + W - 1, down + H - 1, 1, 1]
+        assert shown.frame(".mx-mark", PAIRS) == [*place[::-1], 1, 1]
         assert shown.find(".mx-time").is_visible() == (name == "wide")  # the small one has no snapshots
         pressed = [button.get_attribute("aria-label") for button in
                    shown.page.locator(".mx-blocks button[aria-pressed=true]").all()]
