@@ -193,8 +193,9 @@ def pixels_of(numbers):
 
 def two_moments():
     """Snapshots of `model`, of which the last is the model itself."""
+    both = zip(("fc1", "fc2"), analysis.mixing_weights(model()))
     return {f"blocks.{k}.token_mixing.{layer}.weight": torch.stack([weights * 0.5, weights])
-            for layer, blocks in zip(("fc1", "fc2"), analysis.mixing_weights(model())) for k, weights in enumerate(blocks)}
+            for layer, blocks in both for k, weights in enumerate(blocks)}
 
 
 def switched_off(model, images):

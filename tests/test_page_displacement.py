@@ -71,8 +71,7 @@ def signed(pixels):
 
 
 def top_of(maps, name, block):
-    kernels = displacement_kernel(maps[name][0], GRIDS[name], diagonal=False)
-    return max(color_top(as_map(kernel, GRIDS[name])) for kernel in kernels[:, block])
+    return color_top(as_map(displacement_kernel(maps[name][0][-1, block], GRIDS[name], diagonal=False), GRIDS[name]))
 
 
 def same(shown, canvas, values, top):
@@ -104,7 +103,8 @@ def is_shown(shown, maps, name, block, down, right, place, own=False, at=-1):
     near = as_map(kernels[-1], grid)[s].numpy()
     if not own:
         of_place[s] = 0
-    assert same(shown, first + ROW, of_place.reshape(grid), top) and same(shown, first + MOVED, near.reshape(grid), top)
+    assert same(shown, first + ROW, of_place.reshape(grid), top)
+    assert same(shown, first + MOVED, near.reshape(grid), top)
     keep = np.arange(H * W) != (-1 if own else s)
     text = shown.text().replace("−", "-")
     alike = float(re.search(r"moved to that place: correlation (\S+)", text)[1])
@@ -135,7 +135,7 @@ def test_it_opens_on_the_largest_share_along_a_training(maps, shown):
     shares = convolution_share(maps["wide"][0][-1], (3, 4), diagonal=False)
     block = shares.argmax().item()
     kernel = displacement_kernel(maps["wide"][0][-1, block], (3, 4), diagonal=False)
-    down, right = divmod(as_map(kernel, (3, 4))[6].abs().argmax().item(), 4)            # what the middle takes most from
+    down, right = divmod(as_map(kernel, (3, 4))[6].abs().argmax().item(), 4)    # what the middle takes most from
     assert shown.picked == {"model": 0, "block": block, "own": False, "at": 3, "down": down - 1, "right": right - 2,
                             "place": 6}
     assert is_shown(shown, maps, "wide", block, down - 1, right - 2, (1, 2))
@@ -165,6 +165,9 @@ def test_blocks_and_models_can_be_chosen(maps, shown):
         now = shown.picked
         assert (now["model"], now["block"], now["down"], now["right"]) == (NAMES.index(name), block, down, right)
         assert is_shown(shown, maps, name, block, down, right, place)
+        H, W = GRIDS[name]
+        assert shown.frame(".mx-mark", LARGE) == [right + W - 1, down + H - 1, 1, 1]
+        assert shown.frame(".mx-mark", PAIRS) == [*place[::-1], 1, 1]
         assert shown.find(".mx-time").is_visible() == (name == "wide")  # the small one has no snapshots
         pressed = [button.get_attribute("aria-label") for button in
                    shown.page.locator(".mx-blocks button[aria-pressed=true]").all()]
@@ -195,7 +198,8 @@ def test_a_place_flows_through_all_views(maps, shown):
     on(shown, LARGE, 3, 3, 5, 7, click=True)                            # 1 down
     for click, place in ((False, (0, 3)), (True, (2, 1))):
         on(shown, PAIRS, *place, 3, 4, click)
-        assert is_shown(shown, maps, "wide", block, 1, 0, place) and f"row {place[0]}, column {place[1]}" in shown.text()
+        assert is_shown(shown, maps, "wide", block, 1, 0, place)
+        assert f"row {place[0]}, column {place[1]}" in shown.text()
         there = shown.frame(".mx-mark", 2)
         assert there == ([3, 1, 1, 1] if place == (0, 3) else None)
         assert ("there is no place there" in shown.text()) == (place == (2, 1))

@@ -121,8 +121,9 @@ def test_the_browser_shows_what_is_chosen(model, browser_shown):
         lost = random_like(layers[[0, 2, 1, 3]].flatten(0, 1), 5).unflatten(0, (4, 3))[[0, 2, 1, 3]][at]
         assert (f"unit {unit}: frequency {frequency(rows[unit], GRID):.2f} cycles per patch (block "
                 f"{frequency(rows, GRID).mean():.2f}; shuffled rows {frequency(shuffled(rows, 5), GRID).mean():.2f}), "
-                f"spread over {participation(rows[unit]):.1f} of 6 places (block {participation(rows).mean():.1f}; mixed "
-                f"rows {participation(mixed(rows, 5)).mean():.1f}; random numbers {participation(lost).mean():.1f}), "
+                f"spread over {participation(rows[unit]):.1f} of 6 places (block {participation(rows).mean():.1f}; "
+                f"mixed rows {participation(mixed(rows, 5)).mean():.1f}; "
+                f"random numbers {participation(lost).mean():.1f}), "
                 f"correlation with unit {partner} {correlation:.2f} (block {partners(rows)[1].mean():.2f}; mixed rows "
                 f"{partners(mixed(rows, 5))[1].mean():.2f}), norm {rows[unit].norm():.2f}".replace("-", minus)
                 ) in shown.text()

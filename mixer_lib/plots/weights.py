@@ -53,7 +53,7 @@ def reach(values):
 
     values = as_array(values)
     low, high = beyond(-values.min()), beyond(values.max())
-    return (-low, high) if low or high else (0.0, 1.0)
+    return (0.0 - low, high) if low or high else (0.0, 1.0)       # not -0.0
 
 
 def mosaic(kernels, grid, order=None, top=None, title=""):

@@ -131,7 +131,7 @@ def displacement_explorer(models, snapshots=None, seed=0):
         numbers, scales = in_bytes(maps[-1])
         arrays |= {f"kernels{i}": kernels, f"shares{i}": shares, f"maps{i}": numbers, f"scales{i}": scales,
                    # For the colors each pair counts once: a corner of the picture is a single pair, and noise.
-                   f"tops{i}": [max(map(color_top, as_map(block, grid))) for block in neighbors.transpose(0, 1)]}
+                   f"tops{i}": [*map(color_top, as_map(neighbors[-1], grid))]}
         about.append({"name": name, "grid": [*grid], "steps": [*steps], "high": reach(shares.nan_to_num())[1],
                       "chance": [chance_share(grid, diagonal) for diagonal in (True, False)]})
         without = shares[-1, :, 2].nan_to_num(0)                            # [L]

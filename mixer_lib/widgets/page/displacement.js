@@ -147,6 +147,9 @@ export default widget((root, { facts, ...data }, state) => {
                    place: Math.floor(r * model.H) * model.W + Math.floor(c * model.W) });
     }
     before = now;
+    const chosen = state.get();                         // the same numbers lie elsewhere on another grid
+    for (const [view, cell] of [[large, inKernel(model, chosen)], [pairs, chosen.place]])
+      for (const kind of ["halo", "mark"]) view.place(view.node.querySelector(`.mx-${kind}`), cell);
   });
 
   state.on(["model", "block", "own", "at"], (now) => {
