@@ -511,8 +511,7 @@ for k in range(4):
 # %% [markdown]
 # Three questions, three answers. By zero, block 1 costs the most. By the average, block 1 and block 2 cost about the same:
 # with 500 images, an accuracy is uncertain by about 2 points. By another image's answer, the last two blocks cost three
-# quarters of the images. What they write tells the classifier what the image is, and now they insist on another one. In
-# three of four cases the network then names the class of the *other* image. So this number says where the answer is
+# quarters of the images. What they write tells the classifier what the image is, and now they insist on another one. So this number says where the answer is
 # already decided, and not which block is needed most.
 #
 # Whoever writes "the network needs block 1 most" has to say in which sense.
