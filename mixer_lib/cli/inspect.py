@@ -97,7 +97,7 @@ def numbers_of(W1, W2, grid, seed):
     two."""
     if W1.shape[-2] > 1:
         return summarize(W1, W2, grid, seed)
-    twice = summarize(W1.repeat(1, 2, 1), W2.repeat(1, 1, 2) / 2, grid, seed)       # the same map
+    twice = summarize(W1.repeat(1, 2, 1), W2.repeat(1, 1, 2), grid, seed)           # the same shares
     return {name: lines for name, lines in twice.items() if "correlation" not in name}
 
 
