@@ -93,7 +93,7 @@ def test_lesson_08(open_notebook):
 def test_lesson_09(open_notebook):
     lesson = open_notebook("09_token_mixing_weights.ipynb")
     lesson.run_all()
-    scrubber, browser, influence, parts, other = lesson.widget_cells()
+    scrubber, kernels, parts, browser = lesson.widget_cells()
 
     def press(cell, name):
         cell.get_by_role("button", name=name, exact=True).click()
@@ -106,8 +106,8 @@ def test_lesson_09(open_notebook):
         scale = image.bounding_box()["width"] / WIDTH
         image.click(position={"x": scale * x, "y": scale * y})
 
-    says(scrubber, "After 11,490 updates, snapshot 20 of 20")           # it opens on block 1, at the end
-    says(scrubber, "W1 of block 1, sorted at the end: opposites in pairs")
+    says(scrubber, "After 13,152 updates, snapshot 20 of 20")           # it opens on block 1, at the end
+    says(scrubber, "W1 of block 1, sorted at the end: low frequency first")
     press(scrubber, "play or pause the training")
     says(scrubber, "Between the snapshots after")
     press(scrubber, "play or pause the training")
@@ -133,13 +133,10 @@ def test_lesson_09(open_notebook):
     says(browser, "W2 of block 1, untrained, low frequency first")
     lesson.check()
 
-    influence.get_by_role("radio", name="depth 2").click()
-    patches = influence.locator(".mx-grid").first
-    side = patches.bounding_box()["width"]
-    patches.click(position={"x": 7.5 / 16 * side, "y": 8.5 / 16 * side})
-    influence.get_by_text("Patch 135 moves 256 of 256 tokens at depth 2").wait_for()
-    lesson.page.keyboard.press("ArrowUp")
-    influence.get_by_text("Patch 119 moves 256 of 256 tokens at depth 2").wait_for()
+    kernels.get_by_role("button", name="8 × 8 grid, block 4").click()
+    says(kernels, "block 4: what a place takes, on average, by displacement")
+    press(kernels, "shown")
+    lesson.check()
 
     cifar = load_dataset("cifar10")
     some = torch.arange(250) * len(cifar.test_images) // 250
@@ -167,10 +164,6 @@ def test_lesson_09(open_notebook):
     lesson.page.keyboard.press("ArrowRight")
     press(parts, "switch unit 1 off")                               # before the answer to unit 0 is complete
     shows("Off: token mixing of block 1; unit 0 of block 3; unit 1 of block 3", (1, "token mixing"), (3, 0), (3, 1))
-    lesson.check()
-
-    press(other, "7")
-    says(other, "W1 of block 7, trained")
     lesson.check()
 
 

@@ -397,7 +397,7 @@ plots.show(
 #
 # 1. Nearly. The place at the edge takes the same figure, cut off where the grid ends.
 # 2. Minus. The block takes from a place what it adds from left and right: it blurs along the row.
-# 3. In blocks 0 and 1. In blocks 2 and 3 it peaks between 1,000 and 3,200 updates, at 27% and 17%, and falls again.
+# 3. In blocks 0 and 1. In blocks 2 and 3 it peaks between 700 and 2,000 updates, at 27% and 17%, and falls again.
 #
 # </details>
 
@@ -459,16 +459,16 @@ plots.show(
 # %%
 from mixer_lib.analysis import unit_slopes
 
-some, labels = cifar.test_images[::2], cifar.test_labels[::2]           # 500 images
-tables, slopes, maps = {}, {}, {}
-for name, net in (("8 × 8", other), ("16 × 16", model)):
-    tables[name] = tables_by_depth(net, normalize(some, cifar.mean, cifar.std))
-    slopes[name] = unit_slopes(net, tables[name])                       # L times [D_S]
+images, labels, tables, maps = {}, {}, {}, {}
+for name, net, step in (("8 × 8", other, 2), ("16 × 16", model, 4)):    # 500, 250 images
+    images[name], labels[name] = cifar.test_images[::step], cifar.test_labels[::step]
+    tables[name] = tables_by_depth(net, normalize(images[name], cifar.mean, cifar.std))
+    slopes = unit_slopes(net, tables[name])                             # L times [D_S]
     maps[name] = [token_map(block.token_mixing.fc1.weight.detach(),
                             block.token_mixing.fc2.weight.detach(), slope)
-                  for block, slope in zip(net.blocks, slopes[name])]    # L times [S, S]
+                  for block, slope in zip(net.blocks, slopes)]    # L times [S, S]
     share = [convolution_share(M, grid_of(net), diagonal=False) for M in maps[name]]
-    print(name, "mean slopes", *(f"{slope.mean():.2f}" for slope in slopes[name]))
+    print(name, "mean slopes", *(f"{slope.mean():.2f}" for slope in slopes))
     print(" " * len(name), "share      ", *(f"{value:.2f}" for value in share))
 
 # %% [markdown]
@@ -487,13 +487,18 @@ for name, net in (("8 × 8", other), ("16 × 16", model)):
 from mixer_lib.analysis import logits_without
 
 
-def right(logits):
-    """The share of the images that these logits [N, K] name right."""
-    return (logits.argmax(dim=1) == labels).float().mean().item()
+def right(name, logits):
+    """The share of the images that a network's logits [N, K] name right."""
+    return (logits.argmax(dim=1) == labels[name]).float().mean().item()
 
 
-lost = {f"block {k}": 1 - right(logits_without(model, tables["16 × 16"],
-                                               [(k, "token mixing")])) for k in range(4)}
+def without(k, by="zero"):
+    """The same of the 16 × 16 network, with the token mixing of block k switched off."""
+    return right("16 × 16", logits_without(model, tables["16 × 16"],
+                                           [(k, "token mixing")], by))
+
+
+lost = {f"block {k}": 1 - without(k) for k in range(4)}
 predict("switched off", lost, left=1 - max(lost.values()))
 
 # %% [markdown]
@@ -504,13 +509,11 @@ predict("switched off", lost, left=1 - max(lost.values()))
 # %%
 print("block   by zero   by the average   by another image")
 for k in range(4):
-    off = [(k, "token mixing")]
-    print(f"{k:5}", *(f"{right(logits_without(model, tables['16 × 16'], off, by)):12.0%}"
-                      for by in ("zero", "mean", "another image")))
+    print(f"{k:5}", *(f"{without(k, by):12.0%}" for by in ("zero", "mean", "another image")))
 
 # %% [markdown]
 # Three questions, three answers. By zero, block 1 costs the most. By the average, block 1 and block 2 cost about the same:
-# with 500 images, an accuracy is uncertain by about 2 points. By another image's answer, the last two blocks cost three
+# with 250 images, an accuracy is uncertain by about 3 points. By another image's answer, the last two blocks cost three
 # quarters of the images. What they write tells the classifier what the image is, and now they insist on another one. So this number says where the answer is
 # already decided, and not which block is needed most.
 #
@@ -532,7 +535,7 @@ from mixer_lib.analysis import as_map, logits_with_maps
 def with_all(name, net, change):
     """Accuracy with the token mixing of each block replaced by a changed token map."""
     changed = {k: change(M) for k, M in enumerate(maps[name])}
-    return right(logits_with_maps(net, tables[name], changed))
+    return right(name, logits_with_maps(net, tables[name], changed))
 
 
 def convolution(M):
@@ -729,7 +732,7 @@ plots.show(
 # %% [markdown]
 # ## What does a unit answer to?
 #
-# A picture says what a unit looks for. What does it find? `top_answers` reads all 500 test images and gives those, and the
+# A picture says what a unit looks for. What does it find? `top_answers` reads the 250 test images and gives those, and the
 # channels, in which a unit answers most strongly:
 
 # %%
@@ -739,7 +742,7 @@ unit = 188
 found, channels, answers = top_answers(model, tables["16 × 16"], block=1, unit=unit, count=10)
 titles = [f"channel {c}" for c in channels]
 plots.show(
-    plots.image_row(some[found] / 255, titles, columns=10),
+    plots.image_row(images["16 × 16"][found] / 255, titles, columns=10),
     alt="Ten test images: cars, trucks and a ship, a deer, a horse and a cat. In most of "
         "them a bar lies across the middle, which differs from what is above and below.")
 print("answers", *(f"{answer:.1f}" for answer in answers))
