@@ -93,6 +93,23 @@ WRONG = {
                 continue
             down = t""".lstrip("\n"))),
         ("a map", "that is a map", (LOOPS, "return M")),
+        ("diagonals", "pairs of two displacements", (LOOPS, """
+            table = torch.zeros(2 * rows - 1, 2 * columns - 1)
+            for d in range(1 - rows, rows):
+                for r in range(1 - columns, columns):
+                    table[d + rows - 1, r + columns - 1] = M.diagonal(d * columns + r).mean()
+            return table""")),
+        ("no offset", "lacks its offset", ("down + rows - 1, right + columns - 1", "down, right")),
+        ("no signs", "has a sign", (LOOPS, """
+            far = torch.zeros(rows, columns), torch.zeros(rows, columns)
+            for s in range(rows * columns):
+                for t in range(rows * columns):
+                    at = abs(t // columns - s // columns), abs(t % columns - s % columns)
+                    far[0][at] += M[s, t]
+                    far[1][at] += 1
+            near = far[0] / far[1]
+            near = torch.cat([near.flip(0)[:-1], near])
+            return torch.cat([near.flip(1)[:, :-1], near], dim=1)""")),
     ]} | {"a list": ("expected a torch tensor", "return [[0.0]]")},
     "check_mixed_rows": {name: (word, but(MIXED, *changes)) for name, word, *changes in [
         ("columns", "mixes the columns", ("torch.randn(len(W1), len(W1)", "torch.randn(W1.shape[1], W1.shape[1]"),
@@ -104,7 +121,7 @@ WRONG = {
          ("return Q @ W1", "return W1.gather(1, torch.rand(W1.shape, generator=random).argsort(dim=1))")),
         ("unchanged", "W1 itself", ("Q @ W1", "W1.clone()")),
         ("row order", "only change places", ("Q @ W1", "W1[torch.randperm(len(W1), generator=random)]")),
-        ("pairs of rows", "only a few rows", ("return Q @ W1", """
+        ("pairs of rows", "mixtures of only a few", ("return Q @ W1", """
     Q = torch.eye(len(W1))
     for i in range(0, len(W1) - 1, 2):
         Q[i:i + 2, i:i + 2] = torch.tensor([[0.6, 0.8], [-0.8, 0.6]])
@@ -112,12 +129,18 @@ WRONG = {
         ("one seed", "seeds 0 and 1", ("manual_seed(seed)", "manual_seed(7)")),
         ("global", "global random numbers", (", generator=random", "")),
         ("Q", "expected a tensor of W1's shape", ("Q @ W1", "Q")),
+        ("of the wrong size", "the sizes do not fit",
+         ("torch.randn(len(W1), len(W1)", "torch.randn(W1.shape[1], W1.shape[1]")),
+        ("a mirror", "mostly one old row", ("return Q @ W1", """
+    v = torch.randn(len(W1), generator=random) * torch.linspace(0.05, 1, len(W1))
+    v = v / v.norm()
+    return W1 - 2 * v[:, None] * (v @ W1)""".lstrip("\n").lstrip())),
         ("scaled", "do not scale", ("Q @ W1", "Q @ W1 / len(W1) ** 0.5")),
         ("a fixed size", "one row and one column for each", ("torch.randn(len(W1), len(W1)", "torch.randn(12, 12"),
          ("Q @ W1", "Q[:, :len(W1)] @ W1 if len(W1) < 12 else Q @ W1")),
     ]},
     "check_which_was_trained": {
-        "with the diagonal": ("Leave the diagonal out", but(WHICH, ("        M = M - M.diagonal().diag()\n", ""))),
+        "with the diagonal": ("leave the diagonal out", but(WHICH, ("        M = M - M.diagonal().diag()\n", ""))),
         "least of itself": ("was trained", """
             rest = [(W2 @ W1).diagonal().square().sum() / (W2 @ W1).square().sum() for W1, W2 in layers]
             return rest.index(min(rest))"""),

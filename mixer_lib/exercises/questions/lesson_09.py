@@ -12,12 +12,12 @@ areas, no longer grains."""),
         choices=("the same figure, moved along", "a figure of its own", "nothing that one could call a figure"),
         answer="the same figure, moved along",
         why="""
-The same figure, two rows further up and three columns to the left. The next cell shows it for 24 places."""),
+Nearly the same figure, two rows further up and three columns to the left. The next cell shows it for 24 places."""),
     "the better network": Question(
         choices={"more": (1.2, 99), "about as much": (0.8, 1.2), "less": (0, 0.8)},
         why="""
 More. On average over its blocks it is {coarse:.0%}, without what places take from themselves, and {fine:.0%} in the
-network with the fine grid. A block by block look:"""),
+network with the fine grid. Here is each block:"""),
     "switched off": Question(
         choices=("block 0", "block 1", "block 2", "block 3"), close=0.03,
         why="""
@@ -27,8 +27,8 @@ block with the clearest pictures. But is that why? The next cell asks in two oth
         choices={"10%, guessing": (0, 0.2), "about 40%": (0.2, 0.55), "about 65%": (0.55, 0.75),
                  "more than 75%": (0.75, 1)},
         why="""
-{answer:.0%}! No GELU, no hidden units, one kernel per block, and the network hardly notices. Is it the convolution that
-does it? Look at the controls before you believe it."""),
+{answer:.0%}! No GELU in token mixing, no hidden units, one kernel per block for all channels. Is it the convolution
+that does it? Look at the controls before you believe it."""),
     "closest by chance": Question(
         choices={"about 0": (-0.1, 0.1), "about −0.2": (-0.3, -0.1), "about −0.4": (-0.5, -0.3)},
         why="""

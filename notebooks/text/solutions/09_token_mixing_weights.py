@@ -32,7 +32,7 @@ rows = [layer.fc1.weight.detach() for layer in layers]          # L times [D_S, 
 # right of it: it lies one down and 15 to the left.
 
 # %% tags=["exercise-1"]
-def displacement_kernel(M, rows, columns):
+def kernel_by_displacement(M, rows, columns):
     """A map M [S, S] of the grid's places -> [2 rows - 1, 2 columns - 1]."""
     # SOLUTION
     place = torch.arange(rows * columns)
@@ -48,14 +48,14 @@ def displacement_kernel(M, rows, columns):
     # END SOLUTION
 
 # %%
-exercises.check_displacement_kernel(displacement_kernel)
+exercises.check_displacement_kernel(kernel_by_displacement)
 
 # %% [markdown]
 # The kernel of block 1, and what is left of its token map without the convolution:
 
 # %%
 M = token_map(rows[1], layers[1].fc2.weight.detach())           # [S, S]
-K = displacement_kernel(M, 16, 16)                              # [31, 31]
+K = kernel_by_displacement(M, 16, 16)                              # [31, 31]
 assert torch.allclose(K, analysis.displacement_kernel(M, (16, 16)), atol=1e-6)
 rest = M - analysis.as_map(K, (16, 16))                         # [S, S]
 share = 1 - rest.square().sum() / M.square().sum()
@@ -85,9 +85,9 @@ def mixed_rows(W1, seed):
 exercises.check_mixed_rows(mixed_rows)
 
 # %% [markdown]
-# Over how many of the 256 places does a unit spread? Random numbers spread over 87. Single units of blocks 1 and 2 are more
-# local than their mixtures, far beyond the spread over ten draws. In block 0 they are not. So locality is something that
-# single units have.
+# Over how many of the 256 places does a unit spread? Random numbers spread over 87. Single units of blocks 1, 2
+# and 3 are more local than their mixtures, far beyond the spread over ten draws. So locality is something that single
+# units have.
 
 # %%
 for k, W1 in enumerate(rows):
