@@ -65,9 +65,10 @@ W1 = mixing.fc1.weight.detach()                                 # [D_S, S]
 plots.show(
     plots.mosaic(W1, (16, 16), order(W1, (16, 16), "frequency"),
                  title="the 256 units of block 1"),
-    alt="A mosaic of 256 small squares, each with 16 by 16 cells. More than half of them "
-        "hold a spot or a short streak, orange or blue, in many directions and places; "
-        "further down they are finer and paler, and many squares hold only grains.")
+    alt="A mosaic of 256 small squares, each with 16 by 16 cells. More than half of "
+        "them hold a spot or a short streak, orange or blue, in many directions and "
+        "places; further down they are finer and paler, and many squares hold only "
+        "grains.")
 
 # %% [markdown]
 # More than half of the squares hold something: a spot, or a short streak, often with a streak of the other color beside it,
@@ -92,7 +93,7 @@ from mixer_lib.analysis import tables_by_depth
 from mixer_lib.data import load_dataset, normalize
 
 cifar = load_dataset("cifar10")
-horse = normalize(cifar.train_images[[3510]], cifar.mean, cifar.std)    # [B, C_in, H, W]
+horse = normalize(cifar.train_images[[3510]], cifar.mean, cifar.std)    # [1, 3, 32, 32]
 block, bright = model.blocks[1], horse.mean(dim=1)                      # [B, H, W]
 bright = torch.nn.functional.avg_pool2d(bright, 2).view(256)            # [S]
 x = block.token_norm(tables_by_depth(model, horse)[1])[0].detach()      # [S, C]
@@ -111,7 +112,8 @@ print(f"unit {unit} answers {answer:.2f} to channel {channel}")
 pictures = {"the horse's brightness": bright, f"channel {channel}": x[:, channel],
             f"unit {unit}": W1[unit], "their products": W1[unit] * x[:, channel]}
 plots.show(
-    plots.tables({name: (x / x.abs().max()).view(16, 16) for name, x in pictures.items()},
+    plots.tables({name: (x / x.abs().max()).view(16, 16)
+                  for name, x in pictures.items()},
                  xlabel="column of the grid", ylabel="row of the grid", width=11),
     alt="Four grids of 16 by 16 colored cells. The brightness of the horse: a bright "
         "ground, a dark body in the middle. A channel in which the same body is dark "
@@ -222,9 +224,9 @@ predict("another place")
 places = [16 * row + column for row in (4, 11) for column in range(2, 14)]
 plots.show(
     plots.mosaic(M[places], (16, 16), title="what 24 places take"),
-    alt="Two rows of twelve grids. Each grid shows the same small figure, orange with a "
-        "blue arch, at the place itself: from grid to grid it moves one column to the "
-        "right, and in the second row it lies further down.")
+    alt="Two rows of twelve grids. Each grid shows the same small figure, orange with "
+        "a blue arch, at the place itself: from grid to grid it moves one column to "
+        "the right, and in the second row it lies further down.")
 
 # %% [markdown]
 # Nearly the same figure, moved along with the place. A layer in which every place takes the same from the places around it has
@@ -289,7 +291,8 @@ def shares(model):
         maps = token_map(W1, W2), token_map(relabeled(W1, 0), relabeled(W2.T, 0).T)
         whole = [convolution_share(M, grid).item() for M in maps]
         others = [convolution_share(M, grid, diagonal=False).item() for M in maps]
-        print(f"{k:5} {whole[0]:12.0%} ({whole[1]:.0%}) {others[0]:20.0%} ({others[1]:.0%})")
+        print(f"{k:5} {whole[0]:12.0%} ({whole[1]:.0%})",
+              f"{others[0]:20.0%} ({others[1]:.0%})")
 
 
 shares(model)
@@ -308,10 +311,11 @@ other = load_pretrained("cifar10")[0]
 
 
 def mean_share(net):
-    """The convolution share of the token maps without their diagonals, a mean over blocks."""
+    """The convolution share without the diagonal, averaged over blocks."""
     maps = [token_map(block.token_mixing.fc1.weight.detach(),
                       block.token_mixing.fc2.weight.detach()) for block in net.blocks]
-    return convolution_share(torch.stack(maps), grid_of(net), diagonal=False).mean().item()
+    share = convolution_share(torch.stack(maps), grid_of(net), diagonal=False)
+    return share.mean().item()
 
 
 predict("the better network", mean_share(other) / mean_share(model),
@@ -334,24 +338,25 @@ from mixer_lib.analysis import mixing_weights
 
 
 def kernels(model):
-    """Of each block: the kernel [L, 2H' - 1, 2W' - 1], its share, the share relabeled."""
-    W1, W2 = mixing_weights(model)                              # [L, D_S, S], [L, S, D_S]
-    grid, maps = grid_of(model), token_map(W1, W2)              # maps: [L, S, S]
+    """Kernels by block [L, 2H' - 1, 2W' - 1], their shares, and those relabeled."""
+    W1, W2 = mixing_weights(model)                  # [L, D_S, S] and [L, S, D_S]
+    grid, maps = grid_of(model), token_map(W1, W2)  # maps: [L, S, S]
     anew = token_map(relabeled(W1, 0), relabeled(W2.mT, 0).mT)
     return (displacement_kernel(maps, grid, diagonal=False),
             *(convolution_share(M, grid, diagonal=False) for M in (maps, anew)))
 
 
+# %%
 plots.show(
     plots.kernels({"8 × 8 grid": kernels(other), "16 × 16 grid": kernels(model)}),
-    alt="Eight pictures of the 8 by 8 grid, each dark only around its empty middle. Block "
-        "0: a blue cross. Block 1: blue cells left and right. Block 2: a blue ring, taller "
-        "than wide. Block 3: orange cells left, right, above and below. Block 4: an orange "
-        "bar across. Block 5: an orange cross. Block 6: a thin orange line from top to "
-        "bottom. Block 7: a wide orange cloud. Below, four pictures of the 16 by 16 grid. "
-        "Block 0: a blue disk. Block 1: an orange center with a blue arch above it. Block "
-        "2: an orange bar across, blue wings above and below. Block 3: a large orange "
-        "cloud.")
+    alt="Eight pictures of the 8 by 8 grid, each dark only around its empty middle. "
+        "Block 0: a blue cross. Block 1: blue cells left and right. Block 2: a blue "
+        "ring, taller than wide. Block 3: orange cells left, right, above and below. "
+        "Block 4: an orange bar across. Block 5: an orange cross. Block 6: a thin "
+        "orange line from top to bottom. Block 7: a wide orange cloud. Below, four "
+        "pictures of the 16 by 16 grid. Block 0: a blue disk. Block 1: an orange "
+        "center with a blue arch above it. Block 2: an orange bar across, blue wings "
+        "above and below. Block 3: a large orange cloud.")
 
 # %% [markdown]
 # Start with the 8 × 8 grid. In block 0 each place subtracts its four neighbors, a cross. Block 1 subtracts only those on
@@ -416,8 +421,8 @@ plots.show(
     plots.lines({"held-out accuracy (%)": along("cifar10-fine", model, range(4))},
                 ylabel="convolution share, others only"),
     alt="16 × 16 grid: convolution share against held-out accuracy, from 23 to 89%. "
-        "Blocks 0 and 1 climb to the end, to 55 and 42%. Block 2 peaks at 27% and falls "
-        "to 20, block 3 peaks at 17% and falls to 12.")
+        "Blocks 0 and 1 climb to the end, to 55 and 42%. Block 2 peaks at 27% and "
+        "falls to 20, block 3 peaks at 17% and falls to 12.")
 
 # %% [markdown]
 # In the 8 × 8 network (first chart), blocks 0, 1 and 3 become convolutions late: half of it comes when the network already
@@ -438,15 +443,15 @@ plots.show(
 # %%
 from mixer_lib.analysis import as_map, unit_slopes
 
-images, labels, tables, maps = {}, {}, {}, {}
-for name, net, step in (("8 × 8", other, 2), ("16 × 16", model, 4)):    # 500, 250 images
+images, labels, tables, maps = {}, {}, {}, {}          # of 500 and 250 test images
+for name, net, step in (("8 × 8", other, 2), ("16 × 16", model, 4)):
     images[name], labels[name] = cifar.test_images[::step], cifar.test_labels[::step]
     tables[name] = tables_by_depth(net, normalize(images[name], cifar.mean, cifar.std))
     slopes = unit_slopes(net, tables[name])                             # L times [D_S]
     maps[name] = [token_map(block.token_mixing.fc1.weight.detach(),
                             block.token_mixing.fc2.weight.detach(), slope)
                   for block, slope in zip(net.blocks, slopes)]    # L times [S, S]
-    print(f"{name:8} mean slope        ", *(f"{slope.mean():6.2f}" for slope in slopes))
+    print(f"{name:8} mean slope  ", *(f"{slope.mean():6.2f}" for slope in slopes))
 
 # %%
 def convolution(M):
@@ -465,8 +470,8 @@ def explained(net, name, k, M):
 
 
 for name, net in (("8 × 8", other), ("16 × 16", model)):
-    for what, change in (("the token map", lambda M: M), ("its convolution", convolution)):
-        print(f"{name:8} {what:18}", *(f"{explained(net, name, k, change(M)):6.0%}"
+    for what, change in {"token map": torch.clone, "convolution": convolution}.items():
+        print(f"{name:8} {what:12}", *(f"{explained(net, name, k, change(M)):6.0%}"
                                       for k, M in enumerate(maps[name])))
 
 # %% [markdown]
@@ -492,7 +497,7 @@ def right(name, logits):
 
 
 def without(k, by="zero"):
-    """The same of the 16 × 16 network, with the token mixing of block k switched off."""
+    """Of the 16 × 16 network, with the token mixing of block k switched off."""
     return right("16 × 16", logits_without(model, tables["16 × 16"],
                                            [(k, "token mixing")], by))
 
@@ -508,7 +513,8 @@ predict("switched off", lost, left=1 - max(lost.values()))
 # %%
 print("block   by zero   by the average   by another image")
 for k in range(4):
-    print(f"{k:5}", *(f"{without(k, by):12.0%}" for by in ("zero", "mean", "another image")))
+    print(f"{k:5}", *(f"{without(k, by):12.0%}"
+                      for by in ("zero", "mean", "another image")))
 
 # %% [markdown]
 # Three questions, three answers. By zero, block 1 costs the most. By the average, block 1 and block 2 cost about the same:
@@ -547,7 +553,7 @@ predict("only the convolution", kept)
 
 # %%
 def window(M, reach=3):
-    """Only displacements of at most `reach` places: a convolution with a small kernel."""
+    """Only displacements of at most `reach` places: a small kernel."""
     side = 8 if len(M) == 64 else 16
     K = displacement_kernel(M, (side, side))
     far = torch.ones_like(K, dtype=torch.bool)
@@ -562,11 +568,12 @@ def two_numbers(M):
     others = (M.sum() - M.diagonal().sum()) / (S * S - S)
     return torch.full_like(M, others).fill_diagonal_(own)
 
-
+# %%
 changes = {"average answer alone": torch.zeros_like, "whole map": lambda M: M,
            "convolution": convolution, "convolution, 7 × 7": window,
            "the rest of the map": lambda M: M - convolution(M),
-           "convolution, relabeled": lambda M: relabeled(relabeled(convolution(M), 0).T, 0).T,
+           "convolution, relabeled":
+               lambda M: relabeled(relabeled(convolution(M), 0).T, 0).T,
            "itself and all others": two_numbers}
 print(f"{'':24}{'8 × 8':>8}{'16 × 16':>10}")
 for what, change in changes.items():
@@ -659,7 +666,8 @@ for what, closest in (("opposite", partners), ("twin", twins)):
     for k, fc1 in enumerate(all_rows):
         line = f"  block {k}: trained {closest(fc1)[1].mean():+.3f}"
         for name, control in controls.items():
-            ten = torch.stack([closest(control(fc1, seed))[1].mean() for seed in range(10)])
+            ten = torch.stack([closest(control(fc1, seed))[1].mean()
+                               for seed in range(10)])
             line += f"   {name} {ten.mean():+.3f} ± {ten.std():.3f}"
         print(line)
 
@@ -686,19 +694,19 @@ from mixer_lib.analysis import rank, singular_pictures
 
 firsts = []
 for k, fc1 in enumerate(all_rows):
-    energies, pictures = singular_pictures(fc1)                         # [256], [256, S]
+    energies, pictures = singular_pictures(fc1)                 # [256], [256, S]
     assert torch.isclose(energies.sum(), fc1.square().sum())
     firsts.append(pictures[:8])
     shares = energies[:8] / energies.sum()
     print(f"block {k}: rank {rank(fc1):4.1f}; the first eight pictures have",
           *(f"{share:.0%}" for share in shares))
 plots.show(
-    plots.mosaic(torch.cat(firsts), (16, 16), title="the first eight pictures of blocks 0 to 3"),
+    plots.mosaic(torch.cat(firsts), (16, 16), title="the first eight of blocks 0 to 3"),
     alt="Two rows of sixteen pictures: eight of block 0 and of block 1, below them "
-        "eight of block 2 and of block 3. They are large smooth areas: one spot in the "
-        "middle, left minus right, top minus bottom, stripes. Block 1 and block 3 begin "
-        "with a picture that is orange all over; the second one of block 3 is blue on "
-        "the left and orange on the right.")
+        "eight of block 2 and of block 3. They are large smooth areas: one spot in "
+        "the middle, left minus right, top minus bottom, stripes. Block 1 and block 3 "
+        "begin with a picture that is orange all over; the second one of block 3 is "
+        "blue on the left and orange on the right.")
 
 # %% [markdown]
 # The **rank** printed here says how many pictures it takes, about: 256 if all have the same energy, and 1 if a single one
@@ -721,7 +729,7 @@ table = json.loads(Path("results/kernels.json").read_text())
 
 
 def added(change, what, kind="trained"):
-    """The mean over blocks of a number of what training added, for each run of a change."""
+    """A number of what training added, averaged over blocks, for each run."""
     return [mean(block["less start"][what][kind] for block in row["blocks"])
             for row in table["rows"] if row["change"] == change]
 
@@ -756,13 +764,14 @@ for change in dict.fromkeys(row["change"] for row in table["rows"]):
 from mixer_lib.analysis import reads_and_writes, top_answers
 
 unit = 188
-found, channels, answers = top_answers(model, tables["16 × 16"], block=1, unit=unit, count=10)
+found, channels, answers = top_answers(
+    model, tables["16 × 16"], block=1, unit=unit, count=10)
 titles = [f"channel {c}" for c in channels]
 plots.show(
     plots.image_row(images["16 × 16"][found] / 255, titles, columns=10),
-    alt="Ten test images: four cars, a truck, two ships, a plane, a frog and a deer. In "
-        "most of them something lies across the middle that differs from what is above "
-        "and below.")
+    alt="Ten test images: four cars, a truck, two ships, a plane, a frog and a deer. "
+        "In most of them something lies across the middle that differs from what is "
+        "above and below.")
 print("answers", *(f"{answer:.1f}" for answer in answers))
 
 # %% [markdown]
@@ -775,7 +784,7 @@ print("answers", *(f"{answer:.1f}" for answer in answers))
 
 # %%
 for name, net in (("8 × 8", other), ("16 × 16", model)):
-    reads, writes = mixing_weights(net)                                 # [L, D_S, S], [L, S, D_S]
+    reads, writes = mixing_weights(net)             # [L, D_S, S] and [L, S, D_S]
     for what, roll in (("its own", 0), ("another", 1)):
         print(f"{name:8}{what:8}", *(f"{average:+6.2f}" for average in reads_and_writes(
             reads, writes.roll(roll, dims=-1)).mean(dim=-1)))
@@ -905,7 +914,7 @@ exercises.check_mixed_rows(mixed_rows)
 
 # %% tags=["exercise-3"]
 def which_was_trained(layers, grid):
-    """layers: three pairs (W1 [D_S, S], W2 [S, D_S]) -> the index of the trained one."""
+    """Three pairs (W1 [D_S, S], W2 [S, D_S]) -> the index of the trained one."""
     ...  # your code here
 
 

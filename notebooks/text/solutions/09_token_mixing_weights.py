@@ -61,7 +61,7 @@ rest = M - analysis.as_map(K, (16, 16))                         # [S, S]
 share = 1 - rest.square().sum() / M.square().sum()
 assert torch.isclose(share, convolution_share(M, (16, 16)))
 plots.show(
-    plots.mosaic(rest[:64], (16, 16), title="what the convolution leaves, places 0 to 63"),
+    plots.mosaic(rest[:64], (16, 16), title="beyond the convolution, places 0 to 63"),
     alt="64 grids of 16 by 16 cells: what places 0 to 63, the upper four rows of the "
         "grid, take beyond the convolution. Orange and blue grains, a little stronger "
         "around the place itself, without a figure that repeats.")
@@ -91,7 +91,8 @@ exercises.check_mixed_rows(mixed_rows)
 
 # %%
 for k, W1 in enumerate(rows):
-    ten = torch.stack([participation(mixed_rows(W1, seed)).mean() for seed in range(10)])
+    ten = torch.stack([participation(mixed_rows(W1, seed)).mean()
+                       for seed in range(10)])
     print(f"block {k}: trained {participation(W1).mean():.1f}, "
           f"mixed {ten.mean():.1f} ± {ten.std():.1f}")
 
@@ -104,7 +105,7 @@ for k, W1 in enumerate(rows):
 
 # %% tags=["exercise-3"]
 def which_was_trained(layers, grid):
-    """layers: three pairs (W1 [D_S, S], W2 [S, D_S]) -> the index of the trained one."""
+    """Three pairs (W1 [D_S, S], W2 [S, D_S]) -> the index of the trained one."""
     # SOLUTION
     shares = [convolution_share(token_map(W1, W2), grid, diagonal=False).item()
               for W1, W2 in layers]
