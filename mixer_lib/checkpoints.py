@@ -17,11 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from .configs import did_you_mean
-from .model import MlpMixer
+from .family import ARCHITECTURES
 
 WEIGHTS = Path(__file__).parent / "models"           # the bundled models
 DATASET_FACTS = ("name", "classes", "mean", "std")    # what it takes to use a model without the images
-ARCHITECTURES = {"MlpMixer": MlpMixer}                # what a checkpoint may hold, by the name it has there
 
 
 def save_checkpoint(path, model, dataset, **about):
@@ -171,9 +170,15 @@ def _csv(rows, header):
 
 
 def token_mixing_weights(model):
-    """{name: float16 tensor on the CPU} of fc1 [D_S, S] and fc2 [S, D_S] of each block: what a snapshot keeps."""
-    return {name: tensor.detach().to("cpu", torch.float16, copy=True) for name, tensor in model.named_parameters()
-            if name.endswith(("token_mixing.fc1.weight", "token_mixing.fc2.weight"))}
+    """{name: float16 tensor on the CPU} of fc1 [D_S, S] and fc2 [S, D_S] of each block: what a snapshot keeps.
+
+    Raises ValueError for a model that has none."""
+    weights = {name: tensor.detach().to("cpu", torch.float16, copy=True) for name, tensor in model.named_parameters()
+               if name.endswith(("token_mixing.fc1.weight", "token_mixing.fc2.weight"))}
+    if not weights:
+        raise ValueError(f"a {type(model).__name__} has no weights fc1 and fc2 of token mixing to keep in snapshots: "
+                         f"set snapshots to 0")
+    return weights
 
 
 def save_snapshots(path, snapshots, in_bytes=False):

@@ -1,8 +1,8 @@
-"""The paper's models and the course's small ones, by name."""
+"""The paper's models, the course's small ones and the Mixer's relatives, by name."""
 
 from difflib import get_close_matches
 
-from .model import MixerConfig, MlpMixer
+from .family import ARCHITECTURES, build, configure
 
 
 def _imagenet(num_blocks, patch_size, hidden_dim, tokens_mlp_dim, channels_mlp_dim):
@@ -29,17 +29,45 @@ MODELS = {      # the fields of `MixerConfig` that have no default
 }
 
 
+def _cifar10(architecture, **sizes):
+    return dict(architecture=architecture, image_size=32, patch_size=4, in_channels=3, num_classes=10, num_blocks=8,
+                hidden_dim=128, **sizes)
+
+
+def _relative(architecture, patch_size, num_blocks, hidden_dim, **sizes):
+    return dict(architecture=architecture, image_size=224, patch_size=patch_size, in_channels=3, num_classes=1000,
+                num_blocks=num_blocks, hidden_dim=hidden_dim, **sizes)
+
+
+RELATIVES = {   # the same for the models of family/, and their class
+    "resmlp-cifar10": _cifar10("ResMLP", channels_mlp_dim=512),
+    "gmlp-cifar10": _cifar10("GMLP", channels_mlp_dim=768),
+    "convmixer-cifar10": _cifar10("ConvMixer", kernel_size=5),
+    "vit-cifar10": _cifar10("ViT", channels_mlp_dim=512, num_heads=4),
+    "fnet-cifar10": _cifar10("FNet", channels_mlp_dim=512),
+    "poolformer-cifar10": _cifar10("PoolFormer", channels_mlp_dim=512),
+    "identity-cifar10": _cifar10("IdentityFormer", channels_mlp_dim=512),
+    # Of the papers, as timm names them.
+    "resmlp_12_224": _relative("ResMLP", 16, 12, 384, channels_mlp_dim=1536),
+    "gmlp_s16_224": _relative("GMLP", 16, 30, 256, channels_mlp_dim=1536),
+    "convmixer_1024_20_ks9_p14": _relative("ConvMixer", 14, 20, 1024, kernel_size=9),
+}
+NAMES = (*MODELS, *RELATIVES)
+
+
 def get_config(name, **overrides):
-    """The `MixerConfig` of a model of `MODELS`, with any of its fields replaced by keyword.
+    """The configuration of a model of `MODELS` or `RELATIVES`, with any of its fields replaced by keyword.
 
     Raises ValueError for a name or a field that does not exist, and suggests the nearest that does."""
-    if name not in MODELS:
-        raise ValueError(f"no model is named {name!r}{did_you_mean(name, MODELS)}")
-    known = MixerConfig.__dataclass_fields__
+    if name not in NAMES:
+        raise ValueError(f"no model is named {name!r}{did_you_mean(name, NAMES)}")
+    sizes = MODELS.get(name) or RELATIVES[name]
+    architecture = sizes.get("architecture", "MlpMixer")
+    known = ARCHITECTURES[architecture].Config.__dataclass_fields__
     for option in overrides:
         if option not in known:
-            raise ValueError(f"MlpMixer has no option {option!r}{did_you_mean(option, known)}")
-    return MixerConfig(**MODELS[name] | overrides)
+            raise ValueError(f"{architecture} has no option {option!r}{did_you_mean(option, known)}")
+    return configure(**sizes | overrides)
 
 
 def default_patch_size(height, width, usual):
@@ -58,10 +86,11 @@ def default_patch_size(height, width, usual):
 
 
 def create_model(name, **overrides):
-    """Build a model by name, freshly initialized: create_model("mnist"), create_model("B/16", num_classes=0).
+    """Build a model by name, freshly initialized: create_model("mnist"), create_model("B/16", num_classes=0),
+    create_model("resmlp-cifar10").
 
     Raises ValueError as `get_config` and `MixerConfig` do."""
-    return MlpMixer(**vars(get_config(name, **overrides)))
+    return build(get_config(name, **overrides))
 
 
 def did_you_mean(name, known):

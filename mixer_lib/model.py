@@ -8,7 +8,7 @@ section 2 and Figure 1. Letters in the shape comments:
     P patch side             D = in_channels * P * P           K classes
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import nn
@@ -37,14 +37,14 @@ class MixerConfig:
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         grid_shape(self.image_size, self.patch_size)
-        for name in ("in_channels", "num_classes", "num_blocks", "hidden_dim", "tokens_mlp_dim", "channels_mlp_dim"):
-            value, least = getattr(self, name), 0 if name == "num_classes" else 1
-            if not isinstance(value, int) or value < least:
+        for name, kind, value in [(f.name, f.type, getattr(self, f.name)) for f in fields(self)]:
+            least = 0 if name == "num_classes" else 1
+            if kind is int and (not isinstance(value, int) or value < least):
                 raise ValueError(f"{name} is {value!r}: expected a whole number of at least {least}")
-        for name in ("dropout", "drop_path"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, float)) or not 0 <= value < 1:
+            if kind is float and (not isinstance(value, (int, float)) or not 0 <= value < 1):
                 raise ValueError(f"{name} is {value!r}: expected a rate from 0 up to, but not including, 1")
+            if kind is None and value is not None:      # in family.py
+                raise ValueError(f"{name} is {value!r}, but this model has no such part: leave it out")
         if self.gelu not in ("none", "tanh"):
             raise ValueError(f"gelu is {self.gelu!r}: expected 'none' (exact) or 'tanh'")
 
@@ -183,21 +183,26 @@ class MlpMixer(nn.Module):
     """The whole classifier: images [B, in_channels, H, W] -> logits [B, K].
 
     Takes the fields of `MixerConfig`, and raises ValueError as it does. `config` keeps them; `image_shape` and
-    `num_classes` say which images the model reads and how many classes it knows."""
+    `num_classes` say which images the model reads and how many classes it knows. The Mixer's relatives in family.py
+    exchange one or more of the parts that are named first."""
+
+    Config, Embedding, Norm = MixerConfig, PatchEmbedding, nn.LayerNorm
 
     def __init__(self, *sizes, **options):
         super().__init__()
-        self.config = c = MixerConfig(*sizes, **options)
+        self.config = c = self.Config(*sizes, **options)
         self.image_shape, self.num_classes = c.image_shape, c.num_classes
-        self.patch_embedding = PatchEmbedding(c.image_size, c.patch_size, c.in_channels, c.hidden_dim)
-        self.blocks = nn.Sequential(*[
-            MixerBlock(c.hidden_dim,
-                       TokenMixing(self.patch_embedding.num_patches, c.tokens_mlp_dim, c.dropout, c.gelu),
-                       ChannelMixing(c.hidden_dim, c.channels_mlp_dim, c.dropout, c.gelu), rate)
-            for rate in c.drop_path_rates])
-        self.norm = nn.LayerNorm(c.hidden_dim, eps=1e-6)
+        self.patch_embedding = self.Embedding(c.image_size, c.patch_size, c.in_channels, c.hidden_dim)
+        self.blocks = nn.Sequential(*[self.make_block(c, rate) for rate in c.drop_path_rates])
+        self.norm = self.Norm(c.hidden_dim, eps=1e-6)
         self.head = nn.Linear(c.hidden_dim, c.num_classes) if c.num_classes else nn.Identity()
         self.reset_parameters()
+
+    def make_block(self, c, drop_path):
+        """One block, a module [B, S, C] -> same. c: the configuration. drop_path: the block's rate."""
+        token_mixing = TokenMixing(self.patch_embedding.num_patches, c.tokens_mlp_dim, c.dropout, c.gelu)
+        channel_mixing = ChannelMixing(c.hidden_dim, c.channels_mlp_dim, c.dropout, c.gelu)
+        return MixerBlock(c.hidden_dim, token_mixing, channel_mixing, drop_path, self.Norm)
 
     def forward(self, images):
         x = self.patch_embedding(images)    # [B, S, C]
@@ -225,9 +230,9 @@ class MlpMixer(nn.Module):
 
 
 def new_head(model, num_classes):
-    """An `MlpMixer` with the weights of `model`, on its device, and a head of zeros for `num_classes` classes: so the
-    paper begins its fine-tuning on other classes."""
-    other = MlpMixer(**vars(model.config) | {"num_classes": num_classes}).to(model.norm.weight)
+    """A model of the same class with the weights of `model`, on its device, and a head of zeros for `num_classes`
+    classes: so the paper begins its fine-tuning on other classes."""
+    other = type(model)(**vars(model.config) | {"num_classes": num_classes}).to(model.patch_embedding.linear.weight)
     body = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("head.")}
     other.load_state_dict(body, strict=False)
     return other

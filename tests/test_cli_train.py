@@ -91,7 +91,8 @@ def test_every_option_arrives(there, fitted):
                   clip_norm=3.5, crop_padding=2, resized_crop=0.5, flip=True, randaugment=7, mixup=0.25, cutmix=0.75,
                   val_fraction=0.3, patience=6, schedule="constant", optimizer="muon", precision="float32",
                   compile=True, snapshots=9, seed=17)
-    assert model.keys() == command.MODEL_OPTIONS.keys() and recipe.keys() == vars(Recipe()).keys()
+    of_relatives = {"kernel_size", "num_heads"}
+    assert model.keys() | of_relatives == command.MODEL_OPTIONS.keys() and recipe.keys() == vars(Recipe()).keys()
     assert all(vars(Recipe())[name] != value for name, value in recipe.items())
     flags = [f"--{name.replace('_', '-')}" + f" {value}" * (value is not True)
              for name, value in (model | recipe).items()]
@@ -101,6 +102,14 @@ def test_every_option_arrives(there, fitted):
     assert vars(mixer.config) == dict(image_size=(8, 8), in_channels=3, num_classes=3, gelu="none") | model
     assert vars(given) == recipe and default == Recipe() and len(data.train_images) == 30
     assert str(kwargs["out"]) == "run" and not kwargs["resume"]
+
+
+def test_options_of_the_relatives_arrive(there, fitted):
+    assert run("train --dataset own.npz --out a --model convmixer-cifar10 --kernel-size 3 --hidden-dim 8") == 0
+    assert run("train --dataset own.npz --out b --model vit-cifar10 --num-heads 2 --hidden-dim 6") == 0
+    conv, vit = (args[0] for args, _ in fitted)
+    assert (type(conv).__name__, conv.config.kernel_size, conv.config.hidden_dim) == ("ConvMixer", 3, 8)
+    assert (type(vit).__name__, vit.config.num_heads, vit.config.hidden_dim) == ("ViT", 2, 6)
 
 
 def test_model_depends_on_images_and_seed(there, fitted):

@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 
 from devices import fake_gpu, moved
-from mixer_lib import MlpMixer, patchify
+from mixer_lib import MlpMixer, create_model, patchify
 from mixer_lib.checkpoints import load_checkpoint, save_checkpoint, token_mixing_weights
 from mixer_lib.cli import main, train, use
+from mixer_lib.configs import RELATIVES
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
 from mixer_lib.data import (
     Dataset,
@@ -297,3 +298,18 @@ def test_command_line(gpu, tmp_path, monkeypatch, capsys):
     assert main(["predict", str(tmp_path / "a.png"), "--checkpoint", str(out)]) == 0
     assert capsys.readouterr().out.startswith(f"{tmp_path / 'a.png'}: ")
     assert where == [gpu] * 3
+
+
+@pytest.mark.parametrize("name", [name for name in RELATIVES if name.endswith("cifar10")])
+def test_family(gpu, name):
+    sizes = {} if name.startswith("convmixer") else {"channels_mlp_dim": 12}
+    torch.manual_seed(0)
+    model = create_model(name, image_size=8, num_classes=3, num_blocks=1, hidden_dim=8, **sizes)
+    there, recipe = moved(model, gpu), Recipe(epochs=1, batch_size=18, lr=0.01, precision="float32")
+    losses = [fit(one, dataset(), recipe).epochs[0]["val_loss"] for one in (model, there)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    assert {tensor.device for tensor in there.state_dict().values()} == {gpu}
+    x = torch.rand(2, 3, 8, 8)
+    torch.testing.assert_close(there(x.to(gpu)).cpu(), model(x), rtol=1e-4, atol=1e-4)
+    with gpu:
+        assert create_model(name, num_blocks=1)(torch.rand(1, 3, 32, 32)).device == gpu

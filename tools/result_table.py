@@ -6,7 +6,7 @@ from mixer_lib.checkpoints import write_atomically
 
 
 def fill(path, facts, keys, run):
-    """Add one row for each of `keys` that has no row yet to the table at `path`, a JSON file.
+    """Add one row for each of `keys` that has no row yet to the table at `path`, a JSON file. Returns all its rows.
 
     facts: what all rows share, {name: value}, such as the recipe. A table with other facts ends the script. keys:
     dicts, one per row, which identify the rows. run: called with a key's values by name; returns the rest of the row,
@@ -22,3 +22,4 @@ def fill(path, facts, keys, run):
             table["rows"].append(key | run(**key))
             write_atomically(path, json.dumps(table, indent=1).encode())
             print({name: value for name, value in table["rows"][-1].items() if not isinstance(value, list)}, flush=True)
+    return table["rows"]

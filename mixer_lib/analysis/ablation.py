@@ -4,6 +4,8 @@ import contextlib
 
 import torch
 
+from ..family.convmixer import ConvMixerBlock
+from ..family.gmlp import GatedBlock
 from .influence import AT_ONCE, beside
 from .units import before_gelu
 
@@ -108,6 +110,9 @@ def _answering(model, answers):
 def _check(model, k, part):
     if not 0 <= k < len(model.blocks):
         raise ValueError(f"block {k} cannot be switched off: there are blocks 0 to {len(model.blocks) - 1}")
+    if isinstance(model.blocks[k], (GatedBlock, ConvMixerBlock)):
+        raise ValueError(f"the parts of a {type(model.blocks[k]).__name__} cannot be switched off: they are not on "
+                         f"residual branches of their own, as in a MixerBlock")
     units = getattr(getattr(model.blocks[k].token_mixing, "fc1", None), "out_features", 0)
     if part not in (*PARTS, *range(units)):
         expected = (f'"token mixing", "channel mixing" or a hidden unit of token mixing, 0 to {units - 1}' if units

@@ -6,9 +6,8 @@ from importlib import metadata
 
 import torch
 
-from ..configs import MODELS
+from ..configs import NAMES
 from ..data.files import LARGEST, as_pair
-from ..model import MixerConfig
 from ..training import Recipe
 from .inspect import inspect_model
 from .show import describe_data, info
@@ -136,11 +135,10 @@ def _parser():
                           "that command, and more --epochs make the run longer")
     model = sub.add_argument_group("model")
     model.add_argument("--init", metavar="CHECKPOINT", help=f"start from the weights of a model: {CHECKPOINT}")
-    model.add_argument("--model", help=f"start from scratch with one of {', '.join(MODELS)} (default: mnist for gray "
+    model.add_argument("--model", help=f"start from scratch with one of {', '.join(NAMES)} (default: mnist for gray "
                                        f"images of 28 x 28, else cifar10), which the options below change")
     for name, help in MODEL_OPTIONS.items():
-        kind = float if MixerConfig.__dataclass_fields__[name].type is float else int
-        model.add_argument(_flag(name), type=kind, help=help)
+        model.add_argument(_flag(name), type=float if name in ("dropout", "drop_path") else int, help=help)
     recipe = sub.add_argument_group("recipe")
     for f in fields(Recipe):
         kind = {"action": "store_true"} if f.type is bool else {"type": f.type, "choices": CHOICES.get(f.name)}
@@ -174,7 +172,7 @@ def _parser():
     _sets(sub)
 
     sub = command("info", info, "list a model's layers: shapes, parameters, multiply-accumulates", INFO)
-    sub.add_argument("name", help=f"{CHECKPOINT}; or one of {', '.join(MODELS)}")
+    sub.add_argument("name", help=f"{CHECKPOINT}; or one of {', '.join(NAMES)}")
 
     sub = command("inspect", inspect_model, "draw and measure what the token mixing of a model has learned", INSPECT)
     sub.add_argument("checkpoint", help=CHECKPOINT)

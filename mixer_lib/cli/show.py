@@ -1,7 +1,7 @@
 """The commands that show what there is: data and info."""
 
 from ..checkpoints import find_checkpoint, load_checkpoint, pretrained_names
-from ..configs import MODELS, get_config
+from ..configs import NAMES, get_config
 from ..costs import layer_table
 from ..data.card import contact_sheets, describe
 from .say import say
@@ -16,10 +16,10 @@ def describe_data(options, words):
 
 
 def info(options, words):
-    if options.name in MODELS and options.name not in pretrained_names():
+    if options.name in NAMES and options.name not in pretrained_names():
         config = get_config(options.name)
     else:
-        path = find_checkpoint(options.name, known=MODELS)
+        path = find_checkpoint(options.name, known=NAMES)
         model, about = load_checkpoint(path)
         config, data = model.config, about.dataset
         facts = {"file": path, "model": vars(config), "trained on": data.name, "classes": ", ".join(data.classes),

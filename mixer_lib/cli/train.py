@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from ..checkpoints import find_checkpoint, load_checkpoint, read_rows, write_atomically
-from ..configs import MODELS, create_model, default_patch_size
+from ..configs import create_model, default_patch_size, get_config
 from ..data import load_dataset, split
 from ..model import new_head
 from ..training import (
@@ -31,12 +31,14 @@ from .say import say
 
 PROGRAM = ["python", "-m", "mixer_lib", "train"]
 
-MODEL_OPTIONS = {       # fields of `MixerConfig`
+MODEL_OPTIONS = {       # fields of `MixerConfig`, and of the relatives' configurations
     "patch_size": "side of a patch in pixels",
-    "num_blocks": "number of Mixer blocks",
+    "num_blocks": "number of blocks",
     "hidden_dim": "channels per token",
     "tokens_mlp_dim": "hidden units of a token-mixing MLP",
     "channels_mlp_dim": "hidden units of a channel-mixing MLP",
+    "kernel_size": "side of ConvMixer's kernels, in patches",
+    "num_heads": "heads of ViT's attention",
     "dropout": "dropout rate in the MLPs, from 0 to 1",
     "drop_path": "stochastic depth of the last block, a rate from 0 to 1",
 }
@@ -124,7 +126,7 @@ def make_model(options, begin, dataset):
         channels, *image_size = dataset.train_images.shape[1:]
         if not options.model:
             given["model"] = "mnist" if (channels, *image_size) == (1, 28, 28) else "cifar10"
-            given.setdefault("patch_size", default_patch_size(*image_size, MODELS[given["model"]]["patch_size"]))
+            given.setdefault("patch_size", default_patch_size(*image_size, get_config(given["model"]).patch_size))
         return create_model(given.pop("model"), **given | dict(image_size=tuple(image_size), in_channels=channels,
                                                               num_classes=len(dataset.classes)))
     if given:

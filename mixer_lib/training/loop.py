@@ -8,6 +8,7 @@ import sys
 import time
 
 import torch
+from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
 
@@ -198,7 +199,8 @@ def memory_needed(model, dataset, recipe):
         x = image.to(device).expand(count, -1, -1, -1)
         with own_random_numbers(device), autocast(device, recipe.precision), \
                 torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-            logits = model(x)  # noqa: F841 (holds what was kept until it is counted)
+            buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}      # batch norm changes them
+            logits = functional_call(model, buffers, x)  # noqa: F841 (holds what was kept until it is counted)
         return sum(storages.values())
 
     device = device_of(model)

@@ -49,7 +49,7 @@ def digit_pad(model, dataset):
 
 def _sent(model, dataset):
     """The weights by their names, and what else mixer.js needs to know of a model and of the images it reads."""
-    if not isinstance(model, MlpMixer) or model.config.in_channels != 1 or not model.num_classes:
+    if type(model) is not MlpMixer or model.config.in_channels != 1 or not model.num_classes:
         raise ValueError("the page runs an MlpMixer with one input channel and a head, such as one that reads MNIST")
     (H, W), (rows, columns) = model.image_shape[1:], model.config.grid
     facts = {"grid": [rows, columns], "patch": [H // rows, W // columns], "blocks": len(model.blocks),
