@@ -181,7 +181,7 @@ WIDGETS = {
     "training_scrubber": lambda m, x: sent(widgets.training_scrubber([0, 5, 9], m(SNAPSHOTS), GRID)),
     "switches": lambda m, x: switched(widgets.switches(m(model()), x(DATASET), count=10), "0t", "1c 1u4"),
 }
-NO_TENSORS = {"show", "to_png", "LiveTraining", "Page", "to_html"}
+NO_TENSORS = {"show", "img", "to_png", "LiveTraining", "Page", "to_html"}
 CASES = [pytest.param(case, id=f"{room}.{name}") for room, cases in (
     ("analysis", ANALYSIS), ("plots", PLOTS), ("widgets", WIDGETS)) for name, case in cases.items()]
 

@@ -213,7 +213,7 @@ def test_switches_spreads_what_changed_over_the_classes(texts):
                                 [(0, 3)]))
     assert texts.count("was a") == texts.count("was b") == 8 and {"5/20", "0/20"} < set(texts)
     for x, share in ((14, 5 / 20), (195, 0)):
-        bar = (pixels[round(407 * SHARP), (x + 76) * SHARP:(x + 126) * SHARP] == ImageColor.getrgb(plots.BLUE)).all(-1)
+        bar = (pixels[round(407 * SHARP), (x + 76) * SHARP:(x + 126) * SHARP] == ImageColor.getrgb(plots.GRAY)).all(-1)
         assert bar.sum() == pytest.approx(50 * SHARP * share, abs=2)
 
 
