@@ -89,6 +89,10 @@ def to_ours(family, name, tensor):
 
 
 def count_blocks(family, shapes):
-    """How many blocks a file has: one more than the highest number among their names."""
-    pattern = r"^MixerBlock_(\d{1,4})/" if family == FLAX else r"^blocks\.(\d{1,4})\."
-    return 1 + max(int(match[1]) for name in shapes if (match := re.match(pattern, name)))
+    """How many blocks a file has. Raises ValueError if one is missing among their numbers."""
+    pattern = r"^MixerBlock_(\d+)/" if family == FLAX else r"^blocks\.(\d+)\."
+    numbers = {match[1] for name in shapes if (match := re.match(pattern, name))}
+    if strange := numbers - {str(number) for number in range(len(numbers))}:
+        raise ValueError(f"it has blocks of {len(numbers)} numbers, and one of them is {min(strange)[:20]}: expected 0 "
+                         f"to {len(numbers) - 1}")
+    return len(numbers)
