@@ -285,7 +285,7 @@ def test_command_line(gpu, tmp_path, monkeypatch, capsys):
             return real(model, *args, **named)
         return call
 
-    for module, name in ((train, "fit"), (use, "predict")):
+    for module, name in ((train, "fit"), (use, "measure_in_batches"), (use, "predict")):
         monkeypatch.setattr(module, name, watched(getattr(module, name)))
     out = tmp_path / "run"
     sizes = "--num-blocks 2 --hidden-dim 8 --tokens-mlp-dim 6 --channels-mlp-dim 9"

@@ -111,7 +111,7 @@ def test_cut_files(tmp_path, name):
     whole = path.read_bytes()
     for share in (0, 0.0003, 0.001, 0.01, 0.3, 0.6, 0.9, 0.99, 0.9999):
         path.write_bytes(whole[:int(share * len(whole))])
-        refused(path, "cannot (read|load)")
+        refused(path, "cannot (read|load)|not a whole")
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -162,11 +162,11 @@ def bombs(folder):
 
     for claim in (2**30, 2**40, 2**63 - 1, 2**64 - 1):
         path(f"header{claim}.safetensors").write_bytes(struct.pack("<Q", claim) + b"{" + b" " * 100)
-        yield path(f"header{claim}.safetensors"), "damaged"
+        yield path(f"header{claim}.safetensors"), "not a whole safetensors file"
     header = dict(dtype="F32", shape=[2**20, 2**20], data_offsets=[0, 2**42])
     header = json.dumps({"stem.proj.weight": header}).encode()
     path("shape.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(100))
-    yield path("shape.safetensors"), "damaged"
+    yield path("shape.safetensors"), "not a whole safetensors file"
 
     with (zipfile.ZipFile(path("zeros.npz"), "w", zipfile.ZIP_DEFLATED) as archive,
           archive.open("stem/kernel.npy", "w") as member):

@@ -8,5 +8,5 @@ brings a model to a higher resolution.
 from .download import cache_folder
 from .grow import grow
 from .load import load_released
-from .names import KNOWN, wordnet_classes
+from .names import KNOWN, wordnet_classes, wordnet_id
 from .save import save_released

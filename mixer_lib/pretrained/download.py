@@ -93,7 +93,7 @@ def _receive(url, part, name):
 
 
 def _size(path):
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):
         return path.stat().st_size
     return 0
 

@@ -4,6 +4,7 @@ Sources: vit_jax.ipynb and the README of google-research/vision_transformer for 
 storage.googleapis.com is the usual https address; the default_cfgs of timm 1.0.31; PASSL's mlp_mixer README and yaml.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -53,6 +54,11 @@ KNOWN = {
     **{f"mlp-mixer_{size}_224": Released(f"{BAIDU}/mlp-mixer_{size}_224.pdparams", PASSL, {})
        for size in ("b16", "l16")},
 }
+
+
+def wordnet_id(name):
+    """The WordNet id with which a class's name begins: "n01440764 tench" -> "n01440764"; another name as it is."""
+    return match[0] if (match := re.match(r"n\d{8}\b", name)) else name
 
 
 @cache

@@ -13,7 +13,7 @@ from textwrap import shorten
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from .pickles import TORCH, TORCH_GLOBALS, array_in, read_paddle, scan
 
@@ -56,6 +56,8 @@ def open_weights(path):
         if start[8:9] == b"{":
             return _safetensors(path)
         raise ValueError(_what_it_is(start))
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error}): copy or train it again") from None
     except Exception as error:          # damaged bytes raise many kinds
         reason = str(error)
         if type(error) is not ValueError or not reason.startswith("it"):        # not one of this file's own
