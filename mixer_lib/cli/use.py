@@ -28,6 +28,8 @@ def evaluate_checkpoint(options, words):
         raise ValueError(f"--confusion is {options.confusion}: expected a file name that ends in .png")
     model, about, path = _load(options)
     name = options.dataset or about.dataset.name
+    if (options.crop or options.interpolation) and not Path(name).is_dir():
+        raise ValueError(f"--{'crop' if options.crop else 'interpolation'} is for a folder of images, {name} is none")
     facts = prepared(options, about, model.image_shape[0])
     try:
         channels, *image_size = model.image_shape
