@@ -140,6 +140,7 @@ LAYOUTS = {     # name of a file -> what writes it, of flax_arrays
     "timm.safetensors": lambda path, a: write_timm(path, timm_state(a)),
     "timm.pth": lambda path, a: write_timm(path, timm_state(a)),
     "old.pth": lambda path, a: write_timm(path, timm_state(a), _use_new_zipfile_serialization=False),
+    "parameters.pth": lambda path, a: write_timm(path, {n: torch.nn.Parameter(t) for n, t in timm_state(a).items()}),
     "module.pth": lambda path, a: write_timm(path, parallel(a)),
     "module.safetensors": lambda path, a: write_timm(path, parallel(a)),
     "best.pth": lambda path, a: write_timm(path, {"epoch": 1, "arch": "mixer", "best_acc1": torch.tensor(3.0),

@@ -290,7 +290,8 @@ def test_command_line_wins(there):
 
 @pytest.mark.parametrize("text, message", [
     ("epoch = 3", "c.toml has the key 'epoch', which is no option of train: did you mean 'epochs'?"),
-    ('out = "x"', "the key 'out'"), ("epochs = true", "epochs is True, expected a number or a string"),
+    ('out = "x"', "the key 'out', which is for the command line alone: --out"),
+    ("epochs = true", "epochs is True, expected a number or a string"),
     ("flip = 1", "flip is 1, expected true or false"), ("epochs = [1]", r"epochs is \[1\], expected a number"),
     ("[recipe]\nepochs = 1", "the key 'recipe'"), ('epochs = "x"', "--epochs: invalid int value: 'x'"),
     ("epochs = ", "c.toml, which is not TOML"), ("\0", "not TOML"), ('optimizer = "sdg"', "invalid choice: 'sdg'"),

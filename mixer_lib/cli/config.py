@@ -36,6 +36,8 @@ def read_config(path, parser):
     words = []
     for key, value in content.items():
         action = actions.get(key.replace("-", "_"))
+        if key in NOT_KEPT:
+            raise ValueError(f"{path} has the key {key!r}, which is for the command line alone: --{key}")
         if action is None:
             raise ValueError(f"{path} has the key {key!r}, which is no option of train{did_you_mean(key, actions)}")
         switch = isinstance(action, argparse.BooleanOptionalAction)

@@ -19,7 +19,7 @@ PADDLE = PLAIN | {"GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"}
 TORCH = PLAIN | {"GLOBAL", "REDUCE", "BUILD", "NEWOBJ", "BINPERSID"}
 
 TORCH_GLOBALS = {"collections OrderedDict", "argparse Namespace", "torch._utils _rebuild_tensor_v2",
-                 "torch._utils _rebuild_parameter", "torch Size", "_codecs encode",
+                 "torch._utils _rebuild_parameter", "torch Size",
                  *(f"torch {name}Storage" for name in ("Float", "Half", "BFloat16", "Double", "Long", "Int", "Bool"))}
 DTYPES = {"f2", "f4", "f8", "i4", "i8", "u1", "b1"}
 
