@@ -104,6 +104,12 @@ def test_encode_takes_latin1_only(tmp_path):
     refused(tmp_path / "a.pd", "encodes text as 'zlib'")
 
 
+def test_torch_files_of_another_protocol(tmp_path):
+    """Which torch would read, with a warning of several lines."""
+    torch.save(timm_state(FEW), tmp_path / "a.pth", pickle_protocol=3)
+    refused(tmp_path / "a.pth", "its pickle has protocol 3, which torch.save does not write")
+
+
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_cut_files(tmp_path, name):
     path = tmp_path / name

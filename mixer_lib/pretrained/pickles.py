@@ -34,6 +34,8 @@ def scan(stream, instructions, known_globals=None):
             raise ValueError(f"its pickle has the instruction {opcode.name}, which no weights need")
         if opcode.name in ("BINPUT", "LONG_BINPUT") and argument > place:
             raise ValueError(f"its pickle keeps a value at place {argument:,}, beyond its own length")
+        if opcode.name == "PROTO" and known_globals and argument != 2:
+            raise ValueError(f"its pickle has protocol {argument}, which torch.save does not write")
         if opcode.name == "GLOBAL" and known_globals and argument not in known_globals:
             raise ValueError(f"its pickle asks for {'.'.join(argument.split())}, which no weights need")
 
