@@ -125,7 +125,9 @@ def test_predict_names_the_classes(timm_file, capsys):
 def test_info(timm_file, capsys):
     assert run("info w.pth") == 0
     out = capsys.readouterr().out
-    assert "n01440764 tench, " in out and ", ... (1,000)" in out and "timm" in out and "0.875" in out
+    assert "n01440764 tench, " in out and ", ... (1,000)" in out and "0.875" in out
+    assert "converted               2 blocks in the order of their numbers; GELU exact, as in timm; 1000 classes" in out
+    assert run("info mnist") == 0 and "converted" not in capsys.readouterr().out
 
 
 def test_labels_by_wordnet_ids():

@@ -25,9 +25,10 @@ def info(options, words):
         config, data = model.config, about.dataset
         facts = {"file": about.file, "model": vars(config), "trained on": data.name,
                  "classes": ", ".join(data.classes[:20]) + f", ... ({len(data.classes):,})" * (len(data.classes) > 20),
-                 "normalization": {"mean": data.mean, "std": data.std}, **vars(about)}
+                 "normalization": {"mean": data.mean, "std": data.std}, **vars(about),
+                 "converted": "; ".join(about.converted)}
         for name, value in facts.items():
-            if name != "dataset":
+            if name != "dataset" and value != "":
                 print(f"{name.replace('_', ' '):<24}{in_words(value)}")
         print()
     print(f"{'layer':<24}{'output':>14}{'parameters':>16}{'MACs':>18}")
