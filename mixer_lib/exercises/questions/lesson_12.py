@@ -8,8 +8,7 @@ QUESTIONS = {
         why="""
 The mean and standard deviation of another project cost {answer[mean, std 0.5]:.1%}, swapped colors
 {answer[blue, green, red]:.1%}, the center crop {answer[center crop]:.1%}, and half the pixels
-{answer[half the pixels]:.1%}. A brighter or paler image is still the same image. Detail that is gone is gone, and
-color is a good part of what tells a frog from a ship."""),
+{answer[half the pixels]:.1%}. A paler image still has all of its detail. One that was shrunk and enlarged does not."""),
     "blocks in file order": Question(
         choices=("an error", "no error, and the same logits", "no error, and other logits"),
         why="""
@@ -18,8 +17,8 @@ network: block 2 does its work where block 10 should. A file with up to 10 block
     "the wrong GELU": Question(
         choices={"at most 5": (0, 5), "about 20": (6, 50), "100 or more": (51, 500)}, close=0,
         why="""
-{answer} of 500. The logits are off by at most {off:.2g}, and their standard deviation is {spread:.2g}. The differences
-are small, and of either sign, so they do not add up on their way through the network."""),
+{answer} of 500. The logits are off by at most {off:.2g}, and their standard deviation is {spread:.2g}. All those
+differences together stay small on their way through the network."""),
     "best with 100 digits": Question(
         choices=("head only", "fine-tuned", "from scratch"), close=0.03,
         why="""
@@ -30,6 +29,7 @@ good start for digits, but the head alone cannot make much of it."""),
         choices={"by rounding only": (0, 1e-6), "by less than 0.1": (1e-6, 0.1), "by more than 0.1": (0.1, 100)},
         close=0.02,
         why="""
-By up to {answer:.2f}. Each copy mixes tokens of two parts, and the first copy reads the top rows of the two upper
-images as if they were one image. No shape is wrong, and no error appears: the exact statement is what finds it."""),
+By up to {answer:.2f}. Each copy mixes tokens of two parts, and the first copy reads the upper halves of the two
+upper images as if they were one image. No shape is wrong, and no error appears: it takes the exact
+statement to find it."""),
 }
