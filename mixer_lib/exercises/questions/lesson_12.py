@@ -8,7 +8,8 @@ QUESTIONS = {
         why="""
 The mean and standard deviation of another project cost {answer[mean, std 0.5]:.1%}, swapped colors
 {answer[blue, green, red]:.1%}, the center crop {answer[center crop]:.1%}, and half the pixels
-{answer[half the pixels]:.1%}. A paler image still has all of its detail. One that was shrunk and enlarged does not."""),
+{answer[half the pixels]:.1%}. A paler image still has all of its detail. One that was shrunk and
+enlarged does not."""),
     "blocks in file order": Question(
         choices=("an error", "no error, and the same logits", "no error, and other logits"),
         why="""
@@ -23,8 +24,8 @@ differences together stay small on their way through the network."""),
         choices=("head only", "fine-tuned", "from scratch"), close=0.03,
         why="""
 Of the 500 test digits, the fine-tuned network reads {answer[fine-tuned]:.1%}, the one with a new head only
-{answer[head only]:.1%}, and the one from scratch {answer[from scratch]:.1%}. What was learned from photographs is a
-good start for digits, but the head alone cannot make much of it."""),
+{answer[head only]:.1%}, and the one from scratch {answer[from scratch]:.1%}. The first against the last is what
+the pretraining is worth here. The first against the second is what it is worth to adapt the whole network."""),
     "side by side": Question(
         choices={"by rounding only": (0, 1e-6), "by less than 0.1": (1e-6, 0.1), "by more than 0.1": (0.1, 100)},
         close=0.02,
