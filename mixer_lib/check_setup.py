@@ -44,6 +44,8 @@ def _python():
 def _packages():
     needed = [*(importlib.metadata.requires("mixer-course") or []), *NOTEBOOK]
     for requirement in map(Requirement, needed):
+        if requirement.marker and not requirement.marker.evaluate():       # for another Python
+            continue
         name, install = requirement.name, f"run: {sys.executable} -m pip install '{requirement}'"
         try:
             version = importlib.metadata.version(name)

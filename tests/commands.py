@@ -14,7 +14,7 @@ MODEL = "--num-blocks 2 --hidden-dim 8 --tokens-mlp-dim 4 --channels-mlp-dim 16"
 RECIPE = "--epochs 3 --batch-size 9 --lr 0.01 --warmup-epochs 0.5"
 RANDOM = "--dropout 0.1 --drop-path 0.2 --crop-padding 1 --flip"
 TRAIN = f"train --dataset own.npz --out run {MODEL} {RECIPE} {RANDOM}"
-FILES = {"command.txt", "steps.csv", "history.csv", "model.safetensors", "best.safetensors", "resume.pt"}
+FILES = {"command.txt", "config.toml", "steps.csv", "history.csv", "model.safetensors", "best.safetensors", "resume.pt"}
 
 
 def save_npz(path, count=30, channels=3, size=8, num_classes=3, **changes):

@@ -248,9 +248,10 @@ def test_killed_at_any_write_and_resumed(there, longer):
     moments, whole = int(done.stdout), there / "whole"
     assert run(f"{start} --out whole") == 0
     first, second = (row["val_accuracy"] for row in epochs(whole))
-    # The command and the state at the start, three files after each epoch (without snapshots two), and the best model
-    # where it is the best. (Tables are appended to.) To resume is to write the command, two tables and two models.
-    assert moments == 3 * ((1 + 2 + 2 + 2 if longer else 2 + 3 * 2 + 1) + (second > first))
+    # The command, the options and the state at the start, three files after each epoch (without snapshots two), and the
+    # best model where it is the best. (Tables are appended to.) To resume is to write the command, the options, two
+    # tables and two models.
+    assert moments == 3 * ((2 + 2 + 2 + 2 if longer else 3 + 3 * 2 + 1) + (second > first))
     for moment in range(moments + 1):
         folder = there / str(moment)
         assert {path.name for path in folder.iterdir()} == {path.name for path in whole.iterdir()}  # no .part is left

@@ -25,7 +25,8 @@ from mixer_lib.data import (
     split,
 )
 from mixer_lib.permutations import CONDITIONS, SmallCNN, draw_order, scramble
-from mixer_lib.training import Recipe, evaluate, fit, measure, predict
+from mixer_lib.pretrained import grow, load_released, save_released
+from mixer_lib.training import Recipe, evaluate, fit, measure, measure_in_batches, predict
 
 ALL_OF_IT = dict(crop_padding=1, flip=True, randaugment=9, mixup=0.5, cutmix=1.0)
 
@@ -72,7 +73,8 @@ def placements(gpu):
 
 @pytest.mark.parametrize("options, everywhere", [
     (dict(epochs=1), True), (ALL_OF_IT, False), (dict(val_fraction=0), False),
-    (dict(optimizer="muon", precision="bf16"), False)], ids=["plain", "augmented", "nothing held out", "muon, bf16"])
+    (dict(optimizer="sgd", freeze=True), False), (dict(optimizer="muon", precision="bf16"), False)],
+    ids=["plain", "augmented", "nothing held out", "sgd, frozen", "muon, bf16"])
 def test_fit_and_evaluate(gpu, options, everywhere):
     recipe = Recipe(**{"epochs": 2, "batch_size": 18, "lr": 0.01, "precision": "float32", **options})
     results, where = [], placements(gpu)
@@ -260,6 +262,34 @@ def test_checkpoints(gpu, tmp_path):
     assert all(tensor.device.type == "cpu" and tensor.dtype == torch.float16 for tensor in kept.values())
 
 
+def test_released_weights(gpu, tmp_path):
+    """They load to the CPU, also where another device is the default; a model grows, and is saved, where it is."""
+    model = mixer().eval()
+    torch.nn.init.normal_(model.head.weight)
+    for family, suffix in (("timm", "safetensors"), ("timm", "pth")):
+        save_released(moved(model, gpu), tmp_path / f"m.{suffix}", family)
+        with gpu:
+            loaded, _ = load_released(tmp_path / f"m.{suffix}")
+            ten, _ = load_released(tmp_path / f"m.{suffix}", num_classes=10)
+        assert {p.device.type for p in [*loaded.parameters(), *ten.parameters()]} == {"cpu"}
+        assert_same(weights(loaded), weights(model))
+    tanh = MlpMixer(**vars(model.config) | {"gelu": "tanh"})
+    save_released(moved(tanh, gpu), tmp_path / "m.npz")
+    with gpu:
+        assert_same(weights(load_released(tmp_path / "m.npz")[0]), weights(tanh))
+        here = grow(model, 2)
+    there = grow(moved(model, gpu), 2)
+    assert {p.device for p in there.parameters()} == {gpu} and {p.device.type for p in here.parameters()} == {"cpu"}
+    assert_same(weights(there), weights(here))
+
+
+def test_measure_in_batches(gpu):
+    expected = measure_in_batches(mixer(), dataset().test_images, dataset().test_labels, dataset(), confusion=True)
+    for device, data in placements(gpu):
+        got = measure_in_batches(moved(mixer(), device), data.test_images, data.test_labels, data, confusion=True)
+        assert got[0] == pytest.approx(expected[0], rel=1e-4) and torch.equal(got[1], expected[1])
+
+
 def test_snapshots_are_copies():
     """Also of a model on the CPU in half precision, whose weights need no conversion."""
     model = mixer().half()
@@ -286,7 +316,7 @@ def test_command_line(gpu, tmp_path, monkeypatch, capsys):
             return real(model, *args, **named)
         return call
 
-    for module, name in ((train, "fit"), (use, "predict")):
+    for module, name in ((train, "fit"), (use, "measure_in_batches"), (use, "predict")):
         monkeypatch.setattr(module, name, watched(getattr(module, name)))
     out = tmp_path / "run"
     sizes = "--num-blocks 2 --hidden-dim 8 --tokens-mlp-dim 6 --channels-mlp-dim 9"

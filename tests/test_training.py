@@ -66,7 +66,7 @@ def quick(**changes):
 # All the randomness that a run can have: in the data and in the model.
 RANDOM = dict(crop_padding=1, flip=True, randaugment=9, mixup=0.5, cutmix=1.0)
 RANDOM_MODEL = dict(dropout=0.1, drop_path=0.2)
-OPTIMIZERS = ["adamw", "muon", "muon-but-w1"]
+OPTIMIZERS = ["adamw", "sgd", "muon", "muon-but-w1"]
 
 
 def weights(model):

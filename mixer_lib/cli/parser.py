@@ -7,8 +7,10 @@ from importlib import metadata
 import torch
 
 from ..configs import NAMES
-from ..data.files import LARGEST, as_pair
+from ..data.files import INTERPOLATIONS, LARGEST, as_pair, check_crop
+from ..pretrained import KNOWN
 from ..training import Recipe
+from ..training.recipe import OPTIMIZERS
 from .inspect import inspect_model
 from .show import describe_data, info
 from .train import MODEL_OPTIONS, train
@@ -16,11 +18,17 @@ from .use import PARTS, evaluate_checkpoint, predict_images
 
 CHOICES = {     # of fields of `Recipe`
     "schedule": ("cosine", "constant"),
-    "optimizer": ("adamw", "muon", "muon-but-w1"),
+    "optimizer": OPTIMIZERS,
     "precision": ("auto", "float32", "bf16"),
 }
 
-CHECKPOINT = "the name of a bundled model, the folder of a run, or a .safetensors file"
+CHECKPOINT = "the name of a bundled model, the folder of a run, a .safetensors file, or released weights (see below)"
+
+WEIGHTS = """
+released weights:
+  FILE                        the official code's .npz, timm's .safetensors or .pth, PASSL's .pdparams or .pd
+  NAME                        downloaded once, to ~/.cache/mixer_lib/weights or the folder in MIXER_LIB_CACHE:
+""" + "".join(f"    {name!r}\n" if " " in name else f"    {name}\n" for name in KNOWN)
 
 DATASETS = """\
 what --dataset takes:
@@ -33,21 +41,26 @@ what --dataset takes:
                               which one image in six is kept for the test. Also .jpg, .bmp, .webp, .tif, .gif, .ppm
 """
 
-TRAIN = DATASETS + """
+TRAIN = DATASETS + WEIGHTS + """
 examples:
   python -m mixer_lib train --dataset mnist --epochs 10 --lr 6e-3 --out runs/mnist
   python -m mixer_lib train --out runs/mnist --resume --epochs 20
   python -m mixer_lib train --dataset photos --init cifar10 --lr 3e-4 --out runs/photos
+  python -m mixer_lib train --config runs/mnist/config.toml --seed 1 --out runs/mnist-1
+  python -m mixer_lib train --dataset photos --init mixer_b16_224.goog_in21k --optimizer sgd --out runs/b16
 """
 
-EVALUATE = DATASETS + """
+EVALUATE = DATASETS + WEIGHTS + """
+In a folder of images, class folders may be named by WordNet ids (n01440764), as in ImageNet.
+
 examples:
   python -m mixer_lib evaluate runs/mnist
   python -m mixer_lib evaluate cifar10 --per-class --confusion mistakes.png
   python -m mixer_lib evaluate runs/mnist/best.safetensors --json
+  python -m mixer_lib evaluate mixer_b16_224.goog_in21k_ft_in1k --dataset imagenet/val --crop 0.875
 """
 
-PREDICT = """\
+PREDICT = WEIGHTS + """
 examples:
   python -m mixer_lib predict digit.png --checkpoint mnist
   python -m mixer_lib predict photo.jpg holidays --checkpoint runs/photos --top 5
@@ -61,7 +74,7 @@ examples:
   python -m mixer_lib data cifar10
 """
 
-INFO = """\
+INFO = WEIGHTS + """
 examples:
   python -m mixer_lib info B/16
   python -m mixer_lib info cifar10
@@ -98,6 +111,9 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **named):
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **named)
 
+    def _print_message(self, message, file=None):
+        print(message, end="", file=file)       # argparse would say nothing of a pipe that is closed
+
     def error(self, message):
         raise ValueError(f"{message}; see {self.prog} --help")
 
@@ -127,9 +143,12 @@ def _parser():
     sub.add_argument("--dataset", default="mnist", help="the images: see below (default: mnist)")
     sub.add_argument("--image-size", type=image_size, metavar="PIXELS",
                      help="scale and cut the images to this size, 32 or HEIGHTxWIDTH (default: as they are, or as the "
-                          "model of --init takes them)")
+                          "model of --init takes them; 2, 3, ... times as large, its token mixing grows)")
     _where(sub)
-    sub.add_argument("--out", required=True, help="folder for the checkpoint, the history and the command")
+    sub.add_argument("--out", help="folder for the checkpoint, the history and the command; always needed")
+    sub.add_argument("--config", metavar="FILE.toml",
+                     help="read options from a file with a line such as epochs = 20 for each; those of the command "
+                          "line win. Each run writes its own, config.toml")
     sub.add_argument("--resume", action="store_true",
                      help="go on with the run in --out, by the command kept there; options given now replace those of "
                           "that command, and more --epochs make the run longer")
@@ -141,7 +160,9 @@ def _parser():
         model.add_argument(_flag(name), type=float if name in ("dropout", "drop_path") else int, help=help)
     recipe = sub.add_argument_group("recipe")
     for f in fields(Recipe):
-        kind = {"action": "store_true"} if f.type is bool else {"type": f.type, "choices": CHOICES.get(f.name)}
+        kind = {"type": f.type, "choices": CHOICES.get(f.name)}
+        if f.type is bool:
+            kind = {"action": argparse.BooleanOptionalAction}
         default = "" if f.type is bool else f" (default: {f.default})"
         recipe.add_argument(_flag(f.name), default=f.default, **kind, help=f.metadata["help"] + default)
 
@@ -152,6 +173,14 @@ def _parser():
     sub.add_argument("--part", choices=tuple(PARTS), default="test",
                      help="which images; of a folder of class folders without a test, test is one image in six of each "
                           "class, and all of them where the folder itself is named test or val (default: test)")
+    sub.add_argument("--crop", type=crop, metavar="SHARE",
+                     help="of a folder's images, the share of the short side that is kept, such as 0.875; none: scale "
+                          "the whole image, whatever its shape (default: as the weights were made for)")
+    sub.add_argument("--interpolation", choices=tuple(INTERPOLATIONS), help="of a folder's images (default: likewise)")
+    for name in ("mean", "std"):
+        sub.add_argument(f"--{name}", type=numbers, metavar="NUMBERS",
+                         help=f"for the normalization: {name} of the pixels in 0..1, one number or one per channel: "
+                              "0.5 or 0.485,0.456,0.406 (default: likewise)")
     sub.add_argument("--per-class", action="store_true", help="also the accuracy of each class")
     sub.add_argument("--confusion", metavar="FILE.png", help="draw which classes are taken for which")
     sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
@@ -192,13 +221,35 @@ def image_size(text):
     return sides if len(sides) == 2 else sides[0]
 
 
+def crop(text):
+    """A --crop: a number, or "none"."""
+    try:
+        share = text if text == "none" else float(text)
+        check_crop(None if share == "none" else share, "bilinear")
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no crop: expected a share from 0.1 to 1, or none") from None
+    return share
+
+
+def numbers(text):
+    """A --mean or --std: a tuple of numbers."""
+    try:
+        values = tuple(map(float, text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers such as 0.5 or 0.485,0.456,0.406") from None
+    if not all(-10 < value < 10 for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers for pixels in 0..1")
+    return values
+
+
 def _where(sub):
     _sets(sub)
     _device(sub)
 
 
 def _sets(sub):
-    sub.add_argument("--full", action="store_true", help="the full data set rather than the bundled sample")
+    sub.add_argument("--full", action=argparse.BooleanOptionalAction, default=False,
+                     help="the full data set rather than the bundled sample")
     sub.add_argument("--root", help="folder of the full data sets (default: ~/.cache/mixer_lib)")
 
 

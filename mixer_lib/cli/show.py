@@ -1,9 +1,10 @@
 """The commands that show what there is: data and info."""
 
-from ..checkpoints import find_checkpoint, load_checkpoint, pretrained_names
+from ..checkpoints import find_checkpoint, pretrained_names
 from ..configs import NAMES, get_config
 from ..costs import layer_table
 from ..data.card import contact_sheets, describe
+from ..pretrained import KNOWN, load_released
 from .say import say
 
 
@@ -19,13 +20,15 @@ def info(options, words):
     if options.name in NAMES and options.name not in pretrained_names():
         config = get_config(options.name)
     else:
-        path = find_checkpoint(options.name, known=NAMES)
-        model, about = load_checkpoint(path)
+        source = options.name if options.name in KNOWN else find_checkpoint(options.name, known=[*NAMES, *KNOWN])
+        model, about = load_released(source)
         config, data = model.config, about.dataset
-        facts = {"file": path, "model": vars(config), "trained on": data.name, "classes": ", ".join(data.classes),
-                 "normalization": {"mean": data.mean, "std": data.std}, **vars(about)}
+        facts = {"file": about.file, "model": vars(config), "trained on": data.name,
+                 "classes": ", ".join(data.classes[:20]) + f", ... ({len(data.classes):,})" * (len(data.classes) > 20),
+                 "normalization": {"mean": data.mean, "std": data.std}, **vars(about),
+                 "converted": "; ".join(about.converted)}
         for name, value in facts.items():
-            if name != "dataset":
+            if name != "dataset" and value != "":
                 print(f"{name.replace('_', ' '):<24}{in_words(value)}")
         print()
     print(f"{'layer':<24}{'output':>14}{'parameters':>16}{'MACs':>18}")

@@ -11,10 +11,11 @@ from statistics import median
 import torch
 from tqdm import tqdm
 
-from ..checkpoints import find_checkpoint, load_checkpoint, read_rows, write_atomically
+from ..checkpoints import read_rows, write_atomically
 from ..configs import create_model, default_patch_size, get_config
 from ..data import load_dataset, split
-from ..model import new_head
+from ..model import new_head, pair
+from ..pretrained import grow, load_released, wordnet_id
 from ..training import (
     Recipe,
     best_epoch,
@@ -27,6 +28,7 @@ from ..training import (
 )
 from ..training.devices import describe, free_memory
 from ..training.run import Run, holds_an_epoch
+from .config import as_toml, read_config
 from .say import say
 
 PROGRAM = ["python", "-m", "mixer_lib", "train"]
@@ -45,7 +47,12 @@ MODEL_OPTIONS = {       # fields of `MixerConfig`, and of the relatives' configu
 
 
 def train(options, words):
-    out, words = Path(options.out), merged([word for word in words if word != "--resume"])
+    if options.config:
+        words = read_config(options.config, options.parser) + words
+        options = options.parser.parse_args(words)
+    if not options.out:
+        raise ValueError(f"the following arguments are required: --out; see {options.parser.prog} --help")
+    out, words = Path(options.out), merged(words)
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out is {out}, which is a file: expected a folder")
     command, resume = out / "command.txt", options.resume
@@ -70,7 +77,7 @@ def train(options, words):
         raise ValueError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
 
     # All that can fail does so before anything is written.
-    begin = load_checkpoint(find_checkpoint(options.init)) if options.init else None
+    begin = begin_with(options.init, options.image_size) if options.init else None
     image_size = begin[0].image_shape[1:] if begin else options.image_size
     recipe = Recipe(**{f.name: getattr(options, f.name) for f in fields(Recipe)})
     # Random parts of a photograph come from its file, where it has all of its detail.
@@ -84,6 +91,7 @@ def train(options, words):
     if resume:
         Run(out, model, dataset, optimizer=None, recipe=recipe).check()
     write_atomically(command, (shlex.join(PROGRAM + words) + "\n").encode())
+    write_atomically(out / "config.toml", as_toml(options, options.parser).encode())
 
     say_what_is_trained(model, dataset, recipe, device)
     try:
@@ -107,21 +115,38 @@ def train(options, words):
 
 
 def merged(words):
-    """The words of a command's options, where of each option only the last one stays, in the place of the first."""
+    """The words of a command's options, where of each option only the last one stays, in the place of the first. Those
+    that are no part of a run, --resume and --config, are left out, and --no-flip takes the place of --flip."""
     options, name = {"": []}, ""
     for word in words:
         if word.startswith("--"):
-            name = word.split("=")[0]
+            name = word.split("=")[0].replace("--no-", "--")
             options[name] = []
         options[name].append(word)
-    return [word for option in options.values() for word in option]
+    return [word for name, option in options.items() if name not in ("--resume", "--config") for word in option]
+
+
+def begin_with(init, image_size):
+    """The model of --init, grown where the images are a whole number of times as large, and its about."""
+    model, about = load_released(init)
+    if about.family != "mixer_lib":
+        say(f"weights of {about.family}: {'; '.join(about.converted)}")
+    (H, W), (height, width) = model.image_shape[1:], pair("image_size", image_size or model.image_shape[1:])
+    K = height // H
+    if (height, width) != (K * H, K * W):
+        raise ValueError(f"--image-size is {height}x{width}, but the model of --init reads images of {H}x{W}: expected "
+                         f"that, or 2, 3, ... times as much on each side, for which its token mixing grows")
+    if K > 1:
+        say(f"for images {K} times as high and as wide, the token-mixing MLPs have {K * K} times the tokens and hidden "
+            f"units; they begin with {K * K} copies of their weights")
+        model = grow(model, K)
+    return model, about
 
 
 def make_model(options, begin, dataset):
     """The model to begin with. begin: that of --init, if any, as `load_checkpoint` gives it. It comes with its
     normalization, which `dataset` then takes over."""
-    given = {name: getattr(options, name) for name in ("model", "image_size", *MODEL_OPTIONS)
-             if getattr(options, name) is not None}
+    given = {name: getattr(options, name) for name in ("model", *MODEL_OPTIONS) if getattr(options, name) is not None}
     if not begin:
         channels, *image_size = dataset.train_images.shape[1:]
         if not options.model:
@@ -133,12 +158,12 @@ def make_model(options, begin, dataset):
         raise ValueError(f"--{next(iter(given)).replace('_', '-')} does not go with --init: the model is that of the "
                          f"checkpoint")
     model, about = begin
-    other = about.dataset.classes != dataset.classes
+    other = [*map(wordnet_id, about.dataset.classes)] != [*map(wordnet_id, dataset.classes)]
     model = new_head(model, len(dataset.classes)) if other else model
     check_fit(model, dataset)
     dataset.mean, dataset.std = about.dataset.mean, about.dataset.std
     head = f", but for the head: the {len(dataset.classes)} classes are others, so a new head starts at zero" * other
-    say(f"the run starts from the weights in {find_checkpoint(options.init)}{head}")
+    say(f"the run starts from the weights in {about.file}{head}")
     return model
 
 

@@ -1,6 +1,7 @@
 """The commands that use a trained model: evaluate and predict."""
 
 import json
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -8,12 +9,13 @@ from types import SimpleNamespace
 
 import torch
 
-from ..checkpoints import find_checkpoint, load_checkpoint, write_atomically
+from ..checkpoints import write_atomically
 from ..data import NoPart, load_image, load_part
 from ..data.card import plain
 from ..data.files import IMAGE_SUFFIXES
 from ..data.folders import walk
-from ..training import check_fit, class_accuracies, confusion_counts, measure, pick_device, predict, top_accuracy
+from ..pretrained import load_released, wordnet_id
+from ..training import check_fit, class_accuracies, measure_in_batches, pick_device, predict
 from ..training.devices import describe
 from .say import say
 
@@ -26,11 +28,15 @@ def evaluate_checkpoint(options, words):
         raise ValueError(f"--confusion is {options.confusion}: expected a file name that ends in .png")
     model, about, path = _load(options)
     name = options.dataset or about.dataset.name
+    if (options.crop or options.interpolation) and not Path(name).is_dir():
+        raise ValueError(f"--{'crop' if options.crop else 'interpolation'} is for a folder of images, {name} is none")
+    facts = prepared(options, about, model.image_shape[0])
     try:
         channels, *image_size = model.image_shape
         own = not options.dataset or Path(name).resolve() == Path(about.dataset.name).resolve()
         images, labels, classes = load_part(name, options.part, options.full, options.root, image_size, channels,
-                                            trained_on=own)
+                                            in_memory=False, trained_on=own, crop=facts["crop"],
+                                            interpolation=facts["interpolation"])
     except NoPart:
         raise
     except (ValueError, OSError) as error:
@@ -38,16 +44,13 @@ def evaluate_checkpoint(options, words):
             raise
         raise ValueError(f"the model's own data set cannot be loaded: {error}. Name one with --dataset") from error
     check_fit(model, SimpleNamespace(name=name, train_images=images, classes=about.dataset.classes))
-    labels, classes = as_the_model(labels, classes, about.dataset.classes, name), about.dataset.classes
+    labels = as_the_model(labels, classes, about.dataset.classes, name, about.family != "mixer_lib")
+    classes = about.dataset.classes
     start = time.perf_counter()
-    logits = predict(model, images, about.dataset)      # normalized as the model was trained
-    seconds = time.perf_counter() - start
-    result = {"checkpoint": str(path), "dataset": name, "part": options.part, "images": len(labels),
-              **measure(logits, labels)}
-    if len(classes) > 5:
-        result["top5_accuracy"] = top_accuracy(logits, labels, 5)
-    result["images_per_second"] = len(labels) / seconds
-    counts = confusion_counts(logits, labels)
+    measured, counts = measure_in_batches(model, images, labels, SimpleNamespace(**facts),
+                                          confusion=bool(options.per_class or options.confusion))
+    result = {"checkpoint": str(path), "dataset": name, "part": options.part, "images": len(labels), **measured,
+              "images_per_second": len(labels) / (time.perf_counter() - start)}
     if options.per_class:
         result["per_class"] = [{"class": label, "images": count, "accuracy": accuracy} for label, (count, accuracy)
                                in zip(classes, class_accuracies(counts), strict=True)]
@@ -64,17 +67,48 @@ def evaluate_checkpoint(options, words):
             "accuracy")
 
 
-def as_the_model(labels, classes, known, name):
-    """Labels, numbers of `classes`, as numbers of the classes that a model knows, which go by their names; numbers of
-    classes without names stay. Raises ValueError if the model does not know some of them."""
-    unnamed = [str(number) for number in range(len(classes))]
-    if classes == known or (classes == unnamed and len(classes) == len(known)):
+def prepared(options, about, in_channels):
+    """How images become a model's input: {"crop", "interpolation", "mean", "std"}, by its weights or the options."""
+    facts = {**about.preprocessing}
+    if options.crop is not None:
+        facts["crop"] = None if options.crop == "none" else options.crop
+    if options.interpolation:
+        facts["interpolation"] = options.interpolation
+    for name in ("mean", "std"):
+        given = getattr(options, name) or facts[name]
+        if len(given) not in (1, in_channels):
+            raise ValueError(f"--{name} is {given}: expected 1 or {in_channels} numbers, as the model reads "
+                             f"{in_channels} channels")
+        facts[name] = tuple(given) * (in_channels // len(given))
+    if about.family != "mixer_lib" or facts != {**about.preprocessing}:
+        crop = "without a crop" if facts["crop"] is None else f"crop {facts['crop']:g}"
+        say(f"images: {'x'.join(map(str, facts['size']))}, {crop}, {facts['interpolation']}, mean "
+            f"{', '.join(f'{x:g}' for x in facts['mean'])}, std {', '.join(f'{x:g}' for x in facts['std'])}")
+    return facts
+
+
+def as_the_model(labels, classes, known, name, sorted_ids=False):
+    """Labels, numbers of `classes`, as numbers of the classes that a model knows, which go by their names or WordNet
+    ids; numbers of classes without names stay. sorted_ids: whether a model's classes without names may be WordNet ids
+    in their order; then a folder for each of them says which. Raises ValueError if the model does not know some of the
+    classes."""
+    unnamed = [str(number) for number in range(len(known))]
+    ids, place = [*map(wordnet_id, classes)], {}
+    for number, one in enumerate(known):
+        place[one] = place[wordnet_id(one)] = number
+    if [place.get(one) for one in ids] == [*range(len(known))] or classes == unnamed:
         return labels
-    if strange := sorted(set(classes) - set(known)):
+    if sorted_ids and known == unnamed and all(re.fullmatch(r"n\d{8}", one) for one in ids):
+        if len(ids) == len(known):
+            return labels
+        raise ValueError(f"{name} has {len(ids)} classes with WordNet ids, and the {len(known):,} classes of the "
+                         f"model have no names: which is which can only be told from a folder with all "
+                         f"{len(known):,} of them")
+    if strange := [one for one, its_id in zip(classes, ids) if its_id not in place]:
         raise ValueError(f"the model does not know {len(strange)} of the {len(classes)} classes of {name}: "
                          f"{', '.join(strange[:5])}{', ...' * (len(strange) > 5)}. It knows {len(known)}: "
                          f"{', '.join(known[:10])}{', ...' * (len(known) > 10)}")
-    return torch.tensor([known.index(one) for one in classes], device=labels.device)[labels]
+    return torch.tensor([place[one] for one in ids], device=labels.device)[labels]
 
 
 def _print_result(result):
@@ -95,6 +129,7 @@ def predict_images(options, words):
         raise ValueError(f"--top is {options.top}: expected a whole number from 1")
     model, about, _ = _load(options)
     channels, *image_size = model.image_shape
+    cut = {name: about.preprocessing[name] for name in ("crop", "interpolation")}
     files, errors = image_files(options.images)
     for error in errors:
         say(f"error: {error}")
@@ -103,7 +138,7 @@ def predict_images(options, words):
         good = []           # (file, image uint8 [C, H, W], whether it is inverted)
         for file in files[start:start + GROUP]:
             try:
-                image = load_image(file, image_size, channels)
+                image = load_image(file, image_size, channels, **cut)
             except (ValueError, OSError) as error:
                 errors.append(error)
                 say(f"error: {error}")
@@ -161,9 +196,10 @@ def is_to_invert(image, dataset):
 
 
 def _load(options):
-    """The model that was asked for, on its device; what its checkpoint says; and the path of that file."""
+    """The model that was asked for, on its device; what its file says; and the path of that file."""
     device = pick_device(options.device)
-    path = find_checkpoint(options.checkpoint)
-    model, about = load_checkpoint(path)
-    say(f"{path} on {describe(device)}")
-    return model.to(device), about, path
+    model, about = load_released(options.checkpoint)
+    say(f"{about.file} on {describe(device)}")
+    if about.family != "mixer_lib":
+        say(f"weights of {about.family}: {'; '.join(about.converted)}")
+    return model.to(device), about, about.file

@@ -14,27 +14,35 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".t
                   ".pbm")
 
 
-def load_image(path, image_size, in_channels, numbers=None, smallest=1.0):
+INTERPOLATIONS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+def load_image(path, image_size, in_channels, numbers=None, smallest=1.0, crop=1.0, interpolation="bilinear"):
     """Read one image file for a model to look at: -> uint8 [C, H, W].
 
-    The image is scaled (bilinear) until its short side fits, and the rest of its long side is cut off, as much on one
-    end as on the other. image_size: the height and width of the result, one int or a pair, in pixels. in_channels:
-    1 (gray) or 3 (RGB). With `numbers`, 4 of them in 0..1, the part that is kept is the random one of `random_box`,
-    with at least the share `smallest` of the image's area. Transparent pixels become white.
-    Raises FileNotFoundError, OSError (unreadable file) or ValueError (other in_channels, pixels of unknown range)."""
+    The image is scaled until its short side fits, and the rest of its long side is cut off, as much on one end as on
+    the other. With a crop below 1, it is scaled further, and only that share of its short side is kept, around the
+    center: see `crop_box`. With crop=None the whole image is scaled, whatever its shape.
+
+    image_size: the height and width of the result, one int or a pair, in pixels. in_channels: 1 (gray) or 3 (RGB).
+    interpolation: "bilinear" or "bicubic". With `numbers`, 4 of them in 0..1, the part that is kept is the random one
+    of `random_box`, with at least the share `smallest` of the image's area. Transparent pixels become white.
+    Raises FileNotFoundError, OSError (unreadable file) or ValueError (another crop, interpolation or in_channels,
+    pixels of unknown range)."""
     if in_channels not in (1, 3):
         raise ValueError(f"in_channels={in_channels}: an image file gives 1 (gray) or 3 (RGB)")
+    check_crop(crop, interpolation)
     height, width = as_pair(image_size)
 
     def box(old_width, old_height):
         if numbers is None:
-            return center_box(old_width, old_height, width, height)
+            return crop_box(old_width, old_height, width, height, crop)
         return random_box(old_width, old_height, width / height, numbers, smallest)
 
     image, shrunk, size = _decode(path, box, (width, height))
     mode = "L" if in_channels == 1 else "RGB"
     image = image if image.mode == mode else image.convert(mode)        # to convert is to copy, also without a change
-    image = image.resize((width, height), Image.Resampling.BILINEAR, box=[side / shrunk for side in box(*size)])
+    image = image.resize((width, height), INTERPOLATIONS[interpolation], box=[side / shrunk for side in box(*size)])
     pixels = torch.from_numpy(np.array(image))          # [H, W] or [H, W, 3]
     return pixels.view(height, width, in_channels).permute(2, 0, 1).contiguous()        # [C, H, W]
 
@@ -54,6 +62,34 @@ def center_box(old_width, old_height, width, height):
     scale = min(old_width / width, old_height / height)
     left, top = (old_width - scale * width) / 2, (old_height - scale * height) / 2
     return left, top, left + scale * width, top + scale * height
+
+
+def crop_box(old_width, old_height, width, height, crop):
+    """The part of an image that is kept for a model's test: (left, top, right, bottom), in pixels of the image.
+
+    With crop=1 that of `center_box`, with None all of it. Below 1, what torchvision and timm keep: the image is scaled
+    until its short side is floor(size / crop), and the center of it is cut out, both in whole pixels."""
+    if crop is None:
+        return 0, 0, old_width, old_height
+    if crop == 1:
+        return center_box(old_width, old_height, width, height)
+    fit_width, fit_height = int(width / crop), int(height / crop)
+    if old_width * fit_height <= old_height * fit_width:            # the width is the short side
+        new_width, new_height = fit_width, int(fit_width * old_height / old_width)
+    else:
+        new_width, new_height = int(fit_height * old_width / old_height), fit_height
+    left, top = round((new_width - width) / 2), round((new_height - height) / 2)
+    x, y = old_width / new_width, old_height / new_height
+    return left * x, top * y, (left + width) * x, (top + height) * y
+
+
+def check_crop(crop, interpolation):
+    """Raise ValueError if there is no such crop or interpolation for `load_image`."""
+    if crop is not None and not 0.1 <= crop <= 1:
+        raise ValueError(f"crop is {crop}: expected a share of the short side from 0.1 to 1, or None for the "
+                         f"whole image")
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"interpolation is {interpolation!r}: expected one of {', '.join(INTERPOLATIONS)}")
 
 
 def random_box(old_width, old_height, shape, numbers, smallest):

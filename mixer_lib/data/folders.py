@@ -160,13 +160,14 @@ def check_readable(files, found):
         raise type(first)(f"{said}{others}{advice}")
 
 
-def read_images(files, image_size, in_channels):
-    """Read image files into memory: uint8 [N, C, H, W]. Raises OSError or ValueError, naming those that cannot be."""
+def read_images(files, image_size, in_channels, **cut):
+    """Read image files into memory: uint8 [N, C, H, W]. cut: crop and interpolation of `load_image`.
+    Raises OSError or ValueError, naming those that cannot be."""
     images = torch.empty(len(files), in_channels, *as_pair(image_size), dtype=torch.uint8, device="cpu")
 
     def read(i):
         try:
-            images[i] = load_image(files[i], image_size, in_channels)       # [C, H, W]
+            images[i] = load_image(files[i], image_size, in_channels, **cut)       # [C, H, W]
         except (OSError, ValueError) as error:
             return error
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from .files import as_pair, load_image
+from .files import as_pair, check_crop, load_image
 from .folders import read_images
 from .transforms import send
 
@@ -16,15 +16,18 @@ class ImageFiles:
 
     An image comes as `load_image` gives it. Only the batches that are under way lie in memory; worker processes of
     torch's DataLoader read ahead. `files[i]` of an int is one image, uint8 [C, H, W]; of anything else that picks
-    images (int64 tensor, slice), the ImageFiles of these. `to(device)` says where the batches shall go."""
+    images (int64 tensor, slice), the ImageFiles of these. `to(device)` says where the batches shall go. crop,
+    interpolation: see `load_image`."""
 
     ndim, dtype = 4, torch.uint8
 
-    def __init__(self, files, image_size, in_channels, device="cpu"):
+    def __init__(self, files, image_size, in_channels, device="cpu", crop=1.0, interpolation="bilinear"):
+        check_crop(crop, interpolation)
         # As one block of bytes: workers that share a list of strings would copy it, a string at a time.
         self.files = files if isinstance(files, np.ndarray) else np.array([os.fsencode(file) for file in files])
         self.shape = torch.Size([len(self.files), in_channels, *as_pair(image_size)])
         self.device = torch.device(device)
+        self.cut = dict(crop=crop, interpolation=interpolation)
 
     def __len__(self):
         return len(self.files)
@@ -33,10 +36,14 @@ class ImageFiles:
         if isinstance(index, int):
             return self.read([index])[0]                                    # [C, H, W]
         index = index.cpu().numpy() if isinstance(index, torch.Tensor) else index
-        return ImageFiles(self.files[index], self.shape[2:], self.shape[1], self.device)
+        return self._of(self.files[index], self.device)
 
     def to(self, device):
-        return ImageFiles(self.files, self.shape[2:], self.shape[1], device)
+        return self._of(self.files, device)
+
+    def _of(self, files, device):
+        """Other files, to be read in the same way."""
+        return ImageFiles(files, self.shape[2:], self.shape[1], device, **self.cut)
 
     def numel(self):
         return self.shape.numel()
@@ -55,17 +62,17 @@ class ImageFiles:
         """Several ImageFiles of one shape as one."""
         first = several[0]
         names = np.concatenate([images.files for images in several])
-        return ImageFiles(names, first.shape[2:], first.shape[1], first.device)
+        return first._of(names, first.device)
 
     def in_memory(self):
         """All of them, uint8 [N, C, H, W]."""
         paths = [self.path(i) for i in range(len(self))]
-        return read_images(paths, self.shape[2:], self.shape[1]).to(self.device)
+        return read_images(paths, self.shape[2:], self.shape[1], **self.cut).to(self.device)
 
     def read(self, indices, numbers=None, smallest=1.0):
         """Some of the images: uint8 [n, C, H, W], on `device`. numbers [n, 4], smallest: see `load_image`."""
         numbers = [None] * len(indices) if numbers is None else numbers
-        images = [load_image(self.path(int(index)), self.shape[2:], self.shape[1], row, smallest)
+        images = [load_image(self.path(int(index)), self.shape[2:], self.shape[1], row, smallest, **self.cut)
                   for index, row in zip(indices, numbers, strict=True)]
         return torch.stack(images).to(self.device)                          # [n, C, H, W]
 

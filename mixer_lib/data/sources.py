@@ -89,12 +89,13 @@ def load_dataset(name, full=False, root=None, image_size=None, in_memory=None):
 
 
 def load_part(name, part="test", full=False, root=None, image_size=None, in_channels=None, in_memory=None,
-              trained_on=False):
+              trained_on=False, **cut):
     """One part of a data set, to evaluate a model on: (images, labels, classes). Of a folder only this part is read.
 
     name, full, root, image_size, in_memory: as for `load_dataset`. part: "train", "val", "test" or "all". A folder of
     class folders that is itself named test or val is all test, unless the model was trained on it (trained_on).
-    in_channels: 1 or 3, to read a folder's images so.
+    in_channels: 1 or 3, to read a folder's images so. cut: crop and interpolation of `load_image`, for a folder's
+    images.
     Raises as `load_dataset` does, and NoPart, a ValueError, if there is no such part."""
     if name in KNOWN:
         dataset, notes = load_dataset(name, full, root, image_size), []
@@ -103,7 +104,7 @@ def load_part(name, part="test", full=False, root=None, image_size=None, in_chan
                  "test": (dataset.test_images, dataset.test_labels)}
     else:
         path = own_path(name)
-        parts, classes, notes = open_parts(path, image_size, in_channels)
+        parts, classes, notes = open_parts(path, image_size, in_channels, **cut)
         if "all" in parts and not trained_on and PARTS.get(path.resolve().name.lower()) in ("test", "val"):
             parts["test"] = parts.pop("all")
     _say(name, notes)
@@ -133,9 +134,9 @@ def is_npz(path):
     return path.suffix.lower() == ".npz"
 
 
-def open_parts(path, image_size=None, in_channels=None):
+def open_parts(path, image_size=None, in_channels=None, **cut):
     """The parts of one's own images, {"train": (images, labels), ...}, the names of the classes, and notes. A folder's
-    images are not yet read."""
+    images are not yet read. cut: crop and interpolation of `load_image`, for these."""
     if is_npz(path):
         parts, classes = read_npz(path)
         return {part: (resize(images, image_size), labels) for part, (images, labels) in parts.items()}, classes, []
@@ -152,7 +153,7 @@ def open_parts(path, image_size=None, in_channels=None):
     for part in listing.parts:
         files, names = listing.files(part)
         labels = torch.tensor([number[name] for name in names], device="cpu")           # [N]
-        parts[part] = ImageFiles(files, image_size, in_channels), labels
+        parts[part] = ImageFiles(files, image_size, in_channels, **cut), labels
     return parts, classes, [*listing.notes()]
 
 

@@ -10,7 +10,9 @@ from .evaluation import (
     confusion_counts,
     evaluate,
     measure,
+    measure_in_batches,
     predict,
+    predict_batches,
     top_accuracy,
 )
 from .history import History, best_epoch, whole_epochs

@@ -1,27 +1,54 @@
 """Read a trained classifier: its logits, its accuracy. Works with any model that says `image_shape`, the
 (channels, height, width) of the images that it reads, and `num_classes`."""
 
+from collections import Counter
+
 import torch
 from torch.nn.functional import cross_entropy
+from tqdm import tqdm
 
 from ..data import batches
 from .devices import device_of
 
 
-@torch.no_grad()
-def predict(model, images, dataset, batch_size=500):
-    """The logits [N, K], float32, for uint8 images [N, C, H, W] of `dataset` (its mean and std are used).
+def predict(model, images, dataset, batch_size=None):
+    """The logits [N, K], float32, for images [N, C, H, W] of `dataset`, as `predict_batches` gives them."""
+    return torch.cat([*predict_batches(model, images, dataset, batch_size)])        # [N, K]
 
-    The images may lie on any device; the logits come back to it. For the call the model is in evaluation mode;
-    afterwards it is in the mode it had."""
+
+@torch.no_grad()
+def predict_batches(model, images, dataset, batch_size=None):
+    """Yield the logits [B, K], float32, for uint8 images [N, C, H, W] of `dataset` (its mean and std are used).
+
+    batch_size: by default 500, or as many as have 8 million numbers in all. The images may lie on any device; the
+    logits come back to it. Until the last batch the model is in evaluation mode; then it is in the mode it had."""
+    batch_size = batch_size or max(1, min(500, 2**23 // images.shape[1:].numel()))
     was_training, x = model.training, images.to(device_of(model))
     no_labels = torch.zeros(len(x), dtype=torch.long, device=x.device)
     model.eval()
     try:
-        logits = [model(some) for some, _ in batches(x, no_labels, batch_size, dataset.mean, dataset.std)]
+        for some, _ in batches(x, no_labels, batch_size, dataset.mean, dataset.std):
+            yield model(some).float().to(images.device)                             # [B, K]
     finally:
         model.train(was_training)
-    return torch.cat(logits).float().to(images.device)                              # [N, K]
+
+
+def measure_in_batches(model, images, labels, dataset, confusion=False):
+    """What `measure` gives, and for more than 5 classes "top5_accuracy", without keeping the logits of all images; and
+    with confusion=True the `confusion_counts`, else None. Arguments as of `predict`, and labels, int64 [N]."""
+    K, done, sums = model.num_classes, 0, Counter()
+    counts = torch.zeros(K, K, dtype=torch.int64, device="cpu") if confusion else None
+    bar = tqdm(total=len(labels), desc="evaluating", unit="image", delay=30, leave=False)
+    for logits in predict_batches(model, images, dataset):
+        y = labels[done:done + len(logits)]                                         # [B]
+        done += len(y)
+        some = measure(logits, y) | ({"top5_accuracy": top_accuracy(logits, y, 5)} if K > 5 else {})
+        sums.update({name: value * len(y) for name, value in some.items()})
+        if confusion:
+            counts += confusion_counts(logits, y)
+        bar.update(len(y))
+    bar.close()
+    return {name: total / len(labels) for name, total in sums.items()}, counts
 
 
 def measure(logits, labels):

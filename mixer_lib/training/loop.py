@@ -3,6 +3,7 @@
 The same seed on the same machine gives the same weights, also when a run was stopped and resumed.
 """
 
+import contextlib
 import math
 import sys
 import time
@@ -43,6 +44,12 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
             raise ValueError(f"{name}={value} needs out, the folder of the run")
     check_fit(model, dataset)
     check_recipe(recipe, dataset)
+    with frozen(model, recipe.freeze):
+        return _fit(model, dataset, recipe, callbacks, out, resume)
+
+
+def _fit(model, dataset, recipe, callbacks, out, resume):
+    """`fit`, after its arguments were checked."""
     device = device_of(model)
     images, labels, val = _hold_out(dataset, recipe, device)
     optimizer = make_optimizer(model, recipe)
@@ -120,6 +127,23 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
         finally:
             model.eval()
     return history
+
+
+@contextlib.contextmanager
+def frozen(model, freeze=True):
+    """While the context lasts, no parameter of the model needs a gradient but those of its `head`; with freeze=False
+    nothing is changed. Raises ValueError if there is no head with parameters."""
+    others = {name: p for name, p in model.named_parameters() if not name.startswith("head.")} if freeze else {}
+    if freeze and len(others) == len([*model.parameters()]):
+        raise ValueError(f"freeze is True, but this {type(model).__name__} has no head with weights to train alone")
+    needed = {name: p.requires_grad for name, p in others.items()}
+    for p in others.values():
+        p.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for name, p in others.items():
+            p.requires_grad_(needed[name])
 
 
 def epoch_generator(seed, epoch):
@@ -205,8 +229,10 @@ def memory_needed(model, dataset, recipe):
 
     device = device_of(model)
     image, _ = next(batches(dataset.train_images[:1], dataset.train_labels[:1], 1, dataset.mean, dataset.std))
-    weights = sum(p.nbytes for p in model.parameters())
-    return 3 * weights + dataset.train_images.nbytes + int(1.5 * recipe.batch_size * (kept(2) - kept(1)))
+    with frozen(model, recipe.freeze):
+        trained = sum(p.nbytes for p in model.parameters() if p.requires_grad)
+        kept_of_one = kept(2) - kept(1)
+    return 3 * trained + dataset.train_images.nbytes + int(1.5 * recipe.batch_size * kept_of_one)
 
 
 def _hold_out(dataset, recipe, device):

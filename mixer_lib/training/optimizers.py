@@ -1,4 +1,4 @@
-"""AdamW and Muon, and which of a model's parameters each of them moves.
+"""AdamW, SGD and Muon, and which of a model's parameters each of them moves.
 
 Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks". The size of its step is that of
 Liu et al. 2025, "Muon is Scalable for LLM Training" (arXiv 2502.16982v1), section 2.2.
@@ -14,24 +14,30 @@ from .devices import fast_bf16
 
 
 def make_optimizer(model, recipe):
-    """The optimizer for any classifier: AdamW, or with recipe.optimizer="muon" or "muon-but-w1" `Muon` beside it.
+    """The optimizer for any classifier: AdamW; with recipe.optimizer="sgd" SGD with a momentum of 0.9, as the paper
+    fine-tunes (Appendix B; there without weight decay); or with "muon" or "muon-but-w1" `Muon` beside AdamW.
+
+    Parameters that need no gradient are left out.
 
     A parameter named `weight` that has two or more axes counts as a weight here. Weight decay acts on weights only:
     shrinking biases and norms does not regularize. Muon moves the weights between the first one and the last one, in
     the order of `model.parameters()`. These two are the embedding and the head, which the source leaves to AdamW.
     "muon-but-w1" leaves W1 of token mixing to AdamW, too: rows of W1 that Muon trained look like noise, since it has
     no preference for single numbers of a matrix (lesson 9). Raises ValueError where no weight is left for Muon."""
-    parameters = dict(model.named_parameters())
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     weights = [name for name, p in parameters.items() if name.split(".")[-1] == "weight" and p.ndim >= 2]
-    hidden = [] if recipe.optimizer == "adamw" else weights[1:-1]
+    hidden = weights[1:-1] if recipe.optimizer.startswith("muon") else []
     if recipe.optimizer == "muon-but-w1":
         hidden = [name for name in hidden if "token_mixing.fc1" not in name]
     for_muon = [parameters.pop(name) for name in hidden]
     decayed = [parameters.pop(name) for name in weights if name not in hidden]
+    groups = [{"params": decayed, "weight_decay": recipe.weight_decay},
+              {"params": list(parameters.values()), "weight_decay": 0.0}]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9)
     # None leaves the choice to torch. False would take the slowest way.
     fused = all(map(has_fused_adamw, {p.device for p in model.parameters()})) or None
-    adamw = torch.optim.AdamW([{"params": decayed, "weight_decay": recipe.weight_decay},
-                               {"params": list(parameters.values()), "weight_decay": 0.0}], lr=recipe.lr, fused=fused)
+    adamw = torch.optim.AdamW(groups, lr=recipe.lr, fused=fused)
     if recipe.optimizer == "adamw":
         return adamw
     if not for_muon:

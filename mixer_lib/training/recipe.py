@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
+OPTIMIZERS = ("adamw", "sgd", "muon", "muon-but-w1")
+
 
 def option(default, help):
     """A field of `Recipe`; its help is also the command line's."""
@@ -18,11 +20,12 @@ class Recipe:
     lr: float = option(1e-3, "highest learning rate, reached after the warm-up")
     warmup_epochs: float = option(1.0, "how long the learning rate climbs, linearly")
     schedule: str = option("cosine", 'after the warm-up: "cosine", down to zero, or "constant"')
-    optimizer: str = option("adamw", '"adamw", "muon" for the matrices of the blocks, or "muon-but-w1" for all '
-                                     'of them except W1 of token mixing')
+    optimizer: str = option("adamw", '"adamw", "sgd" with a momentum of 0.9, "muon" for the matrices of the blocks, or '
+                                     '"muon-but-w1" for all of them except W1 of token mixing')
     weight_decay: float = option(0.05, "weight decay, on weight matrices only")
     label_smoothing: float = option(0.1, "share of the target spread over all classes")
     clip_norm: float = option(1.0, "gradients with a larger norm are scaled down to it")
+    freeze: bool = option(False, "train the head alone: all other weights stay as they are")
     crop_padding: int = option(0, "augmentation: pixels of padding for random crops")
     resized_crop: float = option(0.0, "augmentation: random resized crops, the smallest share of an image's area "
                                       "(0: none)")
@@ -57,7 +60,7 @@ class Recipe:
         need("randaugment", self.randaugment in range(31), "a whole number from 0 to 30")
         need("patience", not self.patience or self.val_fraction, "0 where val_fraction is 0: without held-out images "
              "there is no accuracy to wait for")
-        need("optimizer", self.optimizer in ("adamw", "muon", "muon-but-w1"), "'adamw', 'muon' or 'muon-but-w1'")
+        need("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(map(repr, OPTIMIZERS))}")
         need("schedule", self.schedule in ("cosine", "constant"), "'cosine' or 'constant'")
         need("precision", self.precision in ("auto", "float32", "bf16"), "'auto', 'float32' or 'bf16'")
 

@@ -15,7 +15,7 @@
 # **About 45 minutes, with the exercises 80.** Of these, your computer trains for about two (two free CPU cores). You
 # need: [lesson 8](08_train_cifar.ipynb) and [lesson 10](10_convolutions.ipynb).
 #
-# Previous: [10 · Convolutions](10_convolutions.ipynb) (this is the last lesson so far)
+# Previous: [10 · Convolutions](10_convolutions.ipynb). Next: [12 · Pretrained Mixers](12_pretrained.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
@@ -720,4 +720,6 @@ exercises.check_conv_follows(conv_follows)
 #   [`tools/measure_permutations.py`](../tools/measure_permutations.py), which you can run yourself.
 # - The [glossary](glossary.md).
 #
-# This is the last lesson so far. You have built a Mixer, trained it, and asked what it takes for granted about space.
+# You have built a Mixer, trained it, and asked what it takes for granted about space.
+#
+# Next: [12 · Pretrained Mixers](12_pretrained.ipynb) takes one that others have trained.

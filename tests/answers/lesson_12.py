@@ -1,0 +1,126 @@
+"""Answers to the exercises of lesson 12: what a learner may write in place of the stub's `...`."""
+
+from . import but
+
+FLAX = """
+    names = {"stem": "patch_embedding.linear", "MixerBlock_": "blocks.", "pre_head_layer_norm": "norm",
+             "LayerNorm_0": "token_norm", "LayerNorm_1": "channel_norm", "Dense_0": "fc1", "Dense_1": "fc2",
+             "kernel": "weight", "scale": "weight", "/": "."}
+    new = {}
+    for name, array in arrays.items():
+        p = torch.from_numpy(array)
+        if name == "stem/kernel":
+            p = p.permute(3, 2, 0, 1).flatten(1)
+        elif p.ndim == 2:
+            p = p.T
+        for old, ours in names.items():
+            name = name.replace(old, ours)
+        new[name] = p
+    return new
+"""
+TOP = """
+    best = logits.topk(k, dim=1).indices
+    return (best == labels[:, None]).any(1).float().mean().item()
+"""
+PARTS = """
+    places = torch.arange(K * K * rows * columns).view(K, rows, K, columns)
+    return places.permute(0, 2, 1, 3).reshape(K * K, rows * columns)
+"""
+
+RIGHT = {
+    "check_from_flax": {
+        "block by block": """
+            stem = torch.tensor(arrays["stem/kernel"])
+            new = {"patch_embedding.linear.weight": stem.permute(3, 2, 0, 1).reshape(stem.shape[3], -1),
+                   "patch_embedding.linear.bias": torch.tensor(arrays["stem/bias"]),
+                   "norm.weight": torch.tensor(arrays["pre_head_layer_norm/scale"]),
+                   "norm.bias": torch.tensor(arrays["pre_head_layer_norm/bias"]),
+                   "head.weight": torch.tensor(arrays["head/kernel"]).T, "head.bias": torch.tensor(arrays["head/bias"])}
+            i = 0
+            while f"MixerBlock_{i}/LayerNorm_0/scale" in arrays:
+                for n, kind in enumerate(("token", "channel")):
+                    new[f"blocks.{i}.{kind}_norm.weight"] = torch.tensor(arrays[f"MixerBlock_{i}/LayerNorm_{n}/scale"])
+                    new[f"blocks.{i}.{kind}_norm.bias"] = torch.tensor(arrays[f"MixerBlock_{i}/LayerNorm_{n}/bias"])
+                    for j in (0, 1):
+                        dense = f"MixerBlock_{i}/{kind}_mixing/Dense_{j}"
+                        new[f"blocks.{i}.{kind}_mixing.fc{j + 1}.weight"] = torch.tensor(arrays[f"{dense}/kernel"].T)
+                        new[f"blocks.{i}.{kind}_mixing.fc{j + 1}.bias"] = torch.tensor(arrays[f"{dense}/bias"])
+                i += 1
+            return new""",
+        "in NumPy": but(FLAX, ("p.permute(3, 2, 0, 1).flatten(1)",
+                               "torch.from_numpy(array.transpose(3, 2, 0, 1).reshape(array.shape[3], -1).copy())"),
+                        ("p = p.T", "p = torch.from_numpy(array.T.copy())")),
+    },
+    "check_top_k": {
+        "sorted": """
+            order = logits.argsort(dim=1, descending=True)[:, :k]
+            hits = 0
+            for row, label in zip(order.tolist(), labels.tolist()):
+                hits += label in row
+            return hits / len(labels)""",
+        "by rank": """
+            own = logits.gather(1, labels[:, None])
+            return ((logits > own).sum(1) < k).double().mean()""",
+    },
+    "check_tokens_of_parts": {
+        "by loop": """
+            parts = []
+            for a in range(K):
+                for b in range(K):
+                    parts.append([(a * rows + r) * K * columns + b * columns + c
+                                  for r in range(rows) for c in range(columns)])
+            return torch.tensor(parts)""",
+        "slices": """
+            grid = torch.arange(K * K * rows * columns).view(K * rows, K * columns)
+            return torch.stack([grid[a * rows:(a + 1) * rows, b * columns:(b + 1) * columns].flatten()
+                                for a in range(K) for b in range(K)])""",
+    },
+}
+
+WRONG = {
+    "check_from_flax": {name: (word, but(FLAX, *changes)) for name, word, *changes in [
+        ("arrays", "is a ndarray", ("new[name] = p", "new[name] = array")),
+        ("not transposed", "token_mixing.fc1.weight is not transposed", ("elif p.ndim == 2", "elif False")),
+        ("reshaped", "A reshape does not transpose", ("p = p.T", "p = p.reshape(p.shape[::-1])")),
+        ("four axes", "still has the four axes", ("p = p.permute(3, 2, 0, 1).flatten(1)", "pass")),
+        ("a conv kernel", "flatten.1. merges", (".flatten(1)", "")),
+        ("color last", "the color comes first", ("permute(3, 2, 0, 1)", "permute(3, 0, 1, 2)")),
+        ("on its side", "lies on its side", ("p.permute(3, 2, 0, 1).flatten(1)", "p.flatten(0, 2)")),
+        ("stem reshaped", "only reshaped", ("p.permute(3, 2, 0, 1).flatten(1)", "p.reshape(p.shape[3], -1)")),
+        ("stem turned", "lines and columns", ("permute(3, 2, 0, 1)", "permute(3, 2, 1, 0)")),
+        ("scale", "is called '.*scale'", ('"scale": "weight", ', "")),
+        ("norms swapped", "has the numbers of blocks.0.channel_norm", ('"LayerNorm_0": "token_norm", "LayerNorm_1": '
+         '"channel_norm"', '"LayerNorm_1": "token_norm", "LayerNorm_0": "channel_norm"')),
+        ("layers swapped", "has the numbers of blocks.0.token_mixing.fc2", ('"Dense_0": "fc1", "Dense_1": "fc2"',
+                                                                           '"Dense_1": "fc1", "Dense_0": "fc2"')),
+        ("file order", "has the numbers of block 10", ("new = {}", "new, seen = {}, []"),
+         ("for old, ours", "if name[0] == 'M':\n            block, rest = name.split('/', 1)\n            "
+          "seen += [block] * (block not in seen)\n            name = f'MixerBlock_{seen.index(block)}/{rest}'\n"
+          "        for old, ours")),
+        ("head left out", "head.weight is missing", ("new[name] = p", "new.update({name: p} if name[:4] != 'head' "
+                                                     "else {})")),
+        ("a list", "gives a list", ("return new", "return [*new.items()]")),
+    ]},
+    "check_top_k": {name: (word, but(TOP, *changes)) for name, word, *changes in [
+        ("lowest", "lowest", ("topk(k, dim=1)", "topk(k, dim=1, largest=False)")),
+        ("top-1", "top-1", ("topk(k", "topk(1")),
+        ("a count", "a count", (".float().mean()", ".sum()")),
+        ("over all", "divides by k", (".any(1)", "")),
+        ("the k-th", "exactly the k-th", (".indices", ".indices[:, -1:]")),
+        ("too many", "k . 1 classes", ("topk(k", "topk(min(k + 1, logits.shape[1])")),
+        ("per image", "expected one number", (".any(1).float().mean().item()", ".any(1)")),
+        ("wrong axis", "stopped with", ("dim=1", "dim=0")),
+    ]},
+    "check_tokens_of_parts": {name: (word, but(PARTS, *changes)) for name, word, *changes in [
+        ("naive", "follow one another", ("return places.permute(0, 2, 1, 3)", "return places")),
+        ("order of parts", "the parts are in the wrong order", ("permute(0, 2, 1, 3)", "permute(2, 0, 1, 3)")),
+        ("down", "down its columns", ("permute(0, 2, 1, 3)", "permute(0, 2, 3, 1)")),
+        ("every K-th", "every K-th", ("view(K, rows, K, columns)", "view(rows, K, columns, K)"),
+         ("permute(0, 2, 1, 3)", "permute(1, 3, 0, 2)")),
+        ("swapped", "rows and columns are swapped", ("view(K, rows, K, columns)", "view(K, columns, K, rows)"),
+         ("permute(0, 2, 1, 3)", "permute(0, 2, 3, 1)")),
+        ("on its side", "on its side", (".reshape(K * K, rows * columns)", ".reshape(K * K, rows * columns).T")),
+        ("four axes", "has shape", (".reshape(K * K, rows * columns)", "")),
+        ("a list", "expected a torch tensor", ("rows * columns)\n", "rows * columns).tolist()\n")),
+    ]},
+}
