@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from mixer_lib.checkpoints import load_checkpoint, load_snapshots, save_checkpoi
 from mixer_lib.cli import inspect
 from mixer_lib.data import load_dataset
 from mixer_lib.model import MlpMixer
+from mixer_lib.pretrained import load_released
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +159,7 @@ def test_what_it_refuses(there, capsys, monkeypatch):
     refused(capsys, "inspect model.safetensors --out look", "model.safetensors cuts its images into a single patch")
     model_of(there)
     refused(capsys, "inspect nowhere --out look", "no model is named 'nowhere'")
-    refused(capsys, "inspect own.npz --out look", "own.npz is not a whole safetensors file")
+    refused(capsys, "inspect own.npz --out look", "cannot read weights from own.npz: its train_images is an array")
     refused(capsys, "inspect model.safetensors --out own.npz", "--out is own.npz, which is a file: expected a folder")
     refused(capsys, "inspect model.safetensors --out own.npz/look", "cannot write own.npz/look/summary.csv")
     assert not (there / "look").exists()
@@ -167,9 +169,18 @@ def test_what_it_refuses(there, capsys, monkeypatch):
     assert contents(there / "look") == {next(iter(contents(there / "look"))): b"mine"}
 
     def other(path):
-        model, about = load_checkpoint(path)
+        model, about = load_released(path)
         model.blocks[1].token_mixing = torch.nn.Identity()
         return model, about
 
-    monkeypatch.setattr(inspect, "load_checkpoint", other)
+    monkeypatch.setattr(inspect, "load_released", other)
     refused(capsys, "inspect model.safetensors --out new", "token mixing of block 1 is Identity, without the weights")
+
+
+def test_a_released_file(tmp_path, monkeypatch):
+    """What the official code wrote is read as it is."""
+    monkeypatch.chdir(tmp_path)
+    file = Path(__file__).parent / "files/released/flax.npz"
+    assert run(f"inspect {file} --out look") == 0
+    rows = json.loads(Path("look/summary.json").read_text())
+    assert rows["checkpoint"].endswith("flax.npz") and Path("look/index.html").is_file()

@@ -22,7 +22,8 @@ from ..analysis import (
     summarize,
     token_map,
 )
-from ..checkpoints import WEIGHTS, find_checkpoint, load_checkpoint, load_snapshots, write_atomically
+from ..checkpoints import WEIGHTS, find_checkpoint, load_snapshots, write_atomically
+from ..pretrained import KNOWN, load_released
 from .say import say
 
 PICTURES, CURVES = 24, 8        # singular pictures of a block; blocks whose curves are drawn
@@ -50,8 +51,9 @@ def inspect_model(options, words):
         raise ValueError(f"--out is {out}, which is a file: expected a folder")
     if page.exists():
         raise ValueError(f"{out} already holds a page, index.html: choose another --out, or delete it")
-    path = find_checkpoint(options.checkpoint)
-    model, _ = load_checkpoint(path)
+    known = options.checkpoint in KNOWN
+    model, about = load_released(options.checkpoint if known else find_checkpoint(options.checkpoint, known=KNOWN))
+    path = Path(about.file)
     (W1, W2), grid = mixing_weights(model), grid_of(model)                          # [L, D_S, S], [L, S, D_S]
     if W1.shape[-1] == 1:
         raise ValueError(f"{path} cuts its images into a single patch: there are no places between which it could mix")
