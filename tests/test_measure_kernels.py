@@ -41,6 +41,7 @@ def test_numbers_of_a_convolution_and_of_random_weights():
     random = script.numbers(torch.randn(64, 64), torch.randn(64, 64), (8, 8))
     for name in ("pair correlation", "twin correlation"):       # mixing random rows changes nothing
         assert abs(random[name]["trained"] - random[name]["mixed"]) < 0.03 and 0 < random[name]["error"] < 0.01
+    assert random["pair correlation"]["trained"] < -0.2 and random["twin correlation"]["trained"] > 0.2
     assert abs(random["frequency"]["trained"] - random["frequency"]["shuffled"]) < 0.01
     assert abs(random["rank"]["trained"] - random["rank"]["random"]) < 2
 

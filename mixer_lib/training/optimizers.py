@@ -22,8 +22,9 @@ def make_optimizer(model, recipe):
     A parameter named `weight` that has two or more axes counts as a weight here. Weight decay acts on weights only:
     shrinking biases and norms does not regularize. Muon moves the weights between the first one and the last one, in
     the order of `model.parameters()`. These two are the embedding and the head, which the source leaves to AdamW.
-    "muon-but-w1" leaves W1 of token mixing to AdamW, too: rows of W1 that Muon trained look like noise, since it has
-    no preference for single numbers of a matrix (lesson 9). Raises ValueError where no weight is left for Muon."""
+    "muon-but-w1" leaves W1 of token mixing to AdamW, too: rows of W1 that Muon trained look like noise, since it moves
+    all directions of a matrix alike, so that many shapes grow at once (lesson 9). Raises ValueError where no weight is
+    left for Muon."""
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     weights = [name for name, p in parameters.items() if name.split(".")[-1] == "weight" and p.ndim >= 2]
     hidden = weights[1:-1] if recipe.optimizer.startswith("muon") else []
