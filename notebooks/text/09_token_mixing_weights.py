@@ -349,14 +349,15 @@ def kernels(model):
 # %%
 plots.show(
     plots.kernels({"8 × 8 grid": kernels(other), "16 × 16 grid": kernels(model)}),
-    alt="Eight pictures of the 8 by 8 grid. Block 0: a blue cross around an empty middle. "
-        "Block 1: blue cells left and right. Block 2: a blue ring, taller than wide. "
-        "Block 3: orange cells left, right, above and below. Block 4: an orange bar "
-        "across. Block 5: an orange cross. Block 6: a tall orange spot. Block 7: a wide "
-        "orange diamond; along the edges of the last three, cells of both colors. Below, "
-        "four pictures of the 16 by 16 grid. Block 0: a blue disk. Block 1: an orange "
-        "center with a blue arch above it. Block 2: an orange bar across, blue wings "
-        "above and below. Block 3: a large orange diamond on a blue ground.")
+    alt="Eight pictures of the 8 by 8 grid. Block 0: a blue cross around an empty "
+        "middle. Block 1: blue cells left and right. Block 2: a blue ring, taller "
+        "than wide. Block 3: orange cells left, right, above and below. Block 4: an "
+        "orange bar across. Block 5: an orange cross. Block 6: a tall orange spot. "
+        "Block 7: a wide orange diamond; along the edges of the last three, cells of "
+        "both colors. Below, four pictures of the 16 by 16 grid. Block 0: a blue "
+        "disk. Block 1: an orange center with a blue arch above it. Block 2: an "
+        "orange bar across, blue wings above and below. Block 3: a large orange "
+        "diamond on a blue ground.")
 
 # %% [markdown]
 # Start with the 8 × 8 grid. In block 0 each place subtracts its four neighbors, a cross. Block 1 subtracts only those on
