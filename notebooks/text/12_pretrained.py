@@ -398,8 +398,8 @@ curve = {way: {} for way in table["rates"]}             # {way: {images: three r
 for row in sorted(table["rows"], key=lambda row: row["count"]):
     curve[row["way"]].setdefault(str(row["count"]), []).append(row["accuracy"])
 plots.show(
-    plots.intervals({"by the number of digits to learn from": curve}, "accuracy on test digits (%)",
-                    guessing=0.1),
+    plots.intervals({"by the number of digits to learn from": curve},
+                    "accuracy on test digits (%)", guessing=0.1),
     alt="For 50, 100, 200 and 500 digits, three dots and an interval for each way. "
         "Fine-tuned is highest everywhere, at 66 to 76%, and once 87%. Head only "
         "rises from 51 to 61%. From scratch falls from 54% with 50 digits to 35% with "
