@@ -166,7 +166,6 @@ WIDGETS = {
     "token_explorer": lambda m, x: sent(widgets.token_explorer(x(TOKEN), m(NORM), m(MLP))),
     "kernel_explorer": lambda m, x: sent(widgets.kernel_explorer(x(COLOR), m(READS))),
     "influence_explorer": lambda m, x: sent(widgets.influence_explorer(x(COLOR), m(STRENGTHS), 4)),
-    "patch_influence": lambda m, x: sent(widgets.patch_influence(x(COLOR), m(STRENGTHS), 4)),
     "cost_explorer": lambda m, x: sent(widgets.cost_explorer()),
     "scramble_explorer": lambda m, x: sent(
         widgets.scramble_explorer(x(COLOR), m({"plain": torch.arange(64), "all": ORDER}), 4)),

@@ -30,7 +30,7 @@ def explorer():
 
 
 def test_it_draws_the_tokens_that_a_patch_moves_at_every_depth(show):
-    assert widgets.patch_influence(IMAGE, STRENGTHS, 4).picked == {"patch": 2, "token": -1, "depth": 1}
+    assert widgets.influence_explorer(IMAGE, STRENGTHS, 4).picked == {"patch": 2, "token": -1, "depth": 1}
     shown = show(explorer())
     assert np.array_equal(shown.pixels(0)[:, :, :3], IMAGE.permute(1, 2, 0)) and (shown.pixels(0)[:, :, 3] == 255).all()
     assert same(shown.pixels(MAP), STRENGTHS[1, :, 4])

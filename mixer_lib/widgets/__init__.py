@@ -14,4 +14,4 @@ from .export import to_html
 from .living import digit_pad, living_mixer
 from .page import Page
 from .training import LiveTraining, augmentation_explorer, prediction_browser
-from .weights import displacement_explorer, patch_influence, switches, training_scrubber, weight_browser
+from .weights import displacement_explorer, switches, training_scrubber, weight_browser

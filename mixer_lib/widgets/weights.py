@@ -34,7 +34,6 @@ from ..analysis.influence import beside
 from ..data import ImageFiles, normalize
 from ..model import MlpMixer
 from ..plots.weights import PANELS, color_top, reach
-from .explorers import influence_explorer
 from .page import Page, answering
 
 SOON = 0.01         # seconds of computing until a picture shows what is known so far; three times as long to the next
@@ -152,11 +151,6 @@ def _with_snapshots(name, weights, snapshots, layer):
     if taken.shape[1:] != weights.shape[1:] or (taken[-1:] - weights).abs().max() > 0.02 * weights.abs().max():
         raise ValueError(f"the last of the snapshots of {name!r} is not the model: give those of its own training")
     return torch.cat([taken[:-1], weights])
-
-
-def patch_influence(image, strengths, patch_size):
-    """`influence_explorer`, under the name that goes with a trained model's weights."""
-    return influence_explorer(image, strengths, patch_size)
 
 
 def switches(model, dataset, count=100):

@@ -46,7 +46,7 @@ from mixer_lib.checkpoints import WEIGHTS, load_history, load_pretrained, load_s
 # blocks ([its card](../mixer_lib/models/cifar10-fine.md)).
 #
 # Below are the 256 units of block 1, the second block. Each small square is one row of $W_1$, laid out on the grid: a
-# weight for each place, orange above 0, blue below 0, white at 0. The weights were saved at 21 moments of the training.
+# weight for each place, orange above 0, blue below 0, and no color at 0. The weights were saved at 21 moments of the training.
 # Press *play* to watch from the first step to the last. Click a unit to see it large.
 
 # %%
@@ -186,8 +186,8 @@ print(f"trained {frequency(W1, (16, 16)).mean():.3f}; shuffled, ten times: "
 
 # %% [markdown]
 # So the numbers alone do not do it: the trained rows really are coarse. A good control keeps everything except the one
-# thing that you ask about. That is the whole method of this lesson. Twice below, a claim passes one control and fails the
-# next.
+# thing that you ask about. That is the method of this lesson, and more than once a claim will pass one control and fail
+# the next.
 
 # %% [markdown]
 # ## What does each place take?
@@ -617,7 +617,7 @@ widgets.switches(model, cifar, count=250)
 #
 # The authors of the Mixer drew the units of their models, too, and noticed that many come in pairs of **opposite phase**:
 # one is blue where the other is orange ([the paper](https://arxiv.org/abs/2105.01601), Figure 5). One caution first. In
-# that figure each unit is followed by its *closest inverse*. Whoever picks the closest of hundreds finds something close.
+# that figure each unit is followed by its *closest inverse*. Anyone who picks the closest of hundreds finds something close.
 # This is a **selection effect**, and only a control can tell how much of the likeness it explains.
 #
 # How alike are two kernels? Subtract from each its mean, and take the cosine similarity of lesson 5. That is their
