@@ -2,10 +2,12 @@
 
 Two parts of `make bench`: page and sizes."""
 
+import json
 import math
 import statistics
 import sys
-from itertools import pairwise
+from bisect import bisect
+from collections import Counter
 from pathlib import Path
 
 import nbformat
@@ -78,8 +80,9 @@ def history(steps):
 
 
 def page(data, device):
-    """Milliseconds that the page needs for the frame that answers a move of the pointer, in Chromium: its listeners,
-    the layout, and the painting. It is the time of the page's own thread, so other programs do not count."""
+    """Milliseconds that the page needs for the longest frame that answers a move of the pointer, in Chromium: its
+    listeners, the layout, and the painting. It is the processor time of the page's own thread, so other programs do
+    not count."""
     sys.path.append(str(Path(__file__).parents[1] / "tests"))
     import browser
 
@@ -88,34 +91,52 @@ def page(data, device):
     with browser.chromium() as chromium:
         for name, (widget, selector, number, kind) in examples().items():
             with browser.show(chromium, widget, height=1200) as shown:
-                times = sorted(moves(shown, selector, number, kind))
+                times = sorted(moves(chromium, shown, selector, number, kind))
             late = times[math.ceil(0.95 * len(times)) - 1]
             print(f"{name:<44}{statistics.median(times):>10.1f}{late:>10.1f}   <= {FRAME}: {late / FRAME:.2f}",
                   flush=True)
 
 
-def moves(shown, selector, number, kind):
+def moves(chromium, shown, selector, number, kind):
     """The busy milliseconds of the longest frame after each of MOVES moves over an element."""
-    meter = shown.page.context.new_cdp_session(shown.page)
-    meter.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    def busy():
-        found = meter.send("Performance.getMetrics")["metrics"]
-        return 1000 * next(entry["value"] for entry in found if entry["name"] == "TaskDuration")
-
     box, mouse = shown.find(selector, number).bounding_box(), shown.page.mouse
     for i in range(MOVES + 2):
         x, y = 0.5 + 0.45 * math.sin(1.9 * i), 0.5 + (kind != "drag") * 0.45 * math.sin(1.1 * i)
-        marks = [busy()]
+        if i == 2:              # the first ones warm up
+            chromium.start_tracing(page=shown.page, categories=["disabled-by-default-devtools.timeline",
+                                                                "devtools.timeline"])
         mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
         if i == 0 and kind != "hover":
             mouse.down()
         for _ in range(6 if kind == "draw" else 1):     # a pen is read every 50 ms, all else is drawn at once
             shown.page.evaluate("new Promise(done => requestAnimationFrame(done))")
-            marks.append(busy())
-        if i > 1:           # the first ones warm up
-            yield max(after - before for before, after in pairwise(marks))
     mouse.up()
+    return longest_frames(json.loads(chromium.stop_tracing())["traceEvents"])
+
+
+def longest_frames(events):
+    """Milliseconds of processor time of the longest frame after each move of the pointer in a trace of Chromium. A frame
+    takes the task that draws it, and all tasks of the page's main thread since the frame before: the listeners."""
+    def thread(event):
+        return event["pid"], event["tid"]
+
+    drawn = [event for event in events if event["name"] == "Layerize"]
+    main = Counter(map(thread, drawn)).most_common(1)[0][0]
+    of_main = sorted((event for event in events if thread(event) == main), key=lambda event: event["ts"])
+    draws = [event["ts"] for event in of_main if event["name"] == "Layerize"]
+    starts = [event["ts"] for event in of_main if event["name"] == "EventDispatch"
+              and event["args"]["data"]["type"] == "pointermove"]
+    longest, spent = [0.0] * len(starts), 0.0
+    for task in of_main:
+        if task["name"] != "RunTask" or "tdur" not in task:
+            continue
+        spent += task["tdur"] / 1000
+        end = task["ts"] + task["dur"]
+        if bisect(draws, end) > bisect(draws, task["ts"]):      # this task draws
+            if move := bisect(starts, end):
+                longest[move - 1] = max(longest[move - 1], spent)
+            spent = 0.0
+    return longest
 
 
 def sizes(data, device):
