@@ -115,8 +115,8 @@ def moves(chromium, shown, selector, number, kind):
 
 
 def longest_frames(events):
-    """Milliseconds of processor time of the longest frame after each move of the pointer in a trace of Chromium. A frame
-    takes the task that draws it, and all tasks of the page's main thread since the frame before: the listeners."""
+    """Milliseconds of processor time of the longest frame after each move of the pointer in a trace of Chromium. To a
+    frame belong the task that draws it and the main thread's tasks since the frame before: the listeners."""
     def thread(event):
         return event["pid"], event["tid"]
 
