@@ -1,4 +1,4 @@
-"""nbval compares what a lesson's notebook stores; live widgets are not stored, nor progress bars, which are widgets.
+"""nbval compares what a lesson's notebook stores, but for the stills of its live widgets, and for progress bars.
 
 And tests that run side by side (`make test`; pytest -n 2) share the cores."""
 
@@ -20,6 +20,7 @@ class Lesson(IPyNbFile):
     def collect(self):
         for cell in super().collect():
             cell.output_timeout = 60        # nbval's 5 seconds are short for a kernel that shares its core
+            cell.cell.outputs = [output for output in cell.cell.get("outputs", []) if not is_widget(output)]
             yield cell
 
     def get_kernel_message(self, timeout=None, stream="iopub"):

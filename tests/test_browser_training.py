@@ -169,8 +169,8 @@ def test_lesson_09(open_notebook):
 
 def test_lesson_11(open_notebook):
     lesson = open_notebook("11_permutations.ipynb")
-    lesson.run_cells("from math import factorial", "horse = cifar.train_images[3510]", "widgets.scramble_explorer(",
-                     "plots.scramble_explorer(")     # without its training, as in lesson 8
+    lesson.run_cells("from math import factorial", "horse = cifar.train_images[3510]",
+                     "widgets.scramble_explorer(")          # without its training, as in lesson 8
     explorer, = lesson.widget_cells()
     explorer.get_by_role("button", name="patches and inside").click()
     explorer.get_by_text("come from 1 patch of the image").wait_for()           # row 15, column 15, as the text says

@@ -133,8 +133,6 @@ PLOTS = {
     "as_pixels": lambda m, x: [plots.as_pixels(image) for image in (x(COLOR), x(GRAY))],
     "image_row": lambda m, x: plots.image_row(x(torch.stack([COLOR, COLOR])), columns=2),
     "patch_grid": lambda m, x: plots.patch_grid(x(COLOR), 4),
-    "patch_explorer": lambda m, x: plots.patch_explorer(x(COLOR), 4, 3, 30),
-    "scramble_explorer": lambda m, x: plots.scramble_explorer(x(COLOR), m(ORDER), 4, 0, 7),
     "lines": lambda m, x: plots.lines({"x": (x(X), {"a": m(X), "b": [1, 2, 3, 4, 5]})}, "y", log=True),
     "cost_split": lambda m, x: plots.cost_split({"parameters": {"a": 1, "b": 2}}),
     "training_curves": lambda m, x: plots.training_curves(History([{"step": 0, "loss": 2.3, "lr": 0.1}])),
@@ -145,19 +143,10 @@ PLOTS = {
     "prediction": lambda m, x: plots.prediction(x(COLOR), m(SHARES)[0], ["a", "b", "c"], x(LABELS)[0]),
     "intervals": lambda m, x: plots.intervals({"t": {"M": {"p": x(X) / 2, "q": [*m(X) / 2]}}}, "y", 0.1),
     "tables": lambda m, x: plots.tables({"a": x(W1), "b": m(W1)[:2, :3]}),
-    "embedding_explorer": lambda m, x: plots.embedding_explorer(x(GRAY), m(DETECTORS), 2, 1),
     "functions": lambda m, x: plots.functions({"a": (x(X), {"b": m(X), "c": x(X) ** 2})}, "x", "y"),
-    "token_explorer": lambda m, x: plots.token_explorer(x(TOKEN)[0], m(NORM), m(MLP)),
-    "token_unit_explorer": lambda m, x: plots.token_unit_explorer(x(COLOR), x(COLUMNS), m(UNITS), "a", "v"),
-    "kernel_explorer": lambda m, x: plots.kernel_explorer(x(COLOR), *m(READS[0][:2]), x(READS[0][2]), 1),
-    "influence_explorer": lambda m, x: plots.influence_explorer(x(COLOR), m(STRENGTHS), 4, 1, 2),
     "by_depth": lambda m, x: plots.by_depth({"a": x(ALONG)[0], "b": [m(X), [1, 2, 3]]}, "y"),
     "mosaic": lambda m, x: plots.mosaic(m(W1), GRID, x(torch.arange(10).flip(0))),
-    "weight_browser": lambda m, x: plots.weight_browser(m(W1), GRID, x(torch.arange(10).flip(0)), 3),
     "kernels": lambda m, x: plots.kernels({"a": (x(ALONG)[:, 1:, :5], m(X), x(X))}),
-    "training_scrubber": lambda m, x: plots.training_scrubber(
-        [0, 5, 9], m(ALONG), analysis.summarize(x(ALONG), x(ALONG).mT, GRID), GRID, now=1),
-    "switches": lambda m, x: plots.switches(x(pixels_of(LABELS)), x(LABELS), m(BEFORE), m(AFTER), "abc", OFF),
 }
 WIDGETS = {
     "patch_explorer": lambda m, x: sent(widgets.patch_explorer(x(COLOR))),

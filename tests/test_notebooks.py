@@ -58,7 +58,7 @@ def test_stored_outputs(pair):
         assert cell.outputs or not prints, f"cell {number} prints, but stores nothing; {redo}"
     for number, output in outputs_of(notebook):
         assert output.output_type != "error", f"cell {number} stores an error; {redo}"
-        assert not lessons.is_widget(output), f"cell {number} stores a widget or a progress bar; {redo}"
+        assert lessons.WIDGET not in output.get("data", {}), f"cell {number} stores a widget or a progress bar; {redo}"
     assert "widgets" not in notebook.metadata, f"stores the state of widgets; {redo}"
     assert notebook.metadata.kernelspec == lessons.KERNELSPEC, f"names another kernel; {redo}"
 

@@ -9,18 +9,13 @@ from PIL import ImageColor
 
 from mixer_lib import plots, widgets
 from mixer_lib.analysis import (
-    frequency,
     logits_without,
-    order,
-    participation,
-    partners,
-    spectrum,
     summarize,
     tables_by_depth,
 )
 from mixer_lib.data import normalize
 from mixer_lib.plots.card import SHARP, Card
-from mixer_lib.plots.weights import MOSAIC, PANELS, WIDTH, color_top, mosaic_area, reach
+from mixer_lib.plots.weights import MOSAIC, WIDTH, color_top, mosaic_area, reach
 from mixer_lib.widgets.weights import in_bytes, thumbnails
 
 GRID = 2, 3
@@ -106,115 +101,10 @@ def test_color_top_leaves_out_the_extremes():
     assert plots.to_png(same[0]) == plots.to_png(same[1])
 
 
-@pytest.mark.parametrize("place", [0, 6, 9])
-def test_weight_browser_enlarges_a_unit_and_its_opposite(place, texts):
-    W1 = kernels()
-    shown = order(W1, GRID, "norm")
-    picture, area = plots.weight_browser(W1, GRID, shown, place, top=1.0, title="ten units"), mosaic_area(10, GRID)
-    pixels = rgb(picture)
-    unit = shown[place]
-    partner = partners(W1)[0][unit]
-    assert framed(pixels, plots.INK, (0, *area[1:2], WIDTH, area[3])) == pytest.approx(cells(area)[place], abs=1)
-    assert framed(pixels, plots.PINK, (0, *area[1:2], WIDTH, area[3])) == pytest.approx(
-        cells(area)[(shown == partner).nonzero()], abs=1)
-    y, cell = area[1] + area[3] + 34, 160 / 3
-    energy = spectrum(W1[unit], GRID)
-    for s in range(6):
-        row, column = divmod(s, 3)
-        of_unit, of_spectrum, of_partner = (at(pixels, x + (column + 0.5) * cell, y + (row + 0.5) * cell)
-                                            for x in (12, 222, 432))
-        assert sign(of_unit) == W1[unit, s].sign() and sign(of_partner) == W1[partner, s].sign()
-        assert (of_spectrum == of_spectrum[0]).all() and of_spectrum[0] == pytest.approx(
-            np.interp(int(31 * energy[row, column] / energy.max()), [0, 16, 31], [255, 115, 0]), abs=1)
-    zero = framed(pixels, plots.PINK, (215, y - 5, 190, 190))
-    assert zero == pytest.approx((222 + 1.5 * cell, y + 1.5 * cell), abs=1)
-    assert {f"unit {unit}", f"closest opposite: unit {partner}", f"norm {W1[unit].norm():.2f}",
-            f"frequency {frequency(W1[unit], GRID):.2f} cycles per patch",
-            f"spread over {participation(W1[unit]):.1f} of 6 places",
-            f"correlation with its opposite {partners(W1)[1][unit]:.2f}"} < set(texts)
-    assert texts[:3] == ["ten units", "-1 and less", "1 and more"]
-
-
 def along():
     """Steps, W1 [n, D_S, S] and the numbers of a training that grows."""
     W1 = torch.stack([kernels(seed=seed) * (seed + 1) for seed in range(4)])
     return [0, 3, 20, 1000], W1, summarize(W1, W1.mT, GRID)
-
-
-@pytest.mark.parametrize("now", [0, 2, 3])
-def test_training_scrubber_shows_the_moment(now, texts):
-    steps, W1, numbers = along()
-    picture = plots.training_scrubber(steps, W1, numbers, GRID, torch.arange(10).flip(0), now)
-    for name in PANELS:
-        assert ", ".join(f"{line} {values[now]:.2f}" for line, values in numbers[name].items()) in texts
-    assert f" after {steps[now]:,} updates" in texts
-    titles = ["frequency (cycles per patch)", "pair correlation", "convolution share"]
-    assert [text for text in texts if text in titles] == titles
-    ends = [reach([*numbers[name].values()]) for name in PANELS]
-    assert [texts.count(text) for text in ("0", "1,000 updates")] == [6, 3]
-    assert {f"{end:g}" for pair in ends for end in pair} < set(texts)
-    assert {"dashed: shuffled", "dashed: relabeled, dotted: chance"} <= {text.replace(", dotted: mixed", "")
-                                                                         for text in texts}
-    area = mosaic_area(10, GRID)
-    top, bottom = round(SHARP * area[1]), round(SHARP * (area[1] + area[3]))
-    alone = plots.mosaic(W1[now], GRID, torch.arange(10).flip(0), color_top(W1))
-    assert (rgb(picture)[top:bottom] == rgb(alone)[top:bottom]).all()               # one scale for all moments
-    y = area[1] + area[3] + 54
-    for x, name, (low, high) in zip((50, 357, 664), PANELS, ends):
-        pixels = rgb(picture)[:, round(SHARP * (x - 5)):round(SHARP * (x + 246))]
-        for moment in range(1, 4):                                      # the curve, at the moments themselves
-            across, value = x + 240 * moment / 3, numbers[name]["trained"][moment].item()
-            down = y + 110 * (high - value) / (high - low)
-            here = pixels[round(SHARP * down) - 6:round(SHARP * down) + 7,
-                          round(SHARP * (across - x + 5)) - 6:round(SHARP * (across - x + 5)) + 7]
-            color = plots.PINK if moment == now else plots.INK
-            assert (here == ImageColor.getrgb(color)).all(-1).any()
-        marked = (pixels[round(SHARP * y):round(SHARP * (y + 110))] == ImageColor.getrgb(plots.PINK)).all(-1)
-        rows = np.flatnonzero(marked.sum(axis=1) > 8)                   # where the marker is wider than its line
-        value = high - (rows.mean() + 0.5) / SHARP / 110 * (high - low)
-        assert value == pytest.approx(numbers[name]["trained"][now].item(), abs=0.02 * (high - low))
-        columns = np.flatnonzero(marked.any(axis=0))
-        assert (columns.min() + columns.max()) / 2 / SHARP - 5 == pytest.approx(80 * now, abs=1)
-
-
-def test_switches_counts_and_frames_what_changed(texts):
-    images = torch.zeros(20, 1, 4, 4, dtype=torch.uint8)
-    labels = torch.zeros(20, dtype=torch.long)
-    before, after = labels.clone(), labels.clone()
-    after[[1, 7, 8]] = 1                                                # lost
-    before[[2, 3]] = 2                                                  # won
-    before[4], after[4] = 1, 2                                          # wrong either way
-    before[5] = after[5] = 1                                            # wrong, and not changed
-    pixels = rgb(plots.switches(images, labels, before, after, ["a", "b", "c"], [(0, "token mixing")]))
-    for y, accuracy, color in ((50, 16 / 20, plots.GRAY), (78, 15 / 20, plots.INK)):
-        bar = (pixels[y * SHARP, 130 * SHARP:530 * SHARP] == ImageColor.getrgb(color)).all(-1).sum()
-        assert bar == pytest.approx(accuracy * 400 * SHARP, abs=2)
-    frames = []
-    for k in range(16):
-        color = tuple(at(pixels, 14 + k % 8 * 113 - 2, 132 + k // 8 * 132 + 40))
-        frames.append({ImageColor.getrgb(plots.PINK): "lost", ImageColor.getrgb(plots.GREEN): "won",
-                       ImageColor.getrgb(plots.GRAY): "neither"}.get(color))
-    assert frames == ["lost", "won", "won", "neither", "lost", "lost"] + [None] * 10
-    assert {"6 predictions changed: 3 now wrong (pink), 2 now right (green), 1 wrong either way (gray)",
-            "off: token mixing of block 0", "80.0% of 20 right", "75.0% of 20 right"} < set(texts)
-    assert (texts.count("was a"), texts.count("now b"), texts.count("was c"), texts.count("now c")) == (3, 3, 2, 1)
-    assert not any("so far" in text for text in texts)
-    plots.switches(images, labels, before, after, ["a", "b", "c"], [], of=50)
-    assert "20 of 50 images read so far" in texts
-    many = plots.switches(images, labels, labels, labels + 1, ["a", "b", "c"], [])
-    assert many.size == (WIDTH * SHARP, pixels.shape[0])                # of one size, whatever changed
-
-
-def test_switches_spreads_what_changed_over_the_classes(texts):
-    labels = torch.arange(40) // 20                                     # sorted, as a data set may be
-    after = (labels + 1) % 2
-    after[15:20] = 0                                                    # 5 of the first class stay right
-    pixels = rgb(plots.switches(torch.zeros(40, 1, 4, 4, dtype=torch.uint8), labels, labels, after, ["a", "b"],
-                                [(0, 3)]))
-    assert texts.count("was a") == texts.count("was b") == 8 and {"5/20", "0/20"} < set(texts)
-    for x, share in ((14, 5 / 20), (195, 0)):
-        bar = (pixels[round(407 * SHARP), (x + 76) * SHARP:(x + 126) * SHARP] == ImageColor.getrgb(plots.GRAY)).all(-1)
-        assert bar.sum() == pytest.approx(50 * SHARP * share, abs=2)
 
 
 def test_axes_begin_at_zero_and_end_at_round_numbers():
@@ -240,13 +130,6 @@ def test_kernels_shows_each_displacement_in_its_place(grid, texts):
             assert sign(color) == np.sign(value) or abs(value) < 0.05
         assert tuple(at(pixels, x + (W - 0.5) * cell, y + (H - 0.5) * cell)) == DARKEST_ORANGE
         assert tuple(at(pixels, x + (W - 0.5) * cell, y + (H - 0.5) * cell)) != tuple(at(pixels, x - 3, y - 3))
-
-
-def test_switches_says_what_is_off():
-    from mixer_lib.plots.weights import _named
-    assert _named([]) == "everything is on"
-    assert _named({(2, 5), (0, "token mixing"), (1, "token mixing"), (3, "channel mixing")}) == \
-        "off: token mixing of blocks 0, 1; unit 5 of block 2; channel mixing of block 3"
 
 
 # Widgets: what Python does for them. What the page does is tested in test_page_weights.py and test_page_switches.py.

@@ -208,9 +208,9 @@ def write(path, content):
 
 
 def is_widget(output):
-    """Whether an output is a live widget, as progress bars are, too. They are neither stored (without their kernel a
-    page would show 'model not found' in their place) nor compared by the tests."""
-    return WIDGET in output.get("data", {})
+    """Whether an output is a live widget, as progress bars are, too, or the still picture of one. Live ones are not
+    stored (without their kernel a page would show 'model not found' in their place); no test compares either."""
+    return WIDGET in output.get("data", {}) or output.get("metadata", {}).get("still", False)
 
 
 def notebook_from(text):
@@ -299,9 +299,13 @@ def make(pair):
     start = time.time()
     notebook = notebook_from(read_text(pair.text))
     try:
-        memory = execute(notebook, pair.notebook.parent)
+        memory = execute(notebook, pair.notebook.parent, widgets=pair.name == pair.text.stem)
     except LessonError as error:
         raise LessonError(f"{shown(pair.notebook)} is left as it was: {error}") from None
+    if any(is_widget(output) for cell in notebook.cells for output in cell.get("outputs", [])):
+        import stills  # brings torch, which takes seconds
+
+        stills.put(notebook)
     write(pair.notebook, nbformat.writes(notebook) + "\n")
     print(f"{time.time() - start:.1f} s, {memory}")
 

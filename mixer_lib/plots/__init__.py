@@ -7,15 +7,6 @@ are DejaVu Sans, no smaller than 11 pixels in a column of 880. Tensors may lie o
 
 from .base import BLUE, GRAY, GREEN, INK, ORANGE, PINK, SERIES, as_array, as_pixels, img, show, to_png
 from .charts import blends, changes, confusion, cost_split, intervals, lines, losses, prediction, training_curves
-from .layers import (
-    by_depth,
-    embedding_explorer,
-    functions,
-    influence_explorer,
-    kernel_explorer,
-    tables,
-    token_explorer,
-    token_unit_explorer,
-)
-from .patches import image_row, patch_explorer, patch_grid, scramble_explorer
-from .weights import kernels, mosaic, switches, training_scrubber, weight_browser
+from .layers import by_depth, functions, tables
+from .patches import image_row, patch_grid
+from .weights import kernels, mosaic

@@ -45,14 +45,6 @@ class Card:
             self.draw.rectangle(self._corners(x - s, y - s, x + width + s, y + height + s, -1), outline=outline,
                                 width=round(stroke * SHARP))
 
-    def frame(self, x, y, width, height, color=INK, stroke=3):
-        """Marks what is picked: a frame in a white one, so that it is seen on every color."""
-        self.box(x, y, width, height, outline="white", stroke=stroke + 1)
-        self.box(x, y, width, height, outline=color, stroke=stroke)
-
-    def line(self, x0, y0, x1, y1, color, stroke=1):
-        self.draw.line(self._corners(x0, y0, x1, y1), fill=color, width=round(stroke * SHARP))
-
     def text(self, x, y, text, size=13, color="black", anchor="la"):
         """anchor: where (x, y) lies in the text, as Pillow writes it: l, m, r (left to right), then a, m, d (down)."""
         self.draw.text((x * SHARP, y * SHARP), text, color, font(size * SHARP), anchor=anchor)

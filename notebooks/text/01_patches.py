@@ -365,20 +365,6 @@ except ValueError as error:
 widgets.patch_explorer(horse)
 
 # %% [markdown]
-# As a still picture, for readers without a running kernel:
-
-# %%
-plots.show(
-    plots.patch_explorer(horse, patch_size=8, patch=5, number=70),
-    alt="Three panels. Left, the horse in a grid of 4 by 4 patches; patch 5, on the "
-        "horse's back, is framed in black, one pixel in its first line in pink. "
-        "Middle, patch 5 enlarged to 8 by 8 pixels, the pink pixel in row 0, column "
-        "6. Right, the table of 16 rows and 192 columns, row 5 framed in black, its "
-        "number 70 in pink. Below: table[5, 70] = 135, green, row 0, column 6 of the "
-        "patch, row 8, column 14 of the image.")
-
-
-# %% [markdown]
 # Notice what the patch size trades. The table always holds the same 3072 numbers, since $S \cdot D = C_{in} H W$. Small
 # patches make many short rows, large ones few long rows. A Mixer compares rows with each other, and the more rows, the
 # finer, and the costlier. [Lesson 6](06_classifier.ipynb) counts how much.

@@ -381,21 +381,6 @@ detectors = {"brightness": torch.full((8, 8), 1 / 64),
 widgets.embedding_explorer(gray, detectors)
 
 # %% [markdown]
-# As a still picture, for patch 4 and *right minus left*:
-
-# %%
-plots.show(
-    plots.embedding_explorer(gray, detectors, patch=4, channel=1),
-    alt="From left to right: the gray horse with patch 4, at its rump, framed in "
-        "black; the patch enlarged, bright on the left, dark on the right; the "
-        "weights of channel 1, left half blue, right half orange; their product, "
-        "strong blue on the left, pale orange on the right. Below: orange adds up to "
-        "0.206, blue to -0.356, together tokens[4, 1] = -0.15. Far right, the table "
-        "of 16 tokens with 4 channels, row 4 framed in black, its number -0.15 in "
-        "pink.")
-
-
-# %% [markdown]
 # Trained detectors have no names. You can still draw them in this way, and the paper does: those of B/32, with patches
 # of 32 × 32, came out as smooth patterns; those of B/16 mostly did not.
 #

@@ -494,19 +494,6 @@ assert torch.allclose(influence(layer, horse_tokens), moves, atol=1e-5)
 widgets.token_explorer(tokens, toy.norm, toy)
 
 # %% [markdown]
-# As a still picture, for token 0:
-
-# %%
-plots.show(
-    plots.token_explorer(tokens[0], toy.norm, toy),
-    alt="Five panels of bars. Token: 4, 4, 0. After LayerNorm: 0.71, 0.71, -1.41. "
-        "Hidden units after GELU: 0.54, -0.17, -0.11, 1.30; gray frames show them "
-        "before, 0.71, -0.71, -1.41, 1.41, so GELU has let the positive ones pass and "
-        "held back the negative ones. The MLP's answer: 0, 0.37, 1.19. Token plus "
-        "answer: 4, 4.37, 1.19.")
-
-
-# %% [markdown]
 # ## Exercises
 #
 # ### 3.1 LayerNorm · easy · 5 minutes

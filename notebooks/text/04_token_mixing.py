@@ -473,19 +473,6 @@ channels = {"brightness": pixels.mean((1, 2, 3)),       # each [S]
 widgets.token_unit_explorer(horse, channels, units)
 
 # %% [markdown]
-# As a still picture, for brightness and center minus rim:
-
-# %%
-plots.show(
-    plots.token_unit_explorer(horse, channels, units, "brightness", "center minus rim"),
-    alt="Four panels of 4 by 4 cells. First the horse. Then the channel brightness: the"
-        " four middle cells are palest, 0.39 to 0.54, the bottom row is strongest, 0.75"
-        " to 0.8. Then the unit, 3 in the middle cells and minus 1 around them. Then "
-        "their products, positive in the middle and negative on the rim. Below: the 16"
-        " products, added up: minus 2.41, with a long blue bar to the left of 0.")
-
-
-# %% [markdown]
 # ## Exercises
 #
 # ### 4.1 Tied and untied · easy · 4 minutes

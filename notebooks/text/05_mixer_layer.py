@@ -504,19 +504,6 @@ for name, step in (("with skip connections", with_skips), ("without", without_sk
 widgets.influence_explorer(horse, strengths, patch_size=8)
 
 # %% [markdown]
-# As a still picture, patch 5 at depth 1:
-
-# %%
-plots.show(
-    plots.influence_explorer(horse, strengths, patch_size=8, patch=5, depth=1),
-    alt="Three panels. Left, the horse in a grid of 4 by 4 patches, patch 5 framed in "
-        "black. Middle, the 16 tokens at depth 1, all of them colored: token 5 is by "
-        "far the darkest, with 17.0; the others lie between 2.3 and 10.0. Right, "
-        "small maps for depths 0 to 8: at depth 0 token 5 alone; then ever more even "
-        "shades of orange. Below: patch 5 moves 16 of 16 tokens at depth 1; 40% of "
-        "the movement is its own token's.")
-
-# %% [markdown]
 # ## Exercises
 #
 # ### 5.1 The block, from its parts · easy · 5 minutes

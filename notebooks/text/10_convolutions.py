@@ -575,21 +575,6 @@ with torch.no_grad():
 widgets.kernel_explorer(digit, reads)
 
 # %% [markdown]
-# As a still picture, block 1 and unit 18:
-
-# %%
-plots.show(
-    plots.kernel_explorer(digit, *reads[1], unit=18),
-    alt="Left, the matrix W1 of 32 rows and 16 columns, row 18 framed. Right of it "
-        "the row as a strip of 16 numbers: eight above 0, from 0.13 to 0.32, then "
-        "eight mostly below 0. Under it the same numbers as a kernel of 4 by 4, the "
-        "upper half orange, the lower half blue; the image of a handwritten 4; and "
-        "the kernel laid over it, which it covers exactly. At the bottom two strips "
-        "of 64 colored cells, the answers by matrix row and by convolution: no "
-        "difference can be seen. The largest is below 1e-14, the largest answer is "
-        "4.87.")
-
-# %% [markdown]
 # ## Exercises
 #
 # Write the conversions yourself. Each takes an `nn.Linear` and returns an `nn.Conv2d` with the same weights and the

@@ -549,21 +549,6 @@ orders = {condition: draw_order(condition, 32, 4, seed=0) for condition in CONDI
 widgets.scramble_explorer(horse, orders, patch_size=4)
 
 # %% [markdown]
-# As a still picture, with patches and insides shuffled, at the corner of a patch:
-
-# %%
-plots.show(
-    plots.scramble_explorer(horse, orders["patches and inside"], 4, row=15, column=15),
-    alt="Left, the horse: a patch of 4 by 4 pixels at the left edge is framed in "
-        "black. Four pink dots lie in it, five more far away, at the right edge and "
-        "at the bottom. Middle, the scrambled image, the patch framed in black and, "
-        "over its lower right corner, a pink window of 3 by 3. Right, both enlarged, "
-        "and in words: the patch's 16 pixels come from 1 patch of the image; the "
-        "window's middle has 8 neighbors, and in the image 2 of them were its "
-        "neighbors.")
-
-
-# %% [markdown]
 # ## Exercises
 #
 # In all three, an order is an int64 tensor, and place $s$ gets what stands at place `order[s]`, as above.
