@@ -223,7 +223,7 @@ def test_training_curves_are_the_history():
     each, smooth = loss.lines
     assert each.get_xdata()[[0, -1]].tolist() == [1, 60]                # a step is counted when it is done
     assert each.get_ydata().tolist() == [row["loss"] for row in run.steps]
-    assert smooth.get_xdata()[[0, -1]].tolist() == [20, 60]
+    assert smooth.get_xdata()[[0, -1]].tolist() == [10.5, 50.5]         # each mean at the middle of its steps
     assert smooth.get_ydata()[0] == pytest.approx(np.mean(each.get_ydata()[:20]))
     assert lr.lines[0].get_xdata()[[0, -1]].tolist() == [1, 60] and set(lr.lines[0].get_ydata()) == {0.1}
     assert list(accuracy.lines[0].get_xdata()) == [1, 2]

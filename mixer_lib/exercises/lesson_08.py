@@ -32,15 +32,14 @@ class _Watch(TorchFunctionMode):
 def check_soft_loss(soft_loss):
     """soft_loss(logits, shares): [N, K], [N, K] -> the mean cross-entropy in nats, one number."""
     torch.manual_seed(0)
-    with _Watch() as watch:
-        for logits, shares in (
-                (torch.tensor([[2.0, 0, -1], [0.5, 1, 3], [0, 0, 0], [-2, 4, 1]]),
-                 torch.tensor([[0.7, 0.3, 0], [0, 0, 1], [0.5, 0, 0.5], [0, 0.1, 0.9]])),
-                (2 * torch.randn(7, 5), torch.rand(7, 5).softmax(1))):
-            _check_soft_loss(number(ask(soft_loss, logits, shares)), logits, shares)
-    called = watch.called
-    need(not called, f"the number is right, but it comes from PyTorch's own {' and '.join(sorted(called))}. Write the "
-                     "loss yourself, with log_softmax.")
+    for logits, shares in ((torch.tensor([[2.0, 0, -1], [0.5, 1, 3], [0, 0, 0], [-2, 4, 1]]),
+                            torch.tensor([[0.7, 0.3, 0], [0, 0, 1], [0.5, 0, 0.5], [0, 0.1, 0.9]])),
+                           (2 * torch.randn(7, 5), torch.rand(7, 5).softmax(1))):
+        with _Watch() as watch:
+            got = number(ask(soft_loss, logits, shares))
+        _check_soft_loss(got, logits, shares)
+        need(not watch.called, "the number is right, but it comes from PyTorch's own "
+                               f"{' and '.join(sorted(watch.called))}. Write the loss yourself, with log_softmax.")
     sure = number(ask(soft_loss, torch.tensor([[200.0, 0.0]]), torch.tensor([[0.0, 1.0]])))
     need(math.isclose(sure, 200, rel_tol=1e-4), f"for logits (200, 0) and the true class 1 it gives {sure:.4g}, "
          "expected 200. There softmax rounds to 0, and the logarithm is lost. log_softmax does both steps at once.")

@@ -125,8 +125,8 @@ plots.show(
                  width=8.5),
     alt="Four tables with three channels each. Tokens: 4 4 0; 8 0 0; 0 0 0; 2 2 -2. "
         "Their mean: 3.5, 1.5, -0.5. After the norm: 0.707 0.707 -1.41; 1.41 -0.707 "
-        "-0.707; 0 0 0; 0.707 0.707 -1.41. Its mean: 0.707, 0.177, -0.884. No token "
-        "is louder than another, but for the blank one.")
+        "-0.707; 0 0 0; 0.707 0.707 -1.41. Its mean: 0.707, 0.177, -0.884. All tokens "
+        "but the blank one now have numbers of the same size.")
 
 # %% [markdown]
 # Before the norm, token 1 alone supplies more than half of the mean of channel 0, because it is the brightest. Every

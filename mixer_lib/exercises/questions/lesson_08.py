@@ -32,8 +32,8 @@ too sure of its choices."""),
             "accuracy on the images trained on: about 97 percent for plain, 100 for Muon, 60 for crops. On images not "
             "seen, plain, constant learning rate, weight decay, label smoothing, drop path and Muon lie together at 43 "
             "to 45 percent; MixUp and CutMix at 49, flips at 51, crops and RandAugment at 53. Crops, flips, smoothing "
-            "and decay together are at 54, with RandAugment as well at 51, with CutMix at 49. Farthest to the right, at "
-            "57, is plain with eight times the images.",
+            "and decay together are at 54, with RandAugment as well at 51, with CutMix at 49. Farthest to the right, "
+            "at 57, is plain with eight times the images.",
         why="""
 **Changes to the images are worth most.** RandAugment and crops, too close to call, gain about nine points, flips
 six, CutMix and MixUp five. **Changes to the network are worth little here**: label smoothing, weight decay and
