@@ -147,6 +147,11 @@ def check_confusion_matrix(confusion_matrix):
     }
     compare(got, expected, wrong, f"Every image counts in the row of its label, {labels.tolist()}, and in the column "
                                   f"of its prediction, {predictions.tolist()}.")
+    torch.manual_seed(0)
+    labels, predictions = torch.randint(7, (2, 50))
+    expected = torch.bincount(7 * labels + predictions, minlength=49).view(7, 7)
+    compare(ask(confusion_matrix, labels, predictions, 7), expected, {},
+            "The first case was right. This one has 50 images and 7 classes: is a size written into the answer?")
 
 
 @exercise("7.4", "you have written the loop that all training runs in.")

@@ -125,7 +125,7 @@ def _pasted(x, source, box):
     return out
 
 
-@exercise("8.3", "whoever reports a gain now has to show you the runs.")
+@exercise("8.3", "from now on, anyone who reports a gain has to show you the runs.")
 def check_gain(gain):
     """gain(before, after): two lists of accuracies -> (difference of the means, its standard error)."""
     for before, after in (([0.50, 0.52, 0.54], [0.55, 0.56, 0.60]), ([0.1, 0.3], [0.2, 0.2, 0.2, 0.6]),

@@ -260,6 +260,11 @@ WRONG = {
             return matrix"""),
         "classes that occur": ("class 3", "return F.one_hot(labels).T @ F.one_hot(predictions)"),
         "ten classes": (r"shape \[10, 10\]", "return F.one_hot(labels, 10).T @ F.one_hot(predictions, 10)"),
+        "four classes": (r"shape \[4, 4\], expected \[7, 7\]",
+                         "return torch.bincount(labels * 4 + predictions, minlength=16)[:16].reshape(4, 4)"),
+        "up to two of a pair": ("7 classes", """
+            pairs = F.one_hot(labels, num_classes).T @ F.one_hot(predictions, num_classes)
+            return pairs.clamp(max=2)"""),
         "no minlength": ("RuntimeError.*`return torch.bincount", """
             return torch.bincount(labels * num_classes + predictions).reshape(num_classes, num_classes)"""),
         "sums for pairs": (r"at \[0, 2\] the result has 2, expected 0", """
