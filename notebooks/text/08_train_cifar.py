@@ -440,11 +440,14 @@ curves = {"calibrated": middles, "first try": calibration(*memorizer),
 plots.show(
     plots.lines({"confidence (%)": (middles, curves)}, ylabel="right (%)"),
     alt="The share of right answers over the confidence, both in percent. A calibrated "
-        "network would lie on the diagonal. The first try lies far below it: of the "
-        "answers with 90 percent confidence about half are right. The network trained "
-        "with all changes together lies close to the diagonal.")
+        "network would lie on the diagonal. The first try lies far below it where it is "
+        "sure. The network trained with all changes together lies close to the diagonal, "
+        "a little above it.")
 
 # %% [markdown]
+# Where the first try is sure, it is right far less often than it says. It is overconfident. The second network is close
+# to the line, and rather too modest: label smoothing keeps it from being sure. So when it says 90%, you may believe it.
+#
 # ## Read the test, once
 
 # %% tags=["nbval-ignore-output"]
@@ -534,11 +537,12 @@ widgets.prediction_browser(cifar.test_images[order], cifar.test_labels[order],
 # %% [markdown]
 # ## Is this good? A CNN of the same size
 #
-# Is 60% much or little? A number means something only beside another one. So here is a convolutional network (CNN) with
-# as many weights: four 3 × 3 convolutions, each followed by a GELU, with max pooling between them, then a mean over the
-# places and a head. It is `SmallCNN` in [`mixer_lib/permutations.py`](../mixer_lib/permutations.py), and lesson 11 uses
-# it, too. [`tools/measure_cnn.py`](../tools/measure_cnn.py) trained it with two recipes of the table, the same seeds and
-# the same held-out images.
+# Is 60% much or little? A number means something only beside another one. So here is a convolutional network, a **CNN**,
+# with as many weights. It has four 3 × 3 convolutions, each followed by a GELU. Between them, **max pooling** keeps the
+# largest of every 2 × 2 numbers. Then come a mean over the places and a head. This is `SmallCNN` in
+# [`mixer_lib/permutations.py`](../mixer_lib/permutations.py), and lesson 11 uses it, too.
+# [`tools/measure_cnn.py`](../tools/measure_cnn.py) trained it with two recipes of the table, the same seeds and the same
+# held-out images.
 
 # %%
 from mixer_lib.permutations import SmallCNN
