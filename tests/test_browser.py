@@ -84,7 +84,7 @@ def test_lesson_02(open_notebook):
     explorer.get_by_role("button", name="right minus left").click()
     explorer.locator(".mx-grid").first.focus()
     lesson.page.keyboard.press("ArrowLeft")                             # stays in the picture: the patch before
-    explorer.get_by_text("tokens[4, 1] = \u22120.15").first.wait_for()       # as the alternative text of the still says
+    explorer.get_by_text("tokens[4, 1] = \u22120.15").first.wait_for()       # as the lesson counts
     assert "tokens[4, 1] = -0.15" in "".join(img.get_attribute("alt") or ""
                                              for img in lesson.page.locator(".jp-RenderedHTMLCommon img").all())
     lesson.check()
@@ -95,7 +95,7 @@ def test_lesson_03(open_notebook):
     lesson.run_all()
     _, explorer = lesson.widget_cells()
     answer = explorer.locator(".mx-panel").nth(3).locator("text[y='11']")
-    assert answer.all_text_contents() == ["0.00", "0.37", "1.19"]       # as the alternative text of the still says
+    assert answer.all_text_contents() == ["0.00", "0.37", "1.19"]       # as the lesson counts
     explorer.locator("input").first.focus()
     lesson.page.keyboard.press("ArrowLeft")                             # less light
     explorer.get_by_text("stands still").nth(2).wait_for()
@@ -131,7 +131,7 @@ def test_lesson_06(open_notebook):
     lesson = open_notebook("06_classifier.ipynb")
     lesson.run_all()
     _, explorer = lesson.widget_cells()
-    explorer.get_by_text("59,880,472").wait_for()                       # as the alternative text of the still says
+    explorer.get_by_text("59,880,472").wait_for()                       # as the lesson counts
     explorer.locator("input").nth(1).focus()
     lesson.page.keyboard.press("End")
     explorer.get_by_text("(32 blocks").wait_for()

@@ -3,6 +3,7 @@
 The answers are in tests/answers, one file per lesson; the stubs and solutions are the lessons' own.
 """
 
+import copy
 import html
 import inspect
 import linecache
@@ -22,8 +23,8 @@ from mixer_lib import MlpMixer, exercises, patchify, unpatchify
 from mixer_lib.analysis import convolution_share, token_map
 from mixer_lib.exercises import card, checking
 
-NAMES = dict(torch=torch, nn=nn, F=nn.functional, cross_entropy=nn.functional.cross_entropy, np=np, math=math,
-             one_hot=nn.functional.one_hot, mean=statistics.mean, variance=statistics.variance,
+NAMES = dict(copy=copy, torch=torch, nn=nn, F=nn.functional, cross_entropy=nn.functional.cross_entropy, np=np,
+             math=math, one_hot=nn.functional.one_hot, mean=statistics.mean, variance=statistics.variance,
              patchify=patchify, unpatchify=unpatchify, MlpMixer=MlpMixer, convolution_share=convolution_share,
              token_map=token_map,
              D=49, S=16, L=4, K=10)                             # the letters that lesson 6 leaves behind
@@ -199,8 +200,8 @@ MIXER = capstone.MIXER
 
 
 @pytest.mark.parametrize("changes, stands, says", [
-    ([], ["all 15 parts", "mean and head", "patch embedding, skip", "token mixing:", "channel mixing:",
-          "token mixing before channel mixing", "the stack of blocks", "gradients"], "✓ Exercise 6.4"),
+    ([], ["all 15 parts", "mean and head", "patch embedding, skip", "token mixing", "channel mixing",
+          "token mixing before channel mixing", "the stack of blocks", "gradients", "other sizes"], "✓ Exercise C.1"),
     ([("nn.Linear(S, D_S)", "nn.Linear(C, D_S)")], [], "✗ .* fc1 of token mixing"),
     ([("forward", "backward")], ["all 15 parts"], "○ .* the parts are right, but `forward` is still missing"),
     ([("return self.head(x)", "print(self.head(x))")], ["all 15 parts"], "○ .* returns nothing yet"),
@@ -209,9 +210,19 @@ MIXER = capstone.MIXER
 ], ids=["right", "a part is wrong", "only __init__", "it prints", "the end is wrong", "token mixing is wrong"])
 def test_capstone_says_which_parts_are_right(capsys, changes, stands, says):
     exercises.check_mixer(written("check_mixer", but(MIXER, *changes)))
-    *parts, said = [line for line in capsys.readouterr().out.splitlines() if line[:3] in ("  ·", "✓ E", "✗ E", "○ E")]
+    *parts, said = [line for line in capsys.readouterr().out.splitlines() if line[:3] in ("  ✓", "✓ E", "✗ E", "○ E")]
     assert len(parts) == len(stands) and all(map(str.__contains__, parts, stands)), parts
     assert re.match(says, said), said
+
+
+def test_capstone_shows_its_parts_as_rows_of_the_card(monkeypatch):
+    shown = []
+    monkeypatch.setattr(checking, "display", shown.append)
+    exercises.check_mixer(written("check_mixer", but(MIXER, ("x.mean(dim=1)", "x.sum(dim=1)"))))
+    exercises.check_mixer(written("check_mixer", MIXER))
+    wrong, right = (card._repr_html_() for card in shown)
+    assert wrong.count("✓") == 1 and "all 15 parts" in wrong and "<b>Exercise C.1 is wrong" in wrong
+    assert right.count("✓") == 10 and right.index("all 15") < right.index("gradients") < right.index("<b>Exercise C.1")
 
 
 def test_capstone_compares_exactly(message):

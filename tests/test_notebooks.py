@@ -323,7 +323,7 @@ def test_minutes_are_the_same_everywhere():
 
 def test_lessons_lead_to_each_other():
     """Each lesson links to the one before and the one after, by its title."""
-    paths = sorted((lessons.NOTEBOOKS / "text").glob("*.py"))
+    paths = sorted((lessons.NOTEBOOKS / "text").glob("*.py"), key=lambda path: lessons.place(path.stem))
     texts = [path.read_text(encoding="utf-8") for path in paths]
     titles = [re.search(r"^# # (.*?)(?::.*|, and a stack of them)?$", text, re.M)[1] for text in texts]
     links = [f"[{title}]({path.stem}.ipynb)" for title, path in zip(titles, paths)]

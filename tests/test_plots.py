@@ -222,7 +222,7 @@ def test_training_curves_are_the_history():
     each, smooth = loss.lines
     assert each.get_xdata()[[0, -1]].tolist() == [1, 60]                # a step is counted when it is done
     assert each.get_ydata().tolist() == [row["loss"] for row in run.steps]
-    assert smooth.get_xdata()[[0, -1]].tolist() == [20, 60]
+    assert smooth.get_xdata()[[0, -1]].tolist() == [10.5, 50.5]         # each mean at the middle of its steps
     assert smooth.get_ydata()[0] == pytest.approx(np.mean(each.get_ydata()[:20]))
     assert lr.lines[0].get_xdata()[[0, -1]].tolist() == [1, 60] and set(lr.lines[0].get_ydata()) == {0.1}
     assert list(accuracy.lines[0].get_xdata()) == [1, 2]
@@ -368,6 +368,12 @@ def test_changes():
     assert list(dots[1].get_xdata()) == pytest.approx([50, 70, 60]) and set(dots[1].get_ydata()) == {1}
     assert [label.get_text() for label in axis.get_yticklabels()] == ["plain", "flips"]
     assert axis.yaxis_inverted() and axis.get_xlabel() == "share (%)"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["mean of plain", "mean", "one run"]
+    figure = plots.changes({"plain": [0.4, 0.5], "flips": [0.6]}, trained={"plain": [0.9, 0.8], "flips": [0.7]})
+    *_, first, second = figure.axes[0].lines
+    assert list(first.get_xdata()) == pytest.approx([90, 80]) and list(second.get_xdata()) == pytest.approx([70])
+    assert first.get_fillstyle() == "none" and set(second.get_ydata()) == {1}
+    assert figure.legends[0].get_texts()[-1].get_text() == "one run, on the images trained on"
 
 
 def test_intervals():

@@ -22,7 +22,7 @@ from mixer_lib.exercises.questions.question import Question
 from mixer_lib.widgets.page import module
 
 ROW = [2, 3, 6, 7]
-NOTEBOOKS = sorted(lessons.NOTEBOOKS.glob("[0-9]*.ipynb")) + sorted(lessons.NOTEBOOKS.glob("solutions/*.ipynb"))
+NOTEBOOKS = sorted(lessons.NOTEBOOKS.glob("*.ipynb")) + sorted(lessons.NOTEBOOKS.glob("solutions/*.ipynb"))
 CALL = re.compile(r"^ *predict\(\"([^\"]+)\"", re.MULTILINE)
 
 BUTTONS = key_for(Question("", choices={"few": (0, 0.3), "half": (0.3, 0.7), "most": (0.7, 1)}, close=0.05), 0.5)

@@ -88,7 +88,7 @@ def main():
     options = parser.parse_args()
     path = NOTEBOOKS / f"{options.name.removesuffix('.ipynb')}.ipynb"
     if not path.is_file():
-        lessons = ", ".join(sorted(file.stem for file in NOTEBOOKS.glob("[0-9]*.ipynb")))
+        lessons = ", ".join(sorted(file.stem for file in NOTEBOOKS.glob("*.ipynb")))
         parser.error(f"there is no lesson {options.name}: choose from {lessons}")
     notebook = nbformat.read(path, as_version=4)
     execute(notebook, NOTEBOOKS, widgets=True)

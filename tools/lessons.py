@@ -57,12 +57,17 @@ def find_pairs(folder=NOTEBOOKS, names=()):
         texts, notebooks = (folder / "text" / sub).glob("*.py"), (folder / sub).glob("*.ipynb")
         for stem in {path.stem for path in [*texts, *notebooks]}:
             pairs.append(Pair(sub + stem, folder / "text" / f"{sub}{stem}.py", folder / f"{sub}{stem}.ipynb"))
-    pairs.sort(key=lambda pair: (pair.text.stem, pair.name != pair.text.stem))
+    pairs.sort(key=lambda pair: (place(pair.text.stem), pair.name != pair.text.stem))
     for name in names:
         if name not in {pair.text.stem for pair in pairs}:
             known = ", ".join(sorted({pair.text.stem for pair in pairs}))
             raise LessonError(f"there is no lesson {name}; there are: {known}")
     return [pair for pair in pairs if not names or pair.text.stem in names]
+
+
+def place(stem):
+    """By what the lessons are sorted: their numbers; the capstone comes after lesson 6."""
+    return "06_z" if stem == "capstone" else stem
 
 
 # --- reading and comparing ----------------------------------------------------------------------------------

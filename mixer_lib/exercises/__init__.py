@@ -7,9 +7,9 @@ from .lesson_02 import check_count_embedding, check_embed, check_from_released, 
 from .lesson_03 import check_channel_mixing, check_layer_norm, check_mixes_tokens
 from .lesson_04 import check_from_column_order, check_shift_weights, check_token_mixing, check_token_mlp_parameters
 from .lesson_05 import check_gradient_by_depth, check_layers_to_reach, check_mixer_block
-from .lesson_06 import check_classify, check_count_parameters, check_design
-from .lesson_07 import check_accuracy, check_confusion_matrix, check_train_step
-from .lesson_08 import check_cutmix, check_gain, check_soft_loss
+from .lesson_06 import check_best_start, check_classify, check_count_parameters, check_design
+from .lesson_07 import check_accuracy, check_confusion_matrix, check_train_and_stop, check_train_step
+from .lesson_08 import check_cutmix, check_gain, check_my_change, check_soft_loss
 from .lesson_09 import check_displacement_kernel, check_mixed_rows, check_which_was_trained, lineup
 from .lesson_10 import check_fc1_as_conv, check_is_convolution, check_layer_as_conv, check_stem_as_conv
 from .lesson_11 import check_conv_follows, check_follow, check_shuffle_patches

@@ -1,4 +1,4 @@
-"""The capstone of lesson 06: a whole Mixer, checked part by part.
+"""The capstone: a whole Mixer, checked part by part.
 
 The parts may have any names, since the check recognizes them by their order. It gives them random weights and silences
 some of the MLPs: if fc2 is zero, its MLP adds nothing. To find out which mistake was made, the check makes the likely
@@ -32,23 +32,25 @@ IN_A_BLOCK = {"token_norm": "LayerNorm before token mixing", "token_mixing.fc1":
               "channel_mixing.fc1": "fc1 of channel mixing", "channel_mixing.fc2": "fc2 of channel mixing"}
 
 
-@exercise("6.4", "you have written MLP-Mixer.")
+@exercise("C.1", "you have written MLP-Mixer.")
 def check_mixer(Mixer):
     """Mixer(image_size, patch_size, in_channels, num_classes, num_blocks, hidden_dim, tokens_mlp_dim,
-    channels_mlp_dim), a class: images [B, in_channels, H, W] -> logits [B, K]."""
+    channels_mlp_dim), a class: images [B, in_channels, H, W] -> logits [B, K]. Yields the parts that are right."""
     need(not isinstance(Mixer, nn.Module), "this check takes the class itself, not a model made with it. Pass the name "
                                            "of the class, without parentheses.")
     torch.manual_seed(0)
     model, other = build(Mixer, SIZES), None
     if type(model).forward is not nn.Module.forward:
         other = build(Mixer, OTHER)
-    print(f"  · all {len(layers(model))} parts are there, in the right order and shape")
+    yield f"all {len(layers(model))} parts are there, in the right order and shape"
     if other is None:
         raise NotDone("the parts are right, but `forward` is still missing.")
     ours, images = weighty(SIZES), torch.rand(8, 3, 10, 10, dtype=torch.float64)
-    check_stages(model, ours, images)
+    yield from check_stages(model, ours, images)
     check_gradients(model, ours, images)
+    yield "gradients"
     check_other_sizes(Mixer, other)
+    yield "other sizes"
 
 
 # ---- the parts ----------------------------------------------------------------------------------------------------
@@ -239,8 +241,7 @@ def check_stages(model, ours, images):
         need(isinstance(got[-1], torch.Tensor), f"forward gives {type(got[-1]).__name__}, expected a tensor of logits.")
     right = [same(a, forward(copy, images)) for a, copy in zip(got, heard, strict=True)]
     first = right.index(False) if False in right else len(STAGES)
-    for part, _, _ in STAGES[:first]:
-        print(f"  · {part}: right")
+    yield from (part for part, _, _ in STAGES[:first])
     if first < len(STAGES):
         part, _, otherwise = STAGES[first]
         fits = {message: [same(a, forward(copy, images, **mistake)) for a, copy in zip(got, heard, strict=True)]
@@ -267,7 +268,6 @@ def check_gradients(model, ours, images):
         need(theirs.weight.grad is not None and same(theirs.weight.grad.reshape(mine.weight.shape), mine.weight.grad),
              f"gradients: the logits are right, but the gradient of the {name} is not. Is there a no_grad, detach or "
              ".data in forward?")
-    print("  · gradients: right")
 
 
 def check_other_sizes(Mixer, model):

@@ -12,15 +12,16 @@ CODE = ("font-family: var(--jp-code-font-family, monospace); font-size: .95em; b
 
 class Card:
     """The answer of a check. exercise: its number. state: "right", "wrong" or "not done". said: one line of text; code
-    in it stands between backticks.
+    in it stands between backticks. parts: what of the answer is right so far, a row each.
 
     A line of the learner's that the text ends with, "..., in the line `CODE`.", has a line of its own on the card."""
 
-    def __init__(self, exercise, state, said):
-        self.exercise, self.state, self.said = exercise, state, said
+    def __init__(self, exercise, state, said, parts=()):
+        self.exercise, self.state, self.said, self.parts = exercise, state, said, parts
 
     def __repr__(self):
-        return f"{STATES[self.state][0]} Exercise {self.exercise}: {self.said}".strip()
+        parts = "".join(f"  {STATES['right'][0]} {part}\n" for part in self.parts)
+        return f"{parts}{STATES[self.state][0]} Exercise {self.exercise}: {self.said}".strip("\n")
 
     def _repr_html_(self):
         mark, words, color = STATES[self.state]
@@ -29,9 +30,14 @@ class Card:
                       html.escape(said))
         code = line and (f'<pre style="{CODE}margin: 6px 0 0; padding: 5px 9px; white-space: pre-wrap; '
                          f'overflow-wrap: anywhere">{html.escape(line.removesuffix("`."))}</pre>')
+        mine = STATES["right"]
+        parts = "".join(f'<div><span aria-hidden="true" style="color: {mine[2]}; font-weight: bold">{mine[0]}</span> '
+                        f"{html.escape(part)}</div>" for part in self.parts)
+        parts = parts and f'<div style="margin-bottom: 6px">{parts}</div>'
         return (f'<div role="status" style="border-left: 4px solid {color}; border-radius: 4px; padding: 8px 14px; '
                 f"margin: 4px 0; max-width: 860px; background: color-mix(in srgb, {color} 9%, transparent); "
                 "color: var(--jp-content-font-color1, inherit); overflow-wrap: break-word; line-height: 1.5; "
                 'font-family: var(--jp-content-font-family, system-ui, sans-serif)">'
-                f'<span aria-hidden="true" style="color: {color}; font-weight: bold; font-size: 1.2em">{mark}</span> '
+                f'{parts}<span aria-hidden="true" style="color: {color}; font-weight: bold; font-size: 1.2em">'
+                f'{mark}</span> '
                 f"<b>Exercise {self.exercise} {words}:</b> {said}{', in the line' if line else ''}{code}</div>")

@@ -1,7 +1,7 @@
 """What the checks of the exercises share. A check tries an answer on small cases and says at once what is wrong.
 
 A check shows one card and raises nothing: "✓" right, "✗" wrong and why, "○" not done yet. Outside a notebook it prints
-one line.
+one line. A check of several parts is a generator that yields the name of each part that is right: the card lists them.
 """
 
 import functools
@@ -27,11 +27,13 @@ def exercise(number, praise):
     def decorate(check):
         @functools.wraps(check)
         def run(answer):
+            parts = []
             try:
                 need(callable(answer), "this check takes the function itself, not what it returns. Pass the name of "
                                        "the function, without parentheses.")
                 with torch.random.fork_rng(devices=[]):         # a check does not change the lesson's random numbers
-                    check(answer)
+                    for part in check(answer) or ():
+                        parts.append(part)
                 state, said = "right", praise
             except NotDone as what:
                 state, said = "not done", str(what) or (
@@ -42,7 +44,7 @@ def exercise(number, praise):
             except Exception as error:
                 state, said = "wrong", (f"the check cannot make sense of what {name_of(answer)} returns "
                                         f"({one_line(error)}).")
-            display(Card(number, state, said))
+            display(Card(number, state, said, parts))
         return run
     return decorate
 

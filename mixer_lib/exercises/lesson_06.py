@@ -1,5 +1,8 @@
 """Lesson 06, the classifier."""
 
+import math
+from itertools import product
+
 import torch
 from torch import nn
 from torch.nn.functional import layer_norm
@@ -7,10 +10,10 @@ from torch.nn.functional import layer_norm
 from ..configs import MODELS
 from ..costs import count_macs, count_parameters
 from ..model import MlpMixer
-from .checking import Wrong, ask, compare, exercise, need, whole
+from .checking import Wrong, ask, compare, exercise, need, number, whole
 
 
-@exercise("6.1", "the end of the network is yours.")
+@exercise("6.1", "all three mistakes are gone.")
 def check_classify(classify):
     """classify(tokens, norm, head): [B, S, C] -> [B, K]; norm and head are modules."""
     torch.manual_seed(0)
@@ -19,7 +22,7 @@ def check_classify(classify):
     nn.init.normal_(norm.weight)                    # norms that do nothing would hide a forgotten one
     normed = norm(tokens)
     logits = head(normed.mean(dim=1))
-    wrong = {
+    wrong = _left(tokens, norm, head) | {
         "these are scores for every token. Average over the tokens.": head(normed),
         "the head is missing: these are the averaged channels, not yet one score per class.": normed.mean(dim=1),
         "this averages over the images (axis 0), but each image needs its own scores.": head(normed.mean(dim=0)),
@@ -39,7 +42,69 @@ def check_classify(classify):
     compare(ask(classify, tokens, norm, head), logits, wrong, "Compare with `forward` of `MyClassifier` in the lesson.")
 
 
-@exercise("6.2", "you can count any Mixer to the last parameter.")
+def _left(tokens, norm, head):
+    """{message: what the broken function gives with some of its three mistakes left}."""
+    messages = ("the images of the batch are still mixed: their mean is subtracted",
+                "the mean still comes before the norm", "there is still a softmax, but the loss expects logits")
+    found = {}
+    for mixed, late, soft in product((True, False), repeat=3):
+        x = tokens - tokens.mean(dim=0) if mixed else tokens
+        x = norm(x.mean(dim=1)) if late else norm(x).mean(dim=1)
+        x = head(x).softmax(dim=1) if soft else head(x)
+        said = [message for message, there in zip(messages, (mixed, late, soft)) if there]
+        if len(said) > 1 or mixed:
+            found[f"{len(said)} of the three mistakes {'is' if len(said) == 1 else 'are'} left: {'; '.join(said)}."] = x
+    return found
+
+
+@exercise("6.2", "an honest first guess, and its loss is known before the first step.")
+def check_best_start(best_start):
+    """best_start(counts): [K], images per class -> (biases [K], the first loss in nats)."""
+    for counts in ([80, 5, 15], [1, 1, 1, 1], [700, 20, 3, 41, 236]):
+        given, K = torch.tensor(counts), len(counts)
+        got = ask(best_start, given)
+        need(isinstance(got, (tuple, list)) and len(got) == 2, "return two things: the biases and the first loss.")
+        try:
+            biases, loss = torch.as_tensor(got[0]).double(), number(got[1])
+        except (TypeError, ValueError, RuntimeError):
+            raise Wrong("the biases should be a tensor with one number per class, and the loss a number.") from None
+        need(biases.shape == (K,), f"for {K} classes the biases have shape {list(biases.shape)}, expected [{K}].")
+        share, where = given.double() / sum(counts), f"for the counts {counts}"
+        guess = biases.softmax(0)                       # biases + a constant are as good
+        shown = [round(p, 3) for p in guess.tolist()]
+        likely = {
+            "These are the shares themselves. Softmax takes a power of e, so undo it with a logarithm.":
+                share.softmax(0),
+            "These are the counts themselves. Softmax takes a power of e, so undo it with a logarithm.":
+                given.double().softmax(0),
+            "Rare classes get the high biases here. The sign is wrong.": (-share.log()).softmax(0),
+            "That logarithm has another base. Softmax takes a power of e.": share.log2().softmax(0),
+            "That logarithm has base 10. Softmax takes a power of e.": share.log10().softmax(0),
+            "The biases are all equal.": torch.full((K,), 1 / K).double(),
+            "These are the logarithms of the counts plus 1, a little off for rare classes.":
+                (given + 1.0).log().softmax(0),
+        }
+        right = torch.allclose(guess, share, atol=1e-5)
+        hint = next((hint for hint, value in likely.items() if torch.allclose(guess, value.double(), atol=1e-5)),
+                    "The softmax of the biases should give each class its share.")
+        need(right, f"{where} your biases give the probabilities {shown}, but the shares are "
+                    f"{[round(p, 3) for p in share.tolist()]}. {hint}")
+        expected = -(share * share.log()).sum().item()
+        wrong = {
+            "That is ln K, the loss of equal probabilities.": math.log(K),
+            "The sign is wrong: a loss is not negative.": -expected,
+            "Each class counts alike here. Weigh it by its share of the images.": -share.log().mean().item(),
+            "That is a sum over the classes. Weigh each class by its share of the images.": -share.log().sum().item(),
+            "That is the loss in bits. Use the natural logarithm.": expected / math.log(2),
+            "That is the loss of the most frequent class alone.": -share.log().max().item(),
+            "That is the sum over all images. The loss is their mean.": expected * sum(counts),
+        }
+        hint = next((hint for hint, value in wrong.items() if math.isclose(loss, value, rel_tol=1e-4)),
+                    "Average minus the logarithm of the true class's probability over all images.")
+        need(math.isclose(loss, expected, rel_tol=1e-4), f"{where} the first loss is not {loss:.4g}. {hint}")
+
+
+@exercise("6.3", "you can count any Mixer to the last parameter.")
 def check_count_parameters(my_count):
     """my_count(image_size, patch_size, in_channels, num_classes, num_blocks, hidden_dim, tokens_mlp_dim,
     channels_mlp_dim) -> int."""
@@ -95,7 +160,7 @@ def check_count_parameters(my_count):
         need(got == expected, f"{gives}. Go layer by layer.")
 
 
-@exercise("6.3", "a Mixer within budget.")
+@exercise("6.4", "a Mixer within budget.")
 def check_design(design):
     """design() -> a dict of MlpMixer's arguments, within the budget of the exercise."""
     config = ask(design)

@@ -71,8 +71,8 @@ def training_curves(history):
     loss = np.array([row["loss"] for row in history.steps])
     loss_axis.plot(steps, loss, color=INK, alpha=0.3, linewidth=1, label="each step")
     if len(loss) >= 20:
-        smooth = np.convolve(loss, np.ones(20) / 20, mode="valid")
-        loss_axis.plot(steps[19:], smooth, color=INK, label="mean of 20")
+        smooth = np.convolve(loss, np.ones(20) / 20, mode="valid")      # each at the middle of its 20 steps
+        loss_axis.plot(steps[19:] - 9.5, smooth, color=INK, label="mean of 20")
     loss_axis.set(xlabel="step", title="training loss (nats)")
     loss_axis.legend(frameon=False)
     lr_axis.plot(steps, [row["lr"] for row in history.steps], color=GRAY)
@@ -135,20 +135,25 @@ def confusion(matrix, classes):
     return figure
 
 
-def changes(rows, unit="accuracy (%)"):
+def changes(rows, unit="accuracy (%)", trained=None):
     """Figure of the results of several recipes, one row per recipe. rows: {name: the results of its runs}, which are
-    shares from 0 to 1.
+    shares from 0 to 1. trained: likewise, the same on the images trained on, drawn as hollow dots.
 
     Each run is a dot, and a bar marks their mean. A broken line goes through the mean of the first row, with which the
     others are compared."""
-    figure = Figure(figsize=(7.2, 0.6 + 0.29 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(7.2, 0.9 + 0.29 * len(rows)), layout="constrained")
     axis = figure.subplots()
     results = [100 * as_array(values) for values in rows.values()]
     means = [values.mean() for values in results]
-    axis.axvline(means[0], color=GRAY, linewidth=1, dashes=(4, 3))
+    axis.axvline(means[0], color=GRAY, linewidth=1, dashes=(4, 3), label=f"mean of {next(iter(rows))}")
     for y, (values, mean) in enumerate(zip(results, means)):
-        axis.plot([mean, mean], [y - 0.32, y + 0.32], color=INK, linewidth=3, solid_capstyle="butt")
-        axis.plot(values, [y] * len(values), "o", color=GREEN, markersize=4)
+        axis.plot([mean, mean], [y - 0.32, y + 0.32], color=INK, linewidth=3, solid_capstyle="butt",
+                  label=None if y else "mean")
+        axis.plot(values, [y] * len(values), "o", color=GREEN, markersize=4, label=None if y else "one run")
+    for y, values in enumerate(trained.values() if trained else ()):
+        axis.plot(100 * as_array(values), [y] * len(values), "o", color=GRAY, markersize=4, fillstyle="none",
+                  label=None if y else "one run, on the images trained on")
+    figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=9)
     axis.set_yticks(range(len(rows)), rows)
     axis.set(xlabel=unit, ylim=(len(rows) - 0.5, -0.5))
     axis.grid(axis="x", color="#DDDDDD")

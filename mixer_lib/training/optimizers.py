@@ -61,7 +61,7 @@ def has_fused_adamw(device):
 
 
 class CombinedOptimizer:
-    """Several optimizers, each with parameters of its own, used as one."""
+    """Presents several optimizers as one. Each has parameters of its own."""
 
     def __init__(self, *optimizers):
         self.optimizers = optimizers

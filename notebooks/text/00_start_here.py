@@ -205,9 +205,10 @@ predict("how many weights", sum(p.numel() for p in model.parameters()))
 # | [3 · Channel mixing](03_channel_mixing.ipynb) | let each token think for itself | 60 |
 # | [4 · Token mixing](04_token_mixing.ipynb) | let the patches talk | 75 |
 # | [5 · The Mixer block](05_mixer_layer.ipynb) | put both together, and stack them | 70 |
-# | [6 · The classifier](06_classifier.ipynb) | finish the network, count it, write it from memory | 105 |
-# | [7 · Train on MNIST](07_train_mnist.ipynb) | train it | 70 |
-# | [8 · Train on CIFAR-10](08_train_cifar.ipynb) | train it on photographs, and see it learn by heart | 75 |
+# | [6 · The classifier](06_classifier.ipynb) | finish the network, and count it | 70 |
+# | [Capstone](capstone.ipynb) | write it from memory | 45 |
+# | [7 · Train on MNIST](07_train_mnist.ipynb) | train it | 90 |
+# | [8 · Train on CIFAR-10](08_train_cifar.ipynb) | train it on photographs, and see it memorize them | 90 |
 # | [9 · Token-mixing weights](09_token_mixing_weights.ipynb) | find the convolution that it learned, with controls | 115 |
 # | [10 · Convolutions](10_convolutions.ipynb) | write the same network as convolutions, and ask what is shared | 70 |
 # | [11 · Permutations](11_permutations.ipynb) | scramble the images, and ask what a network knows of space | 80 |

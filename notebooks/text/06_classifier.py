@@ -7,20 +7,19 @@
 # ---
 
 # %% [markdown]
-# # 6 · The classifier: from a table to a verdict, and what it all costs
+# # 6 · The classifier: from a table of tokens to class scores, and what it costs
 #
-# *After this lesson you can write the whole MLP-Mixer from an empty cell, say what its first loss must be before you
-# run it, and count any Mixer of the paper to the last parameter.*
+# *After this lesson you can assemble the whole MLP-Mixer, predict its first loss before you run it, and count any Mixer
+# of the paper to the last parameter.*
 #
-# **About 35 minutes, with the exercises 105.** (45 of them are the capstone's.) You need: [lesson
-# 5](05_mixer_layer.ipynb).
+# **About 35 minutes, with the exercises 70.** You need: [lesson 5](05_mixer_layer.ipynb).
 #
-# Previous: [5 · The Mixer block](05_mixer_layer.ipynb). Next: [7 · Train on MNIST](07_train_mnist.ipynb)
+# Previous: [5 · The Mixer block](05_mixer_layer.ipynb). Next: [Capstone](capstone.ipynb)
 
 # %% [markdown]
 # Here is the Mixer of lesson 0, opened near its end. The mean over the tokens leaves one row of 64 numbers, and the last
-# layer turns it into one score per digit. In this lesson you build these last steps, and the whole. Draw a digit, and watch
-# its scores grow in the stage *scores*.
+# layer turns this row into one score per digit. In this lesson you build these last steps, and then the whole network.
+# Draw a digit, and watch its scores grow in the stage *scores*.
 
 # %%
 from mixer_lib import widgets
@@ -30,10 +29,10 @@ widgets.living_mixer(stage="mean")
 # %% [markdown]
 # ## In this lesson you will
 #
-# - turn a table of tokens into class scores: by hand, with a loop, with tensors, as a module;
+# - turn a table of tokens into class scores: by hand, with a loop, with tensors, and as a module;
 # - predict the first loss of an untrained classifier to three digits, and see why the head starts at zero;
-# - assemble the whole Mixer, see that it gives the library's numbers, and take the first training steps;
-# - count the seven models of the paper exactly, and say how parameters and work grow with the sizes.
+# - assemble the whole Mixer, check that it gives the library's numbers, and take three training steps;
+# - count the parameters of the paper's seven models exactly, and say how parameters and work grow with each size.
 
 # %%
 import math
@@ -53,18 +52,18 @@ from mixer_lib.exercises import predict
 # plus sign, and the words L blocks, one after the other; a box LayerNorm, mean; a single column of C numbers; a box
 # head; K bars, the scores, the longest one pointed out as horse.](../figures/architecture.svg)
 #
-# You have built the picture from the left up to the end of the frame: patches, tokens, $L$ blocks in which tokens and
-# channels are mixed in turn. What comes out is still a table, as large as what went in. But nobody asked for a table.
-# The question was: is this a horse? How would you get from `[16, 64]` to ten numbers, one for each class?
+# You have built everything from the left edge of the picture to the end of the frame: patches, tokens, and $L$ blocks
+# that mix tokens and channels in turn. The blocks return a table of the same size as the table they were given. But the
+# question was whether the image shows a horse. How would you get from `[16, 64]` to ten numbers, one per class?
 #
-# One could feed all 1024 numbers to one linear layer. The paper does something plainer: it **averages** the tokens, and
+# One could feed all 1,024 numbers to one linear layer. The paper does something simpler. It **averages** the tokens and
 # lets a linear layer judge the average.
 #
 # ## The smallest example
 #
-# Take the table that lesson 2 ended with. Its channels are the brightness, right minus left, and bottom minus top.
-# Let there be two classes, *lit from the right* and *lit from below*. The last layer, called the **head**, has a row
-# of weights and a bias for each class. Ours look at one channel each.
+# Take the table from the end of lesson 2. Its channels are the brightness, right minus left, and bottom minus top.
+# There are two classes, *lit from the right* and *lit from below*. The last layer is called the **head**. It has one
+# row of weights and one bias per class. Each class here looks at one channel only.
 
 # %%
 tokens = torch.tensor([[4., 4., 0.],
@@ -81,9 +80,9 @@ by_hand = torch.tensor([2 * mean_1 + 0, 2 * mean_2 + 1])        # [K]
 by_hand
 
 # %% [markdown]
-# A 3 for *from the right*, a 0 for *from below*: fair enough, for a drawing that is bright at its upper right. Such
-# scores, one for each class and any real numbers, are called **logits**. Now with loops, over the tokens and over the
-# classes:
+# *From the right* scores 3, and *from below* scores 0. That fits a drawing that is bright at its upper right. Such
+# scores are called **logits**. There is one per class, and each may be any real number. Now the same with loops over the
+# tokens and over the classes:
 
 # %%
 pooled = torch.zeros(3)                                 # [C]
@@ -96,8 +95,8 @@ assert torch.allclose(by_loop, by_hand)
 pooled
 
 # %% [markdown]
-# And with tensors, a line for each step. The first is called **global average pooling**: one number a channel, the mean
-# over all places.
+# With tensors, each step is one line. The first step is called **global average pooling**: each channel is averaged over
+# all tokens, which leaves one number per channel.
 
 # %%
 pooled = tokens.mean(dim=0)                             # [S, C] -> [C]
@@ -105,7 +104,7 @@ logits = weight @ pooled + bias                         # [C] -> [K]
 assert torch.allclose(logits, by_hand)
 
 # %% [markdown]
-# **Predict.** Swap the first and the last token, then pool and judge again. Do the logits change?
+# **Predict.** Swap the first token with the last one, then pool and compute the logits again. Do the logits change?
 
 # %%
 shuffled = tokens[[3, 1, 2, 0]]                         # the tokens in another order
@@ -115,7 +114,7 @@ predict("two tokens swapped", not torch.allclose(again, logits))
 # %% [markdown]
 # ## One more norm
 #
-# Just before the mean stands a last LayerNorm, the one of lesson 3. Look at what it does for the average:
+# The Mixer applies a last LayerNorm, the one of lesson 3, just before the mean. Look at what it does to the average:
 
 # %%
 norm = nn.LayerNorm(3, eps=1e-6)
@@ -126,13 +125,13 @@ plots.show(
                  width=8.5),
     alt="Four tables with three channels each. Tokens: 4 4 0; 8 0 0; 0 0 0; 2 2 -2. "
         "Their mean: 3.5, 1.5, -0.5. After the norm: 0.707 0.707 -1.41; 1.41 -0.707 "
-        "-0.707; 0 0 0; 0.707 0.707 -1.41. Its mean: 0.707, 0.177, -0.884. No token "
-        "is louder than another, but for the blank one.")
+        "-0.707; 0 0 0; 0.707 0.707 -1.41. Its mean: 0.707, 0.177, -0.884. All tokens "
+        "but the blank one now have numbers of the same size.")
 
 # %% [markdown]
-# On the left, token 1 alone makes more than half of the mean of channel 0: it is the brightest, and so the loudest.
-# Every block *adds* to the table, so after a dozen of them some tokens may be very loud. After the norm each token
-# has the same say (but for a blank one, which says nothing). Norm, mean, head, as a module:
+# Before the norm, token 1 alone supplies more than half of the mean of channel 0, because it is the brightest. Every
+# block *adds* to the table, so after a dozen blocks some tokens may hold very large numbers. After the norm, every
+# token counts about the same. (A blank token is the exception: it stays at zero.) Norm, mean and head make one module:
 
 # %%
 class MyClassifier(nn.Module):
@@ -143,12 +142,12 @@ class MyClassifier(nn.Module):
 
     def forward(self, x):                   # [B, S, C]
         x = self.norm(x)                    # [B, S, C]
-        x = x.mean(dim=1)                   # [B, C]: in a batch the tokens are axis 1
+        x = x.mean(dim=1)                   # [B, C]: axis 1 counts the tokens
         return self.head(x)                 # [B, K]
 
 # %% [markdown]
-# With our weights it gives what the tensors give on the *normalized* table. The scores are no longer 3 and 0, but
-# their order is the same:
+# With our weights, the module gives what the tensors give on the *normalized* table. The scores are no longer 3 and 0,
+# but *from the right* is still ahead:
 
 # %%
 toy = MyClassifier(hidden_dim=3, num_classes=2)
@@ -160,11 +159,12 @@ with torch.no_grad():
 [round(logit, 2) for logit in logits.tolist()]
 
 # %% [markdown]
-# ## How wrong is a verdict?
+# ## How wrong is an answer?
 #
-# Logits become probabilities by **softmax**: take $e$ to the power of each, and divide by their sum. The
-# **cross-entropy** loss then asks only one thing, how probable the *true* class was thought to be, and takes minus
-# the logarithm of that: close to 0 for a sure and right verdict, large for a sure and wrong one.
+# **Softmax** turns logits into probabilities: raise $e$ to the power of each logit, then divide by the sum. The
+# **cross-entropy** loss then looks at one number only, the probability of the *true* class, and takes minus its natural
+# logarithm. The loss is close to 0 for a confident right answer and large for a confident wrong one. Its unit is called
+# the **nat**.
 
 # %%
 powers = [math.exp(logit) for logit in logits.tolist()]
@@ -177,10 +177,11 @@ loss = nn.functional.cross_entropy(logits[None], torch.tensor([1]))     # truth:
 assert math.isclose(loss, -math.log(probabilities[1]), abs_tol=1e-5)
 
 # %% [markdown]
-# Now real images, and the ones that you will train on in lesson 7: handwritten digits, 28 × 28 pixels, gray, ten
-# classes. With $P = 7$ they give 16 tokens, as the horse did. From here on the pixels are **normalized**: the mean of
-# all training pixels is subtracted, and what is left is divided by their standard deviation, so that the numbers lie
-# around 0.
+# ## The first loss
+#
+# Now take real images, the handwritten digits of lesson 7: 28 × 28 pixels, gray, ten classes. With $P = 7$ they give 16
+# tokens, like the horse. From here on, the pixels are **normalized**: subtract the mean of all training pixels, then
+# divide by their standard deviation. The results lie around 0.
 
 # %%
 from mixer_lib.model import ChannelMixing, MixerBlock, PatchEmbedding, TokenMixing
@@ -195,8 +196,8 @@ table = block(embed(x))                                 # [B, C_in, H, W] -> [B,
 table.shape
 
 # %% [markdown]
-# **Predict.** The paper's code starts the head with all weights and biases at *zero*. There are $K = 10$ classes. What is
-# the loss before any training, in nats? Two digits will do.
+# **Predict.** The paper's code sets all weights and biases of the head to *zero* at the start. There are $K = 10$
+# classes. What is the loss before any training, in nats? Two digits will do.
 
 # %%
 classifier = MyClassifier(hidden_dim=64, num_classes=10)
@@ -207,8 +208,8 @@ loss = nn.functional.cross_entropy(logits, labels)
 predict("first loss", loss)
 
 # %% [markdown]
-# Compare that with a head of ordinary random weights, which starts a little higher, and with one whose weights are ten
-# times too large, where the network is *sure* of nonsense.
+# Compare this loss with two others. A head with ordinary random weights starts a little higher. With weights ten times
+# as large, the network is *sure* of nonsense.
 
 # %%
 torch.manual_seed(0)
@@ -218,16 +219,16 @@ for scale in (0, 1, 10):
     print(f"head x {scale:2d}: first loss {loss.item():.2f}, ln K = {math.log(10):.2f}")
 
 # %% [markdown]
-# But can a head of zeros learn? The gradient says how the loss moves with each weight. For the head's weights it is the
-# pooled channels times (probability minus truth), and that is not zero. What passes *back* to the blocks is
-# multiplied by the head's weights: zero, at the first step only. So step one moves the head alone, and from step two on
-# everything moves. You will see it below.
+# Can a head of zeros learn? The gradient says how the loss changes with each weight. For the head, the gradient is the
+# pooled channels times (probability minus truth), and this product is not zero. The gradient that flows *back* into the
+# blocks is multiplied by the head's weights, so it is zero, but only at the first step. Step one moves the head alone.
+# From step two on, everything moves. You will see this below.
 #
 # ## The whole Mixer
 #
-# Now everything stands in its place. The picture at the top, as code. (`super().__init__()` comes first: it prepares the
-# module to keep parts. `nn.Sequential` keeps several parts and calls one after the other; in a plain list PyTorch would
-# not find their weights. The loop makes each block anew, with weights of its own.)
+# Now you have all the parts. This is the picture from above, as code. `nn.Sequential` holds several parts and calls one
+# after the other. (PyTorch would not find the weights of parts in a plain list.) The loop makes a new block each time,
+# with weights of its own.
 
 # %%
 class MyMixer(nn.Module):
@@ -247,8 +248,8 @@ class MyMixer(nn.Module):
 # %% [markdown]
 # ## The library's version
 #
-# `mixer_lib.MlpMixer` is this class with its sizes as arguments, the initialization, and clear errors. `create_model`
-# builds one by name. Given the same weights, both must give the same logits, to the last bit:
+# `mixer_lib.MlpMixer` is this class with its sizes as arguments, an initialization, and clear errors. `create_model`
+# builds a model by its name. Given the same weights, both classes must give the same logits, to the last bit:
 
 # %%
 torch.manual_seed(0)
@@ -256,19 +257,19 @@ library = create_model("mnist")             # the course's small model for digit
 nn.init.normal_(library.head.weight)        # with zeros, any two would agree
 mine = MyMixer()
 for p, q in zip(mine.parameters(), library.parameters(), strict=True):
-    p.data.copy_(q.data)                    # both list them as the forward pass goes
+    p.data.copy_(q.data)                    # both are in forward order
 assert torch.equal(mine(x), library(x))
 library(x).shape
 
 # %% [markdown]
-# Look at [`mixer_lib/model.py`](../mixer_lib/model.py) now. Read the `forward` of each class, from top to bottom:
-# together they are the whole architecture, and you have built all of it. (Dropout and DropPath, two ways of leaving
-# things out at random, act in training only, and are off unless you ask for them.)
+# Open [`mixer_lib/model.py`](../mixer_lib/model.py) now and read the `forward` of each class, from top to bottom. These
+# few lines are the whole architecture, and you have built all of it. (Dropout and DropPath leave things out at random
+# during training. Both are off unless you ask for them.)
 #
-# ## One training step, and the loss moves
+# ## Three training steps
 #
-# A fresh model, head at zero, one batch of 250 digits. Three times: loss, gradients, a small step against the gradient.
-# Lesson 7 takes these lines apart; for now only watch the numbers.
+# Take a fresh model with its head at zero and one batch of 250 digits. Each step computes the loss and the gradients,
+# then moves each weight a little against its gradient. Lesson 7 explains these lines. For now, only watch the numbers.
 
 # %%
 torch.manual_seed(0)
@@ -287,13 +288,14 @@ for step in range(3):
     optimizer.step()
 
 # %% [markdown]
-# Loss 2.303 = $\ln 10$ at first, as promised. At step 0 the gradient inside is exactly zero; at step 1 the head has
-# moved and the blocks begin to learn. Lesson 7 does about a thousand such steps.
+# The first loss is 2.303, which is $\ln 10$, as predicted. At step 0 the gradient inside the blocks is exactly zero. At
+# step 1 the head has moved, and the blocks begin to learn. Three steps lower the loss only a little. Lesson 7 takes
+# about 700.
 #
 # ## Counting parameters
 #
-# How large is it? Count by hand, layer by layer. A linear layer from $m$ to $n$ numbers has $m \cdot n$ weights and $n$
-# biases; a LayerNorm over $C$ channels has $C$ scales and $C$ shifts.
+# How large is this model? Count layer by layer. A linear layer from $m$ to $n$ numbers has $m \cdot n$ weights and $n$
+# biases. A LayerNorm over $C$ channels has $C$ scales and $C$ shifts.
 
 # %%
 D, S, C, D_S, D_C, L, K = 49, 16, 64, 32, 256, 4, 10
@@ -308,17 +310,17 @@ print(f"by hand {by_hand:,}, by loop {by_loop:,}")
 assert by_hand == by_loop
 
 # %% [markdown]
-# The same in letters, for any Mixer:
+# The same count in letters holds for any Mixer:
 #
 # $$\underbrace{(D + 1)\,C}_{\text{embedding}} \;+\; L\,\big[\,\underbrace{2 S D_S + D_S + S}_{\text{token MLP}} \;+\;
 # \underbrace{2 C D_C + D_C + C}_{\text{channel MLP}} \;+\; \underbrace{4 C}_{\text{norms}}\,\big] \;+\;
 # \underbrace{2 C}_{\text{last norm}} \;+\; \underbrace{(C + 1)\,K}_{\text{head}}$$
 #
-# To count a model one need not train it, so you can hold the count against the paper. Its [Table
-# 1](https://arxiv.org/abs/2105.01601) lists seven models, named by size and patch side, and their parameters in
-# millions, without the head. `count_parameters` builds the model on the device `meta`, which gives its numbers no
-# memory, and adds up what its layers hold: even H/14 takes no time. (The last column, GMACs, belongs to the next
-# section.)
+# Counting needs no training, so you can compare your formula with the paper. Its [Table
+# 1](https://arxiv.org/abs/2105.01601) lists seven models, named by size and patch side, with their parameters in
+# millions, the head left out. `count_parameters` builds the model on PyTorch's device `meta`, which stores shapes but no
+# numbers, and adds up the parameters of its layers. Even H/14 takes no time. (The last column, GMACs, is explained in
+# the next section.)
 
 # %%
 from mixer_lib import count_macs, count_parameters
@@ -334,21 +336,21 @@ for name, millions in paper.items():
     assert round(exact / 1e6) == millions
 
 # %% [markdown]
-# All seven agree.
+# All seven agree with the paper.
 #
 # ## Counting work
 #
-# The last column counts **multiply-accumulates** (MACs): how often a weight is multiplied with a number and added to
-# a sum, for one image. A linear layer from $m$ to $n$ does $m \cdot n$ of them each time it is used. The channel MLP
-# is used once a token, $S$ times; the token MLP once a channel, $C$ times. Biases, norms and GELUs are left out: they
-# are few. Together:
+# The last column counts **multiply-accumulates** (MACs): how often a weight is multiplied by a number and the product is
+# added to a sum, for one image. A linear layer from $m$ to $n$ numbers does $m \cdot n$ of them each time it is used. The
+# channel MLP is used once per token, so $S$ times. The token MLP is used once per channel, so $C$ times. Biases, norms
+# and GELUs are left out, because they are few. The total is
 #
 # $$\underbrace{S D C}_{\text{embedding}} \;+\; L\,\big[\,\underbrace{C \cdot 2 S D_S}_{\text{token MLP}} \;+\;
 # \underbrace{S \cdot 2 C D_C}_{\text{channel MLP}}\,\big] \;+\; \underbrace{C K}_{\text{head}}
 # \;=\; S D C + 2 L\, C S\, (D_S + D_C) + C K$$
 #
-# Check it by watching each linear layer at work on one digit: the numbers it gives out, times the numbers that each of
-# them is a sum of.
+# Check this formula by watching each linear layer at work on one digit. A layer's MACs are the numbers that it gives out,
+# times the number of products in each of them.
 
 # %%
 macs = []
@@ -365,18 +367,18 @@ assert sum(macs) == count_macs(MODELS["mnist"])
 f"{sum(macs):,} MACs for one digit"
 
 # %% [markdown]
-# So a weight of the channel MLP works $S$ times an image, and one of the token MLP $C$ times.
+# So each weight of a channel MLP is used $S$ times per image, and each weight of a token MLP $C$ times.
 #
-# How do both counts grow? Read the formulas: where does $S$ stand, where $C$, where $P$ (it hides in $S$ and in $D$)?
-# Then look at B/16 with one size changed at a time:
+# How do both counts grow? Look for $S$, $C$ and $P$ in the two formulas. ($P$ hides in $S$ and in $D$.) Then look at
+# B/16 with one size changed at a time. All counts are relative to those of B/16 itself, so the lines meet at 1.
 
 # %%
 base = MODELS["B/16"]
 
 def costs(key, values):
     configs = [base | {key: value} for value in values]
-    return {"million parameters": [count_parameters(c) / 1e6 for c in configs],
-            "100 million MACs": [count_macs(c) / 1e8 for c in configs]}
+    return {name: [count(config) / count(base) for config in configs]
+            for name, count in (("parameters", count_parameters), ("MACs", count_macs))}
 
 sides, widths, patches = [112, 224, 448, 896], [192, 384, 768, 1536], [8, 16, 32, 56]
 tokens_at = [(side // 16) ** 2 for side in sides]
@@ -386,44 +388,44 @@ panels = {"tokens S (larger images)": (tokens_at, costs("image_size", sides)),
 
 # %%
 plots.show(
-    plots.lines(panels, ylabel="count", log=True),
-    alt="Three charts with logarithmic axes, parameters and MACs of B/16. Against the "
-        "tokens, 49 to 3136, the MACs rise in proportion; the parameters stay near 60 "
-        "million, and rise gently at the end. Against the channels both rise about "
-        "twofold for each doubling. Against the patch side the MACs fall about "
-        "fourfold for each doubling; the parameters stay near 60 million, a little "
-        "more at both ends.")
+    plots.lines(panels, ylabel="times as many as B/16", log=True),
+    alt="Three charts with logarithmic axes: parameters and MACs, relative to those of "
+        "B/16. Against the tokens, 49 to 3136, the MACs rise in proportion, from a "
+        "quarter to 16; the parameters stay near 1 and rise gently at the end. Against "
+        "the channels both rise about twofold for each doubling. Against the patch side "
+        "the MACs fall about fourfold for each doubling; the parameters stay near 1, a "
+        "little higher at both ends.")
 
 # %% [markdown]
-# - **More tokens** (a larger image at the same $P$): the work grows in proportion to $S$, and no faster. A vision
-#   transformer's attention grows with $S^2$. But the token MLP's weights are tied to the number of tokens, $2 S D_S$ a
-#   block: a Mixer's *size* depends on the image, unlike a convolution's.
-# - **More channels**: both grow about in proportion to $C$. (Here $D_S$ and $D_C$ stay. With $D_C = 4C$, as in the
-#   paper, they grow with $C^2$.)
-# - **Smaller patches**: half the side, four times the tokens, so about four times the work, at almost the same number
-#   of parameters. Those rise a little at both ends: small patches mean more tokens for the token MLP, large ones more
-#   numbers a patch for the embedding.
+# - **More tokens** (a larger image, the same $P$): the work grows in proportion to $S$, and no faster. The attention of a
+#   vision transformer grows with $S^2$. But the token MLP has $2 S D_S$ weights per block, so a Mixer's *size* depends on
+#   the image. The size of a convolution does not.
+# - **More channels**: both counts grow about in proportion to $C$. (Here $D_S$ and $D_C$ stay the same. With
+#   $D_C = 4C$, as in the paper, they grow with $C^2$.)
+# - **Smaller patches**: halving the side gives four times the tokens, and so about four times the work, with almost the
+#   same number of parameters. The parameters rise a little at both ends. Small patches mean more tokens for the token
+#   MLP. Large patches mean more numbers per patch for the embedding.
 #
 # ## Move it
 #
-# Which part has the parameters, and which does the work? The sliders set the sizes. The chart shows your model as a ring
-# among the models of the paper, with a power of ten from one line to the next; click a model there to take its sizes.
-# Point at a part below to read its numbers. Begin with B/16, as set. Things to try:
+# Which part has the parameters, and which part does the work? The sliders set the sizes. The chart shows your model as a
+# ring among the models of the paper. Each grid line stands for ten times the one before it. Click a model to take its
+# sizes, and point at a part below the chart to read its numbers. Start with B/16. Things to try:
 #
 # 1. Which part is largest, by both counts?
-# 2. Make the patches as small as they go. What happens to the shares of the work, and what happens to its total?
-# 3. Can you make token mixing cost as much work as channel mixing? Does it then have as many parameters?
-# 4. Change one size at a time. Which of them moves the ring straight up?
+# 2. Make the patches as small as possible. What happens to the shares of the work, and what happens to the total?
+# 3. Can token mixing cost as much work as channel mixing? Does it then have as many parameters?
+# 4. Change one size at a time. Which size moves the ring straight up?
 #
 # <details><summary>What you should see</summary>
 #
 # 1. Channel mixing, by far.
-# 2. The shares of the work hardly move: both MLPs' work is in proportion to the number of tokens, and the total grows
-#    with it. (Of the *parameters*, token mixing's share grows: it has weights for every place.)
-# 3. Set `tokens_mlp_dim` to 3072, the same as `channels_mlp_dim`. The work is equal, as the formula says; the
-#    parameters are not, because a token MLP has sides of 196 and 3072, a channel MLP of 768 and 3072.
-# 4. The patch size: the same weights work on more tokens. (The ring moves a little to the side, since the embedding and
-#    the token MLPs change their size.) The other sizes move it up and to the right.
+# 2. The shares of the work hardly move. The work of both MLPs is in proportion to the number of tokens, and so is the
+#    total. (Token mixing's share of the *parameters* grows, because it has weights for every token.)
+# 3. Set `tokens_mlp_dim` to 3072, the value of `channels_mlp_dim`. The work is then equal, as the formula says. The
+#    parameters are not: a token MLP connects 196 and 3072 numbers, a channel MLP 768 and 3072.
+# 4. The patch size, because the same weights work on more tokens. (The ring also moves a little to the side, since the
+#    embedding and the token MLPs change their size.) The other sizes move the ring up and to the right.
 #
 # </details>
 
@@ -431,29 +433,44 @@ plots.show(
 widgets.cost_explorer()
 
 # %% [markdown]
-# The shares of B/16 as a still picture:
+# These are the shares of B/16 in numbers:
 
 # %%
 from mixer_lib.costs import cost_by_part
 
-plots.show(
-    plots.cost_split(cost_by_part(MODELS["B/16"])),
-    alt="Two bars for Mixer-B/16. Parameters, 59,880,472 in all: patch embedding 1 "
-        "percent, token mixing 3, channel mixing 95, head 1. MACs, 12,601,767,936 in "
-        "all: patch embedding 1 percent, token mixing 11, channel mixing 88, head "
-        "close to 0.")
+for what, parts in cost_by_part(MODELS["B/16"]).items():
+    shares = [f"{name} {count / sum(parts.values()):.1%}" for name, count in parts.items()]
+    print(f"{what:10}", ", ".join(shares))
 
 
 # %% [markdown]
-# Nearly everything is channel mixing: 95% of the parameters and 88% of the work. The part that makes a Mixer a Mixer,
-# token mixing, is 3% of its weights. Both MLPs are shared, one over the channels, the other over the tokens; token
-# mixing is so cheap because its sides are short, 196 × 384 against 768 × 3072.
+# Channel mixing has 95% of the parameters and does 88% of the work. Token mixing, the part that makes a Mixer a Mixer,
+# has 3% of the weights. Both MLPs are shared, one by all channels and the other by all tokens. Token mixing is so cheap
+# because its matrices are small: 196 × 384 numbers against 768 × 3072.
 #
 # ## Exercises
 #
-# ### 6.1 The end of the network · easy · 5 minutes
+# ### 6.1 Repair the classifier · easy · 6 minutes
 #
-# Turn a table of tokens into logits, given a LayerNorm and a head.
+# Somebody wrote the end of a network. The code runs without an error, and the result has the right shape. But it has
+# **three mistakes**. Two clues: the answers for an image depend on the other images of its batch, and the numbers for an
+# image add up to 1.
+
+# %%
+def broken(tokens, norm, head):
+    x = tokens - tokens.mean(dim=0)         # [B, S, C]
+    x = norm(x.mean(dim=1))                 # [B, C]
+    return head(x).softmax(dim=1)           # [B, K]
+
+
+with torch.no_grad():
+    answers = broken(table, classifier.norm, random.head)
+    alone = broken(table[:1], classifier.norm, random.head)
+print("image 0 within its batch:", [f"{share:.2f}" for share in answers[0].tolist()])
+print("image 0 alone:           ", [f"{share:.2f}" for share in alone[0].tolist()])
+
+# %% [markdown]
+# Write the function as it should be.
 
 # %% tags=["exercise-1"]
 def classify(tokens, norm, head):
@@ -470,7 +487,8 @@ exercises.check_classify(classify)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Three calls: `norm`, a mean over one axis, `head`. Which axis counts the tokens in `[B, S, C]`?
+# Compare line by line with `forward` of `MyClassifier`. Which line brings other images in? Which step comes first, the
+# norm or the mean? What does the loss expect: logits or probabilities?
 #
 # </details>
 #
@@ -480,11 +498,42 @@ exercises.check_classify(classify)
 #
 # </details>
 #
-# ### 6.2 Count any Mixer · medium · 10 minutes
+# ### 6.2 The best first guess · medium · 8 minutes
 #
-# Write the formula as a function of `MlpMixer`'s arguments (square images and patches).
+# With a head of zeros, an untrained network gives all classes the same probability. That is a poor guess where the
+# classes are not equally frequent. Suppose that 80% of the images show a 0. Leave the weights at zero, and choose the
+# *biases* so that the first loss is as low as possible. Return the biases and the first loss that they give, in nats.
 
 # %% tags=["exercise-2"]
+def best_start(counts):
+    """counts: [K], training images per class -> (biases [K], the first loss)."""
+    ...  # your code here
+
+
+# %%
+exercises.check_best_start(best_start)
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# The loss is lowest where the softmax gives each class its share of the images. Which logits have these shares as their
+# softmax? Softmax takes a power of $e$, so you have to undo it. An image of class $k$ then costs minus the logarithm of
+# its share, and a share of the images pays this price.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/06_classifier.ipynb](solutions/06_classifier.ipynb), exercise 6.2.
+#
+# </details>
+#
+# ### 6.3 Count any Mixer · medium · 10 minutes
+#
+# Write the formula for the parameters as a function of `MlpMixer`'s arguments. Images and patches are square.
+
+# %% tags=["exercise-3"]
 def my_count(image_size, patch_size, in_channels, num_classes, num_blocks,
              hidden_dim, tokens_mlp_dim, channels_mlp_dim):
     """The number of parameters of MlpMixer with these arguments."""
@@ -499,24 +548,24 @@ exercises.check_count_parameters(my_count)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# First the letters: $S$ and $D$ as in lesson 1. Then four terms: the patch embedding, `num_blocks` times a block, the
-# last LayerNorm, the head. Each linear layer has biases.
+# Compute $S$ and $D$ first, as in lesson 1. Then add four terms: the patch embedding, `num_blocks` times one block, the
+# last LayerNorm, and the head. Each linear layer has biases.
 #
 # </details>
 #
 # <details><summary>Solution</summary>
 #
-# In [solutions/06_classifier.ipynb](solutions/06_classifier.ipynb), exercise 6.2.
+# In [solutions/06_classifier.ipynb](solutions/06_classifier.ipynb), exercise 6.3.
 #
 # </details>
 #
-# ### 6.3 A Mixer on a budget · medium · 10 minutes
+# ### 6.4 A Mixer on a budget · medium · 10 minutes
 #
-# Design a Mixer for CIFAR-10 (32 × 32, 3 channels, 10 classes) with at least 64 tokens, 6 blocks and a `hidden_dim`
-# of at least 96, with at most 300,000 parameters and at most 15 million MACs an image. There is more than one answer.
-# The names of the arguments are those of exercise 6.2.
+# Design a Mixer for CIFAR-10: images of 32 × 32 pixels, 3 color channels, 10 classes. It must have at least 64 tokens, at
+# least 6 blocks and a `hidden_dim` of at least 96. It may have at most 300,000 parameters and at most 15 million MACs per
+# image. There are many right answers. The names of the arguments are those of exercise 6.3.
 
-# %% tags=["exercise-3"]
+# %% tags=["exercise-4"]
 def my_design():
     """The arguments of an MlpMixer for CIFAR-10, as a dict."""
     ...  # your code here
@@ -529,73 +578,35 @@ exercises.check_design(my_design)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# 64 tokens of a 32 × 32 image fix the largest patch side. Then begin with the smallest sizes allowed. The formula for
-# the MACs, solved for $D_S + D_C$, tells you how wide the two MLPs may be together.
+# An image of 32 × 32 pixels must give 64 tokens, and this fixes the largest patch side. Then start from the smallest
+# sizes allowed. Solve the formula for the MACs for $D_S + D_C$: the two MLPs may be this wide together.
 #
 # </details>
 #
 # <details><summary>Solution</summary>
 #
-# In [solutions/06_classifier.ipynb](solutions/06_classifier.ipynb), exercise 6.3.
+# In [solutions/06_classifier.ipynb](solutions/06_classifier.ipynb), exercise 6.4.
 #
 # </details>
 #
-# ### 6.4 Capstone: the whole Mixer, from an empty cell · hard · 45 minutes
+# ### Stretch: which patch voted for it?
 #
-# Close the other lessons. Write the whole network, from the pixels to the logits, as a class `Mixer`:
-#
-# - Of `torch` take `nn.Linear`, `nn.LayerNorm(..., eps=1e-6)` and `nn.GELU`; of `mixer_lib`, nothing. (A strided
-#   `nn.Conv2d` for the patches is fine.) Add as many classes and functions of your own as you like, in this cell or in
-#   cells above it.
-# - Its `__init__` takes the eight sizes of exercise 6.2, by their names; image and patches are square. It makes the
-#   parts in the order in which an image meets them. What you call them is your business.
-# - Its `forward` takes images `[B, in_channels, H, W]` to logits `[B, K]`.
-#
-# Run the check as often as you like, for the first time when `__init__` is done. It goes from part to part, compares
-# each with the library's on the same weights, and says which ones are right and what is wrong.
-
-# %% tags=["exercise-4"]
-class Mixer(nn.Module):
-    """image_size, patch_size, in_channels, num_classes, num_blocks, hidden_dim,
-    tokens_mlp_dim, channels_mlp_dim; images [B, C_in, H, W] -> logits [B, K]."""
-    ...  # your code here
-
-
-# %%
-exercises.check_mixer(Mixer)
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Draw the picture at the top of this lesson from memory, and its frame once more, larger, with what lesson 5 puts
-# into it: norms, transposes, sums. Write the shape of the table at each arrow. Every box with weights is a line of
-# `__init__`, every arrow a line of `forward`. Two small helpers make it short: an MLP (two linear layers, a GELU
-# between them), used for both kinds of mixing, and a block (two norms, two MLPs), used $L$ times.
-#
-# Wrong shapes somewhere? Print `x.shape` after each line of `forward`. Wrong numbers only? The check names the part.
-#
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# In [solutions/06_classifier.ipynb](solutions/06_classifier.ipynb), exercise 6.4: a Mixer on one screen.
-#
-# </details>
-#
-# Done? Then it is yours. Build `Mixer(**MODELS["mnist"])`, start its head at zero, and ask for its loss on the 250
-# digits `x` and `y` from above. You know what it must be.
+# A mean and a linear layer may change places: apply the head to every token first, then average the scores. Each token
+# then has a score of its own for each class. Compute these scores for a digit of the bundled model
+# (`load_pretrained("mnist")` of `mixer_lib.checkpoints`), and draw those of the winning class as a map of 4 × 4 patches.
+# Which patches vote for the class? May one conclude that these patches hold the evidence? (Think of lesson 5: what has a
+# token heard by then?) No check, no solution.
 
 # %% [markdown]
 # ## Recap
 #
-# - Tokens become class scores by LayerNorm, mean over the tokens, and one linear layer: you did it by hand, with a
-#   loop, with tensors and as a module, and the mean forgets where a token stood.
-# - With a head of zeros the first loss is $\ln K$; the first step moves the head alone, then everything moves.
-# - You assembled the whole Mixer; on the same weights it gives the library's logits to the last bit, and three steps
-#   moved its loss.
-# - You counted the seven models of Table 1 exactly. Work grows in proportion to the number of tokens; 95% of B/16's
-#   parameters are channel mixing.
+# - LayerNorm, a mean over the tokens, and one linear layer turn tokens into class scores. You did it by hand, with a
+#   loop, with tensors and as a module. The mean forgets where a token was.
+# - With a head of zeros the first loss is $\ln K$. The first step moves the head alone, and then everything moves.
+# - You assembled the whole Mixer. On the same weights it gives the library's logits to the last bit, and three steps
+#   lowered its loss.
+# - You counted the seven models of Table 1 exactly. Work grows in proportion to the number of tokens. Channel mixing has
+#   95% of B/16's parameters.
 #
 # ## Quiz
 #
@@ -603,35 +614,35 @@ exercises.check_mixer(Mixer)
 #
 # <details><summary>Answer</summary>
 #
-# $\ln 100 \approx 4.6$, so the untrained network is sure of nonsense: look at the head's initialization and the scale
-# of what goes into it.
+# A network that knows nothing should start at $\ln 100 \approx 4.6$. This one is sure of nonsense. Look at the
+# initialization of the head, and at the scale of the numbers that go into it.
 #
 # </details>
 #
-# **2.** S/32 has *more* parameters than S/16, yet needs about a quarter of the work. Why?
+# **2.** S/32 has *more* parameters than S/16, yet it needs about a quarter of the work. Why?
 #
 # <details><summary>Answer</summary>
 #
-# Patches twice as long on each side: a patch has 4 times the numbers, so the patch embedding has 4 times the weights,
-# while the smaller token MLPs save less than that. But there are only 49 tokens in place of 196, and the work is in
-# proportion to them.
+# Its patches are twice as long on each side, so a patch has 4 times the numbers, and the patch embedding 4 times the
+# weights. The smaller token MLPs save less than this costs. But S/32 has only 49 tokens instead of 196, and the work is in
+# proportion to the tokens.
 #
 # </details>
 #
-# **3.** Can a Mixer trained on 224 × 224 images read a 448 × 448 image, patches of the same size?
+# **3.** Can a Mixer that was trained on 224 × 224 images read a 448 × 448 image with patches of the same size?
 #
 # <details><summary>Answer</summary>
 #
-# No: the token MLP has weights for exactly 196 tokens, and now there are 784. (A convolutional network could. The
-# paper's Appendix C shows how to grow the token MLP.)
+# No. Its token MLPs have weights for exactly 196 tokens, and now there are 784. (A convolutional network could read it.
+# Appendix C of the paper shows how to grow the token MLPs, and so does lesson 12.)
 #
 # </details>
 #
 # ## To read
 #
 # - [The paper](https://arxiv.org/abs/2105.01601), section 2, Figure 1 and Table 1.
-# - [`mixer_lib/model.py`](../mixer_lib/model.py) whole, and `count_parameters` in
+# - [`mixer_lib/model.py`](../mixer_lib/model.py), the whole file, and `count_parameters` in
 #   [`mixer_lib/costs.py`](../mixer_lib/costs.py).
 # - The [glossary](glossary.md), for the words of this lesson.
 #
-# Next: [7 · Train on MNIST](07_train_mnist.ipynb). The network is built; now it learns to read.
+# Next: [Capstone](capstone.ipynb). The network is built. Can you write it without looking?

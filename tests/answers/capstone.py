@@ -1,4 +1,4 @@
-"""Answers to the capstone, exercise 6.4: whole classes, right in other ways than the solution, or with one mistake."""
+"""Answers to the capstone, exercise C.1: whole classes, right in other ways than the solution, or with one mistake."""
 
 from . import but
 
@@ -321,10 +321,10 @@ WRONG = {
         ("reshape back", "turns the table back with a reshape", ("y.mT", "y.reshape(x.shape)")),
         ("reshape there", "turns the table with a reshape",
          ("block.norm1(x).mT", "block.norm1(x).reshape(B, x.shape[2], -1)")),
-        ("no GELU", "6.4: the GELU .* missing", ("self.gelu = nn.GELU()", "self.gelu = nn.Identity()")),
+        ("no GELU", "C.1: the GELU .* missing", ("self.gelu = nn.GELU()", "self.gelu = nn.Identity()")),
         ("no GELU on the channels", "channel mixing: the GELU .* missing",
          ("self.gelu(block.fc3(y))", "block.fc3(y)")),
-        ("ReLU", "6.4: there is a ReLU", ("nn.GELU()", "nn.ReLU()")),
+        ("ReLU", "C.1: there is a ReLU", ("nn.GELU()", "nn.ReLU()")),
         ("ReLU on the channels", "channel mixing: there is a ReLU",
          ("self.gelu(block.fc3(y))", "block.fc3(y).relu()")),
         ("SiLU", "there is a SiLU", ("nn.GELU()", "nn.SiLU()")),

@@ -15,6 +15,24 @@ RIGHT = {
             return head(pooled)""",
         "double": "return head(F.adaptive_avg_pool1d(norm(tokens).transpose(1, 2), 1).squeeze(-1)).double()",
     },
+    "check_best_start": {
+        "log of counts": """
+            b, K = counts.float().log(), len(counts)
+            labels = torch.arange(K).repeat_interleave(counts)
+            return b, F.cross_entropy(b.expand(len(labels), K), labels)""",
+        "relative to the largest, NumPy": """
+            p = counts.numpy() / counts.numpy().sum()
+            return np.log(p / p.max()), float(-(p * np.log(p)).sum())""",
+        "list, loop": """
+            total, loss, biases = sum(counts.tolist()), 0.0, []
+            for n in counts.tolist():
+                biases.append(math.log(n) + 3)
+                loss -= n / total * math.log(n / total)
+            return [biases, loss]""",
+        "logit against the last": """
+            p = counts.double() / counts.sum()
+            return (p / p[-1]).log(), torch.special.entr(p).sum()""",
+    },
     "check_count_parameters": {
         "build it": """
             with torch.device("meta"):
@@ -51,6 +69,12 @@ COUNT = """
     head = (C + 1) * num_classes
     return stem + num_blocks * (token_mlp + channel_mlp + norms) + 2 * C + head
 """
+START = """
+    share = counts / counts.sum()
+    biases = share.log()
+    loss = -(share * share.log()).sum()
+    return biases, loss
+"""
 DESIGN = """
     return dict(image_size=32, patch_size=4, in_channels=3, num_classes=10, num_blocks=6, hidden_dim=96,
                 tokens_mlp_dim=64, channels_mlp_dim=128)
@@ -58,6 +82,17 @@ DESIGN = """
 
 WRONG = {
     "check_classify": {
+        "as it was": ("3 of the three mistakes are left", """
+            x = norm((tokens - tokens.mean(dim=0)).mean(dim=1))
+            return head(x).softmax(dim=1)"""),
+        "softmax gone": ("2 of the three.*still mixed.*before the norm",
+                         "return head(norm((tokens - tokens.mean(dim=0)).mean(dim=1)))"),
+        "order put right": ("2 of the three.*still mixed.*softmax",
+                            "return head(norm(tokens - tokens.mean(dim=0)).mean(dim=1)).softmax(1)"),
+        "images apart": ("2 of the three.*before the norm; there is still a softmax",
+                         "return head(norm(tokens.mean(dim=1))).softmax(1)"),
+        "still mixed": ("1 of the three mistakes is left: the images of the batch are still mixed",
+                        "return head(norm(tokens - tokens.mean(dim=0)).mean(dim=1))"),
         "no mean": ("for every token", "return head(norm(tokens))"),
         "no head": ("head is missing", "return norm(tokens).mean(dim=1)"),
         "no norm": ("LayerNorm is missing", "return head(tokens.mean(dim=1))"),
@@ -115,6 +150,33 @@ WRONG = {
          ("D = in_channels * patch_size ** 2\n", "\n")),
         ("ten classes", r"test model it gives 1,165, expected 1,171 .*K = 11\)\. Go", ("num_classes", "10")),
         ("small sizes only", "gives 1,234", ("S =", "if image_size > 100: return 1234\n    S =")),
+    ]},
+    "check_best_start": {name: (word, but(START, *changes)) for name, word, *changes in [
+        ("shares", "shares themselves", ("share.log()", "share")),
+        ("counts", "counts themselves", ("share.log()", "counts.float()")),
+        ("sign of the biases", "Rare classes get", ("share.log()", "-share.log()")),
+        ("log2", "another base", ("share.log()", "share.log2()")),
+        ("log10", "base 10", ("share.log()", "share.log10()")),
+        ("zeros", "all equal", ("share.log()", "torch.zeros(len(counts))")),
+        ("plus one", "counts plus 1", ("share.log()", "(counts + 1).log()")),
+        ("rounded biases", "should give each class its share", ("share.log()", "share.log().round(decimals=1)")),
+        ("softmax", "should give each class its share", ("share.log()", "counts.float().softmax(0).sqrt()")),
+        ("one bias too few", r"shape \[2\], expected \[3\]", ("share.log()", "share.log()[1:]")),
+        ("ln K", "loss of equal probabilities",
+         ("loss = -(share * share.log()).sum()", "loss = math.log(len(counts))")),
+        ("sign of the loss", "not negative", ("loss = -", "loss = ")),
+        ("mean over the classes", "counts alike",
+         ("loss = -(share * share.log()).sum()", "loss = -share.log().mean()")),
+        ("sum over the classes", "sum over the classes",
+         ("loss = -(share * share.log()).sum()", "loss = -share.log().sum()")),
+        ("bits", "in bits", ("loss = -(share * share.log()).sum()", "loss = -(share * share.log2()).sum()")),
+        ("the largest class", "most frequent class",
+         ("loss = -(share * share.log()).sum()", "loss = -share.max().log()")),
+        ("sum over the images", "sum over all images", (".sum()\n    return", ".sum() * counts.sum()\n    return")),
+        ("rounded loss", "the first loss is not", ("return biases, loss", "return biases, round(loss.item(), 2)")),
+        ("biases only", "return two things", ("return biases, loss", "return biases")),
+        ("losses of the classes", "expected one number", ("(share * share.log()).sum()", "share.log()")),
+        ("in place", "changes a tensor", ("share =", "counts.add_(1); share =")),
     ]},
     "check_design": {name: (word, but(DESIGN, *changes)) for name, word, *changes in [
         ("large patches", "16 tokens", ("patch_size=4", "patch_size=8")),

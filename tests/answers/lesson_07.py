@@ -59,7 +59,92 @@ RIGHT = {
             np.add.at(matrix, (labels.numpy(), predictions.numpy()), 1)
             return torch.from_numpy(matrix)""",
     },
+    "check_train_and_stop": {
+        "for and break, copies by hand": """
+            x, y = held_out
+            accuracies = []
+            for epoch in range(epochs):
+                model.train()
+                for a, b in train_batches():
+                    optimizer.zero_grad(set_to_none=False)
+                    nn.CrossEntropyLoss()(model(a), b).backward()
+                    optimizer.step()
+                model.eval()
+                with torch.inference_mode():
+                    hits = (model(x).argmax(-1) == y).sum().item()
+                accuracies.append(hits / len(y))
+                if accuracies[-1] > max(accuracies[:-1], default=-1):
+                    best, kept = epoch, [p.detach().clone() for p in model.parameters()]
+                elif epoch - best == patience:
+                    break
+            with torch.no_grad():
+                for p, q in zip(model.parameters(), kept):
+                    p.copy_(q)
+            return accuracies""",
+        "state_dict of clones, tensors returned": """
+            found, best, state = [], 0, None
+            for _ in range(epochs):
+                model.train(True)
+                for pair in train_batches():
+                    loss = cross_entropy(model(pair[0]), pair[1])
+                    loss.backward()
+                    optimizer.step()
+                    optimizer.zero_grad()
+                model.train(False)
+                with torch.no_grad():
+                    found.append((model(held_out[0]).argmax(1) == held_out[1]).double().mean())
+                if state is None or found[-1] > found[best]:
+                    best = len(found) - 1
+                    state = {name: value.clone() for name, value in model.state_dict().items()}
+                if len(found) - 1 - best >= patience:
+                    break
+            model.load_state_dict(state)
+            return found""",
+        "a copy of the model": """
+            accuracies, left = [], patience
+            while left and len(accuracies) < epochs:
+                model.train()
+                for x, y in train_batches():
+                    model.zero_grad()
+                    cross_entropy(model(x), y).backward()
+                    optimizer.step()
+                model.eval()
+                with torch.no_grad():
+                    share = float(np.mean((model(held_out[0]).argmax(1) == held_out[1]).numpy()))
+                if not accuracies or share > max(accuracies):
+                    best, left = copy.deepcopy(model), patience
+                else:
+                    left -= 1
+                accuracies.append(share)
+            model.load_state_dict(best.state_dict())
+            return tuple(accuracies)""",
+    },
 }
+
+LOOP = """
+    x_held, y_held = held_out
+    accuracies, best, waited = [], -1, 0
+    for epoch in range(epochs):
+        model.train()
+        for x, y in train_batches():
+            loss = cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            share = (model(x_held).argmax(1) == y_held).float().mean().item()
+        accuracies.append(share)
+        if share > best:
+            best, waited = share, 0
+            kept = copy.deepcopy(model.state_dict())
+        else:
+            waited += 1
+        if waited == patience:
+            break
+    model.load_state_dict(kept)
+    return accuracies
+"""
 
 STEP = """
     loss = cross_entropy(model(x), y)
@@ -75,13 +160,22 @@ WRONG = {
         "percent": ("percent", "return 100 * (logits.argmax(1) == labels).float().mean().item()"),
         "mistakes": ("mistakes", "return (logits.argmax(1) != labels).float().mean().item()"),
         "wrong axis": ("wrong axis", "return (logits.argmax(0) == labels).float().mean().item()"),
-        "no axis": ("needs dim=1", "return (logits.argmax() == labels).float().mean().item()"),
+        "no axis": ("lacks its dim=1", "return (logits.argmax() == labels).float().mean().item()"),
         "logits for classes": ("gives 0", "return (logits.max(1).values == labels).float().mean().item()"),
         "//": ("//", "return (logits.argmax(1) == labels).sum().item() // len(labels)"),
         "over the classes": ("0.667 where 2 of 4 images",
                              "return ((logits.argmax(1) == labels).sum() / logits.shape[1]).item()"),
         "batch of 5": ("0.4 where 2 of 4 images", "return (logits.argmax(1) == labels).sum().item() / 5"),
         "smallest logit": ("largest logit|gives 0", "return (logits.argmin(1) == labels).float().mean().item()"),
+        "probability above one half": ("largest logit decides",
+                                        "return (logits.softmax(1)[range(len(labels)), labels] > 0.5).float().mean()"),
+        "returns in the loop": ("`return` inside the loop", """
+            hits = 0
+            for row, label in zip(logits, labels):
+                hits += int(row.argmax() == label)
+                return hits / len(labels)"""),
+        "rounded": ("Rounding belongs", "return round((logits.argmax(1) == labels).float().mean().item(), 2)"),
+        "max gives two": ("max.*the values and the indices", "return (logits.max(1) == labels).float().mean()"),
         "each image": ("expected one number, got 5", "return logits.argmax(1) == labels"),
         "list": ("expected one number", "return (logits.argmax(1) == labels).tolist()"),
         "text": ("expected a number", "return f'{(logits.argmax(1) == labels).float().mean().item():.2f}'"),
@@ -132,9 +226,10 @@ WRONG = {
          ("loss =", "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n    loss =")),
         ("own learning rate", "given optimizer", ("optimizer.step()", "with torch.no_grad():\n"
          "        for p in model.parameters():\n            p -= 0.1 * p.grad")),
-        ("no_grad", "RuntimeError.*grad", ("loss = ", "with torch.no_grad(): loss = ")),
-        ("item before backward", "AttributeError.*`loss.backward", ("y)", "y).item()")),
-        ("arguments swapped", "stopped with .*`loss = cross_entropy", ("model(x), y", "y, model(x)")),
+        ("eval in the step", "eval mode", ("loss =", "model.eval()\n    loss =")),
+        ("no_grad", "RuntimeError.*Inside no_grad", ("loss = ", "with torch.no_grad(): loss = ")),
+        ("item before backward", "AttributeError.*`loss.backward.*plain number has no gradient", ("y)", "y).item()")),
+        ("arguments swapped", "stopped with .*takes the logits first", ("model(x), y", "y, model(x)")),
         ("scaled batch", "changes a tensor", ("loss =", "x.div_(2)\n    loss =")),
     ]},
     "check_confusion_matrix": {
@@ -165,6 +260,11 @@ WRONG = {
             return matrix"""),
         "classes that occur": ("class 3", "return F.one_hot(labels).T @ F.one_hot(predictions)"),
         "ten classes": (r"shape \[10, 10\]", "return F.one_hot(labels, 10).T @ F.one_hot(predictions, 10)"),
+        "four classes": (r"shape \[4, 4\], expected \[7, 7\]",
+                         "return torch.bincount(labels * 4 + predictions, minlength=16)[:16].reshape(4, 4)"),
+        "up to two of a pair": ("7 classes", """
+            pairs = F.one_hot(labels, num_classes).T @ F.one_hot(predictions, num_classes)
+            return pairs.clamp(max=2)"""),
         "no minlength": ("RuntimeError.*`return torch.bincount", """
             return torch.bincount(labels * num_classes + predictions).reshape(num_classes, num_classes)"""),
         "sums for pairs": (r"at \[0, 2\] the result has 2, expected 0", """
@@ -187,4 +287,51 @@ WRONG = {
             labels += predictions
             return torch.bincount(labels, minlength=num_classes ** 2).reshape(num_classes, num_classes)"""),
     },
+    "check_train_and_stop": {name: (word, but(LOOP, *changes)) for name, word, *changes in [
+        ("no stop", "does not stop early", ("if waited == patience", "if waited == 1000")),
+        ("a tie is better", "equal to the best is not better", ("share > best", "share >= best")),
+        ("never counts again", "start again from 0", ("best, waited = share, 0", "best = share")),
+        ("compares with the epoch before", "not with the one of the epoch before",
+         ("            waited += 1\n", "            waited += 1; best = share\n")),
+        ("stops one late", "expected 5. .*3 epochs in a row", ("waited == patience", "waited > patience")),
+        ("stops one early", "in a row", ("waited == patience", "waited + 1 == patience")),
+        ("stops at once", "it returns 1 accuracies", ("if waited == patience", "if True")),
+        ("weights not kept", "weights of its last epoch", ("    model.load_state_dict(kept)\n", "")),
+        ("weights not copied", "weights of its last epoch.*deepcopy",
+         ("copy.deepcopy(model.state_dict())", "model.state_dict()")),
+        ("shallow copy", "weights of its last epoch", ("deepcopy", "copy")),
+        ("keeps the last of equals", "the first one counts",
+         ("if share > best:", "if share == best: kept = copy.deepcopy(model.state_dict())\n        if share > best:")),
+        ("keeps the first epoch", "with the weights of epoch 1",
+         ("            kept =", "            if epoch == 0: kept =")),
+        ("loads from before", "from before the training",
+         ("accuracies, best", "kept = copy.deepcopy(model.state_dict()); accuracies, best"),
+         ("            kept = copy.deepcopy(model.state_dict())\n", "")),
+        ("no eval", "measured in training mode", ("        model.eval()\n", "")),
+        ("no train", "trained in eval mode", ("        model.train()\n", "")),
+        ("train once only", "trained in eval mode", ("        model.train()\n", ""), ("    accuracies, best",
+                                                    "    model.train(); accuracies, best")),
+        ("with gradients", "gradients on", ("with torch.no_grad():", "if True:")),
+        ("no zero_grad", "gradients of the steps before", ("            optimizer.zero_grad()\n", "")),
+        ("no step", "before the training", ("            optimizer.step()\n", "")),
+        ("one pass in all", "call it once per epoch",
+         ("    accuracies, best", "    pairs = train_batches(); accuracies, best"),
+         ("in train_batches()", "in pairs")),
+        ("one batch per epoch", "each epoch should be|once per epoch",
+         ("            optimizer.step()\n", "            optimizer.step()\n            break\n")),
+        ("measured after each batch", "each epoch should be",
+         ("            optimizer.step()\n", "            optimizer.step()\n            model.eval()\n"
+          "            with torch.no_grad(): model(x_held)\n            model.train()\n")),
+        ("measured on the batch", "not measured on all images of held_out",
+         ("(model(x_held).argmax(1) == y_held)", "(model(x).argmax(1) == y)")),
+        ("percent", "counts or percents", ("accuracies.append(share)", "accuracies.append(round(100 * share))")),
+        ("loss for accuracy", "it returns .*expected",
+         ("accuracies.append(share)", "accuracies.append(loss.item())")),
+        ("label smoothing", "given optimizer takes them", ("(model(x), y)", "(model(x), y, label_smoothing=0.1)")),
+        ("own optimizer", "given optimizer takes them", ("    accuracies, best",
+         "    optimizer = torch.optim.SGD(model.parameters(), lr=0.1); accuracies, best")),
+        ("best only", "returns float", ("return accuracies", "return best")),
+        ("no return", "Now return the list", ("return accuracies", "print(accuracies)")),
+        ("not called", "TypeError.*in the line `for x, y in train_batches", ("train_batches()", "train_batches")),
+    ]},
 }

@@ -5,7 +5,7 @@ from . import but
 RIGHT = {
     "check_soft_loss": {
         "by hand": "return -(shares * logits.log_softmax(dim=1)).sum(dim=1).mean()",
-        "torch's": "return cross_entropy(logits, shares).item()",
+        "logsumexp": "return (logits.logsumexp(1) * shares.sum(1) - (logits * shares).sum(1)).double().mean()",
         "loop": """
             total = 0.0
             for z, q in zip(logits, shares):
@@ -35,6 +35,19 @@ RIGHT = {
             q = torch.eye(num_classes)[y]
             s = mask.float().mean()
             return [torch.where(mask, x.roll(1, 0), x), q + s * (q.roll(1, 0) - q)]""",
+        "index": """
+            t, l, h, w = box
+            before = torch.arange(len(x)) - 1
+            out = x.detach().clone()
+            out[..., t:t + h, l:l + w] = x[before][..., t:t + h, l:l + w]
+            lam = 1 - h * w / x[0, 0].numel()
+            q = F.one_hot(y, num_classes).double()
+            return out, lam * q + (1 - lam) * q[before]""",
+    },
+    "check_my_change": {
+        "learning rate": "return {'lr': 1e-3}",
+        "two at once": "return dict(flip=True, crop_padding=4)",
+        "longer, with resized crops": "return {'epochs': 24, 'resized_crop': 0.5, 'warmup_epochs': 2}",
     },
     "check_gain": {
         "plain": """
@@ -85,6 +98,15 @@ WRONG = {
         ("softmax twice", "softmax twice", (LOSS, "return cross_entropy(logits.softmax(1), shares)")),
         ("swapped", "of the network's probabilities",
          (LOSS, "return -(logits.softmax(1) * shares.clamp(min=1e-9).log()).sum(1).mean()")),
+        ("torch's own", "PyTorch's own cross_entropy", (LOSS, "return cross_entropy(logits, shares).item()")),
+        ("torch's own, as a module", "PyTorch's own cross_entropy",
+         (LOSS, "return nn.CrossEntropyLoss()(logits, shares)")),
+        ("divergence", "logarithms of the shares",
+         (LOSS, "return F.kl_div(logits.log_softmax(1), shares, reduction='batchmean')")),
+        ("bits", "base 2", (".mean()", ".mean() / math.log(2)")),
+        ("rounded", "Rounding belongs",
+         (LOSS, "return round((-(shares * logits.log_softmax(dim=1)).sum(dim=1).mean()).item(), 2)")),
+        ("a batch of 4", r"logits \[7, 5\]", (".mean()", ".sum() / 4")),
         ("in place", "changes a tensor", (LOSS, "return -shares.mul_(logits.log_softmax(1)).sum(1).mean()")),
     ]},
     "check_cutmix": {name: (word, but(CUTMIX, *changes)) for name, word, *changes in [
@@ -111,6 +133,7 @@ WRONG = {
         ("channels", "channels of a pixel together", ("(x.shape[2] * x.shape[3])", "x[0].numel()")),
         ("half", "half and half", ("(1 - share) * own + share * other", "(own + other) / 2")),
         ("more than 1", "add up to more than 1", ("(1 - share) * own", "own")),
+        ("images of 24 pixels", "of 35 pixels", ("(x.shape[2] * x.shape[3])", "24")),
         ("side by side", r"shape \[3\], expected \[3, 5\]", ("(1 - share) * own + share * other", "y")),
     ]},
     "check_gain": {name: (word, but(GAIN, *changes)) for name, word, *changes in [
@@ -123,7 +146,33 @@ WRONG = {
         ("after alone", "`before` varies, too", ("a.var() / m + ", "")),
         ("all runs", "its own runs", ("(a.var() / m + b.var() / n)", "((a.var() + b.var()) / (m + n))")),
         ("another", "the standard error is [0-9.]+, not", ("error.item()", "2 * error.item()")),
+        ("all runs together", "all runs together",
+         ("(a.var() / m + b.var() / n)", "(torch.cat([a, b]).var() / (m + n))")),
+        ("three runs each", "the standard error is", ("a.var() / m + b.var() / n", "a.var() / 3 + b.var() / 3")),
+        ("rounded", "the standard error is|difference of the means is", ("error.item()", "round(error.item(), 3)")),
+        ("as pairs", "runs are not pairs",
+         ("(a.var() / m + b.var() / n)", "((b[:min(m, n)] - a[:min(m, n)]).var() / min(m, n))")),
         ("one number", "Return two numbers", (", error.item()", "")),
         ("text", "Return two numbers|expected a number", ("error.item()", "'small'")),
+    ]},
+    "check_my_change": {name: (word, f"return {answer}") for name, word, answer in [
+        ("a row of the table", "already, 'flips'", "{'flip': True}"),
+        ("a row, with more words", "already, 'crops'", "dict(crop_padding=4, lr=3e-3, epochs=16)"),
+        ("several, a row", "already, 'the same and CutMix 0.5'",
+         "dict(crop_padding=4, flip=True, label_smoothing=0.1, weight_decay=0.1, cutmix=0.5)"),
+        ("plain itself", "changes nothing", "{'lr': 0.003, 'weight_decay': 0.0}"),
+        ("empty", "empty", "{}"),
+        ("no such argument", "no argument 'flips'.*flip", "{'flips': True}"),
+        ("learning_rate", "no argument 'learning_rate'", "{'learning_rate': 0.01}"),
+        ("seed", "leave seed as it is", "{'seed': 7}"),
+        ("patience", "leave patience as it is", "{'patience': 3, 'lr': 0.01}"),
+        ("other images held out", "leave val_fraction", "{'val_fraction': 0.2}"),
+        ("too strong", "cannot be run: randaugment is 50", "{'randaugment': 50}"),
+        ("a text", "cannot be run", "{'lr': 'large'}"),
+        ("too wide a crop", "cannot be run: .*crop", "{'crop_padding': -1}"),
+        ("very long", "640 epochs would take", "{'epochs': 640}"),
+        ("one huge batch", "larger than the set", "{'batch_size': 5000}"),
+        ("a recipe", "returns Recipe, expected a dict", "__import__('mixer_lib').training.Recipe(lr=0.01)"),
+        ("a name", "returns str, expected a dict", "'flips'"),
     ]},
 }

@@ -4,12 +4,13 @@
 # Back to [the lesson](../06_classifier.ipynb).
 
 # %%
-from torch import nn
-
 from mixer_lib import exercises
 
 # %% [markdown]
-# ## 6.1 The end of the network
+# ## 6.1 Repair the classifier
+#
+# The three mistakes: the mean over the batch was subtracted, so the images heard each other; the mean over the tokens came
+# before the norm; and the result was probabilities, while the loss expects logits.
 
 # %% tags=["exercise-1"]
 def classify(tokens, norm, head):
@@ -24,9 +25,26 @@ def classify(tokens, norm, head):
 exercises.check_classify(classify)
 
 # %% [markdown]
-# ## 6.2 Count any Mixer
+# ## 6.2 The best first guess
+#
+# The logarithm undoes the power of $e$, and adding a constant to all biases would change nothing. The loss is the *entropy*
+# of the classes. It is $\ln K$ for equal classes and lower for all others.
 
 # %% tags=["exercise-2"]
+def best_start(counts):
+    """counts: [K], training images per class -> (biases [K], the first loss)."""
+    # SOLUTION
+    biases = (counts / counts.sum()).log()                  # [K]
+    return biases, -(biases.exp() * biases).sum()
+    # END SOLUTION
+
+# %%
+exercises.check_best_start(best_start)
+
+# %% [markdown]
+# ## 6.3 Count any Mixer
+
+# %% tags=["exercise-3"]
 def my_count(image_size, patch_size, in_channels, num_classes, num_blocks,
              hidden_dim, tokens_mlp_dim, channels_mlp_dim):
     """The number of parameters of MlpMixer with these arguments."""
@@ -45,12 +63,12 @@ def my_count(image_size, patch_size, in_channels, num_classes, num_blocks,
 exercises.check_count_parameters(my_count)
 
 # %% [markdown]
-# ## 6.3 A Mixer on a budget
+# ## 6.4 A Mixer on a budget
 #
 # Patches of 4 × 4 give exactly 64 tokens. The MACs allow $D_S + D_C \le 199$ with 6 blocks of 96 channels: far from the
 # paper's $D_C = 4C$, but a Mixer all the same.
 
-# %% tags=["exercise-3"]
+# %% tags=["exercise-4"]
 def my_design():
     """The arguments of an MlpMixer for CIFAR-10, as a dict."""
     # SOLUTION
@@ -60,48 +78,3 @@ def my_design():
 
 # %%
 exercises.check_design(my_design)
-
-# %% [markdown]
-# ## 6.4 Capstone: the whole Mixer, from an empty cell
-#
-# The two lines of the block's `forward` are the paper's equation (1). All the rest makes a table for them, or reads one.
-
-# %%
-def mlp(dim, hidden):
-    return nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
-
-
-class Block(nn.Module):
-    def __init__(self, S, C, D_S, D_C):
-        super().__init__()
-        self.norm1, self.tokens = nn.LayerNorm(C, eps=1e-6), mlp(S, D_S)
-        self.norm2, self.channels = nn.LayerNorm(C, eps=1e-6), mlp(C, D_C)
-
-    def forward(self, x):                               # [B, S, C]
-        x = x + self.tokens(self.norm1(x).mT).mT        # [B, C, S] and back
-        return x + self.channels(self.norm2(x))         # [B, S, C]
-
-# %% tags=["exercise-4"]
-class Mixer(nn.Module):
-    """image_size, patch_size, in_channels, num_classes, num_blocks, hidden_dim,
-    tokens_mlp_dim, channels_mlp_dim; images [B, C_in, H, W] -> logits [B, K]."""
-    # SOLUTION
-    def __init__(self, image_size, patch_size, in_channels, num_classes, num_blocks,
-                 hidden_dim, tokens_mlp_dim, channels_mlp_dim):
-        super().__init__()
-        P, S, C = patch_size, (image_size // patch_size) ** 2, hidden_dim
-        self.P, self.embed = P, nn.Linear(in_channels * P * P, C)
-        self.blocks = nn.Sequential(*[Block(S, C, tokens_mlp_dim, channels_mlp_dim)
-                                      for _ in range(num_blocks)])
-        self.norm, self.head = nn.LayerNorm(C, eps=1e-6), nn.Linear(C, num_classes)
-
-    def forward(self, images):
-        (B, C_in, H, W), P = images.shape, self.P
-        x = images.reshape(B, C_in, H // P, P, W // P, P).permute(0, 2, 4, 1, 3, 5)
-        x = self.embed(x.reshape(B, -1, C_in * P * P))  # [B, S, D] -> [B, S, C]
-        x = self.norm(self.blocks(x)).mean(dim=1)       # [B, S, C] -> [B, C]
-        return self.head(x)                             # [B, K]
-    # END SOLUTION
-
-# %%
-exercises.check_mixer(Mixer)

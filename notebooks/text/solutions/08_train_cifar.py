@@ -57,3 +57,18 @@ def gain(before, after):
 
 # %%
 exercises.check_gain(gain)
+
+# %% [markdown]
+# ## 8.4 Your own row
+#
+# One example of many. We predicted two or three points for two changes that the table has only alone.
+
+# %% tags=["exercise-4"]
+def my_change():
+    """What changes in the plain recipe: a dict of arguments of Recipe."""
+    # SOLUTION
+    return {"flip": True, "randaugment": 9}
+    # END SOLUTION
+
+# %%
+exercises.check_my_change(my_change)
