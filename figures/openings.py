@@ -1,4 +1,5 @@
-"""The pictures with which lessons 1, 3, 4 and 10 open, and two more of lesson 10. Their numbers are those of the lessons' toy, computed here."""
+"""The pictures with which lessons 1, 3, 4 and 10 open, and two more of lesson 10. Their numbers are those of the
+lessons' toy, computed here."""
 
 import numpy as np
 import torch
@@ -199,7 +200,7 @@ def kernel_sum():
     svg.text(659, y + height - 16, "add up", size=13)
     numbers(svg, (channel * kernel).sum().reshape(1, 1), 706, y + height / 2, width, height, 12)
     svg.text(732, y - 26, "the answer", size=14)
-    svg.text(440, 170, "One window, one stop, one number: the answer of hidden unit 0 to channel 0.", size=13, color=GRAY)
+    svg.text(440, 170, "One window, one stop, one number: the answer of hidden unit 0 to channel 0.", 13, GRAY)
     return svg
 
 
@@ -217,6 +218,6 @@ def stamp():
     svg.text(520, y + height, "=", size=24)
     numbers(svg, answer * picture, 584, y, width, height, 5)
     svg.text(646, y - 26, "added to the map", size=14)
-    svg.text(440, 170, "One number becomes a whole map. Unit 1 answers almost 0 here, so its stamp adds almost nothing.",
-             size=13, color=GRAY)
+    svg.text(440, 170, "One number becomes a whole map. Unit 1 answers almost 0 here, so its stamp adds almost "
+                       "nothing.", 13, GRAY)
     return svg

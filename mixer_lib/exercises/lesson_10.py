@@ -1,5 +1,7 @@
 """Lesson 10, convolutions."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import nn
@@ -11,8 +13,8 @@ from .checking import Wrong, ask, call, compare, exercise, name_of, need
 
 
 def convolution(answer, linear, *arguments, channels, kernel, stride=None):
-    """The `nn.Conv2d` that `answer` makes from a linear layer, with its sizes and its memory checked. stride: None if any
-    is fine."""
+    """The `nn.Conv2d` that `answer` makes from a linear layer, with its sizes and its memory checked. stride: None if
+    any is fine."""
     weights = [p.clone() for p in linear.parameters()]
     where = call(answer, linear, *arguments)
     try:
@@ -114,6 +116,13 @@ class Calls(TorchFunctionMode):
         return function(*args, **kwargs or {})
 
 
+def mixed(maps, kernels, b1, stamps, bias, activation=gelu):
+    """Token mixing of maps [B, C, H', W'] with kernels and stamps, [D_S, S] each. bias: [S], or one number."""
+    grid, S = maps.shape[2:], maps[0, 0].numel()
+    hidden = activation(conv2d(maps.flatten(0, 1)[:, None], kernels.reshape(-1, 1, *grid), b1))     # [B*C, D_S, 1, 1]
+    return (conv_transpose2d(hidden, stamps.reshape(-1, 1, *grid)) + bias.expand(S).view(grid)).view(maps.shape)
+
+
 @exercise("10.3", "folded, stamped, and with a bias at each place: token mixing in two convolutions.")
 def check_mix_tokens(mix_tokens):
     """mix_tokens(maps, W1, b1, W2, b2): token mixing in convolutions, maps [B, C, H', W'] -> same shape."""
@@ -122,31 +131,27 @@ def check_mix_tokens(mix_tokens):
         S = rows * columns
         maps = torch.randn(B, C, rows, columns)
         W1, b1, W2, b2 = (torch.randn(*shape) for shape in ((D_S, S), (D_S,), (S, D_S), (S,)))
-
-        def result(kernels=W1, stamps=W2.T, bias=b2, activation=gelu):
-            grid = rows, columns                                                                        # noqa: B023
-            hidden = activation(conv2d(maps.reshape(B * C, 1, *grid), kernels.reshape(D_S, 1, *grid), b1))  # noqa: B023
-            mixed = conv_transpose2d(hidden, stamps.reshape(D_S, 1, *grid))
-            return (mixed + bias.expand(S).view(grid)).reshape(maps.shape)                              # noqa: B023
-
+        result = partial(mixed, maps, kernels=W1, b1=b1, stamps=W2.T, bias=b2)
         turned, reshaped, one, none = W1.flip(1), W2.reshape(D_S, S), b2.mean(), torch.zeros(())
         wrong = {
-            "all three mistakes are still there.": result(turned, reshaped, one),
-            "the kernels are right now. The stamps and the last bias are still wrong.": result(W1, reshaped, one),
+            "all three mistakes are still there.": result(kernels=turned, stamps=reshaped, bias=one),
+            "the kernels are right now. The stamps and the last bias are still wrong.":
+                result(stamps=reshaped, bias=one),
             "the stamps are right now. The kernels are still turned, and the last bias is still one number.":
-                result(turned, W2.T, one),
+                result(kernels=turned, bias=one),
             "the last bias is right now. The kernels are still turned, and the stamps are still wrong.":
-                result(turned, reshaped),
-            "the kernels are still turned by 180 degrees. PyTorch's convolution does not turn them.": result(turned),
+                result(kernels=turned, stamps=reshaped),
+            "the kernels are still turned by 180 degrees. PyTorch's convolution does not turn them.":
+                result(kernels=turned),
             "the stamps are wrong. A stamp is a column of W2, and reshape reads row by row: transpose first.":
-                result(W1, reshaped),
+                result(stamps=reshaped),
             "b2 has one number per place, and a single number was added to all places.": result(bias=one),
             "b2 is missing: add it, one number per place.": result(bias=none),
             "b2 was added twice: once by the convolution, once as a map.": result(bias=b2 + one),
             "GELU is missing between the two layers.": result(activation=lambda x: x),
             "this is ReLU between the two layers. The Mixer uses GELU.": result(activation=torch.relu),
             "this GELU is the tanh form. Here the exact one is used.":
-                result(activation=lambda x: gelu(x, approximate="tanh")),
+                result(activation=partial(gelu, approximate="tanh")),
             "this is the table after the residual sum. The exercise asks for the answer of token mixing alone.":
                 result() + maps,
             "the stamps are turned by 180 degrees.": result(stamps=W2.T.flip(1)),
@@ -191,7 +196,8 @@ def check_is_convolution(is_convolution):
             "by column": lambda u, v, du, dv: k[0, v, du, 0] * (dv == 0),                           # noqa: B023
             "diagonal": lambda u, v, du, dv: k[(u - v) % rows, 0, du, dv],                          # noqa: B023
         }
-        blur, small, large, around, by_row, by_column, diagonal = (from_displacements(rows, columns, w) for w in weights.values())
+        blur, small, large, around, by_row, by_column, diagonal = (
+            from_displacements(rows, columns, weight) for weight in weights.values())
         change = torch.zeros(S, S)
         change[S - 1, S - 2] = 0.5
         for M, right, what in (
@@ -208,11 +214,11 @@ def check_is_convolution(is_convolution):
                 (by_row, False, "a convolution along each row of the grid, but with other weights in each row"),
                 (by_column, False, "a convolution along each column of the grid, but with other weights in each "
                                    "column"),
-                (diagonal, False, "a mixer whose weights change along a row and along a column of the grid, and stay the "
-                                  "same only along its diagonals"),
+                (diagonal, False, "a mixer whose weights change along a row and along a column of the grid, and "
+                                  "stay the same only along its diagonals"),
                 (large + change, False, "a convolution in which one number was changed"),
-                (large + 0.01 * change, False, "a convolution in which one number was changed by 0.005. That is more than "
-                                               "rounding"),
+                (large + 0.01 * change, False, "a convolution in which one number was changed by 0.005. That is more "
+                                               "than rounding"),
                 (large - change, False, "a convolution in which one number was made smaller. The answer is "
                                         "False when that number is made larger"),
                 (-large, True, "a convolution with some negative weights"),

@@ -21,7 +21,8 @@ that they *have*, and then `permute` them into the order that you want. Exercise
     "trap 3": Question(
         choices={"1": 1, "16": 16, "32": 32, "512": 512},
         why="""
-One, for its one output map. A convolution treats all places alike, so it has no use for more than one bias per map."""),
+One, for its one output map. A convolution treats all places alike, so it has no use for more than one bias per
+map."""),
     "trap 4": Question(
         choices={"none": 0, "1": 1, "2": 2, "all 4": 4},
         why="""
