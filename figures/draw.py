@@ -274,7 +274,8 @@ def sharing():
 PICTURES = {"architecture.svg": architecture, "patch_grid.svg": patch_grid, "mixing.svg": mixing, "block.svg": block,
             "sharing.svg": sharing, "split_permute_merge.svg": openings.split_permute_merge,
             "channel_mixing.svg": openings.channel_mixing, "transpose.svg": openings.transpose,
-            "convolutions.svg": openings.convolutions}
+            "convolutions.svg": openings.convolutions, "kernel_sum.svg": openings.kernel_sum,
+            "stamp.svg": openings.stamp}
 
 
 def main():

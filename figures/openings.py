@@ -1,4 +1,5 @@
-"""The pictures with which lessons 1, 3, 4 and 10 open. Their numbers are those of the lessons' toy, computed here."""
+"""The pictures with which lessons 1, 3, 4 and 10 open, and two more of lesson 10. Their numbers are those of the
+lessons' toy, computed here."""
 
 import numpy as np
 import torch
@@ -181,4 +182,42 @@ def convolutions():
             svg.table(colored(W1[0].reshape(2, 2), 4), x + 4, 326, 15)
         svg.text(x + 74, 422, "tied: a Mixer" if tied else "untied: groups=C", size=13)
         svg.text(x + 74, 444, "one set of weights" if tied else "C sets of weights", size=13)
+    return svg
+
+
+def kernel_sum():
+    """A hidden unit of token mixing as a kernel: laid over channel 0, multiplied place by place, added up."""
+    svg = Svg(880, 190, "A kernel as large as the grid: map times kernel, added up")
+    channel, kernel = TOKENS[:, 0].reshape(2, 2), torch.tensor([[1., 1.], [-1., -1.]])      # [H', W']
+    width, height, y = 52, 40, 66
+    for x, table, top, title, words in ((80, channel, 8, "the map of channel 0", "×"),
+                                        (294, kernel, 2, "the kernel: row 0 of W₁", "="),
+                                        (508, channel * kernel, 8, "the products", "")):
+        numbers(svg, table, x, y, width, height, top)
+        svg.text(x + width, y - 26, title, size=14)
+        svg.text(x + 2 * width + 55, y + height, words, size=24)
+    svg.arrow((622, y + height), (696, y + height))
+    svg.text(659, y + height - 16, "add up", size=13)
+    numbers(svg, (channel * kernel).sum().reshape(1, 1), 706, y + height / 2, width, height, 12)
+    svg.text(732, y - 26, "the answer", size=14)
+    svg.text(440, 170, "One window, one stop, one number: the answer of hidden unit 0 to channel 0.", 13, GRAY)
+    return svg
+
+
+def stamp():
+    """A hidden unit's answer, times its stamp, is what it adds to a map."""
+    svg = Svg(880, 190, "A stamp: a number times a column of the second layer, on the grid")
+    answer = gelu(TOKENS[:, 0] @ torch.tensor([1., 1., -1., -1.]))
+    picture = torch.tensor([[1., 1.], [-1., -1.]]) / 4                                      # [H', W']
+    width, height, y = 62, 40, 66
+    numbers(svg, answer.reshape(1, 1), 150, y + height / 2, width, height, 12)
+    svg.text(181, y - 26, "the answer of unit 0", size=14)
+    svg.text(276, y + height, "×", size=24)
+    numbers(svg, picture, 336, y, width, height, 1)
+    svg.text(398, y - 26, "its stamp: column 0 of W₂", size=14)
+    svg.text(520, y + height, "=", size=24)
+    numbers(svg, answer * picture, 584, y, width, height, 5)
+    svg.text(646, y - 26, "added to the map", size=14)
+    svg.text(440, 170, "One number becomes a whole map. Unit 1 answers almost 0 here, so its stamp adds almost "
+                       "nothing.", 13, GRAY)
     return svg

@@ -24,7 +24,8 @@ from mixer_lib.analysis import convolution_share, token_map
 from mixer_lib.exercises import card, checking
 
 NAMES = dict(copy=copy, torch=torch, nn=nn, F=nn.functional, cross_entropy=nn.functional.cross_entropy, np=np,
-             math=math, one_hot=nn.functional.one_hot, mean=statistics.mean, variance=statistics.variance,
+             math=math, one_hot=nn.functional.one_hot, conv2d=nn.functional.conv2d, gelu=nn.functional.gelu,
+             conv_transpose2d=nn.functional.conv_transpose2d, mean=statistics.mean, variance=statistics.variance,
              patchify=patchify, unpatchify=unpatchify, MlpMixer=MlpMixer, convolution_share=convolution_share,
              token_map=token_map,
              D=49, S=16, L=4, K=10)                             # the letters that lesson 6 leaves behind

@@ -1,22 +1,22 @@
 """Measure what scrambled images cost a Mixer and a CNN, for lesson 11: `python tools/measure_permutations.py`.
 
 Trains both on CIFAR-10 under each condition of mixer_lib/permutations.py, over several seeds, and writes
-notebooks/results/permutations.json: one row per run, with the accuracy on the test images. The seed determines the
-permutation, the first weights and the order of the images. The script uses the bundled sample or, with --full --root
-DIR, all images; DIR is the folder of the full data. After an interruption, the same command continues where it stopped.
+notebooks/results/permutations.json: one row per run, with the accuracy on the test images at the end and, as a curve,
+twice per epoch. The seed determines the permutation, the first weights and the order of the images. The script uses the
+bundled sample or, with --full --root DIR, all images; DIR is the folder of the full data. After an interruption, the
+same command continues where it stopped.
 """
 
 import argparse
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from mixer_lib import create_model
 from mixer_lib.data import load_dataset
-from mixer_lib.permutations import CONDITIONS, MIXER, SmallCNN, draw_order, scramble
-from mixer_lib.training import Recipe, best_device, evaluate, fit
+from mixer_lib.permutations import CONDITIONS, CONTROLS, MIXER, SmallCNN, fit_and_measure, scramble_dataset
+from mixer_lib.training import Recipe, best_device
 from result_table import fill
 
 RESULTS = Path(__file__).parents[1] / "notebooks/results/permutations.json"
@@ -28,14 +28,13 @@ RECIPES = {"sample": dict(epochs=5, batch_size=64, lr=6e-3, val_fraction=0),
 
 
 def run(model, condition, seed, dataset, recipe):
-    """Train once and measure: {"accuracy", "seconds"}; the seconds are those of one core."""
-    start, order = time.process_time(), draw_order(condition, 32, 4, seed)
-    scrambled = replace(dataset, train_images=scramble(dataset.train_images, order),
-                        test_images=scramble(dataset.test_images, order))
+    """Train once and measure: {"accuracy", "curve": [[step, accuracy], ...], "seconds"}; the seconds are those of one
+    core, for the training and all measurements."""
+    start, scrambled = time.process_time(), scramble_dataset(dataset, condition, 4, seed)
     torch.manual_seed(seed)
-    model = MODELS[model]().to(best_device())
-    fit(model, scrambled, Recipe(**recipe, seed=seed))
-    return {"accuracy": round(evaluate(model, scrambled)["accuracy"], 4), "seconds": round(time.process_time() - start)}
+    curve = fit_and_measure(MODELS[model]().to(best_device()), scrambled, Recipe(**recipe, seed=seed))
+    curve = [[step, round(accuracy, 4)] for step, accuracy in curve]
+    return {"accuracy": curve[-1][1], "curve": curve, "seconds": round(time.process_time() - start)}
 
 
 def main(arguments=None):
@@ -47,7 +46,7 @@ def main(arguments=None):
     dataset = load_dataset("cifar10", full=options.full, root=options.root)
     # Seed by seed, so that an unfinished table has all conditions.
     keys = [{"data": data, "model": model, "condition": condition, "seed": seed}
-            for seed in range(SEEDS) for condition in CONDITIONS for model in MODELS]
+            for seed in range(SEEDS) for condition in CONDITIONS + CONTROLS for model in MODELS]
     fill(RESULTS, {"mixer": MIXER, "recipes": RECIPES}, keys, lambda data, model, condition, seed:
          run(model, condition, seed, dataset, RECIPES[data]))
 

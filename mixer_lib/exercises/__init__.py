@@ -11,7 +11,7 @@ from .lesson_06 import check_best_start, check_classify, check_count_parameters,
 from .lesson_07 import check_accuracy, check_confusion_matrix, check_train_and_stop, check_train_step
 from .lesson_08 import check_cutmix, check_gain, check_my_change, check_soft_loss
 from .lesson_09 import check_displacement_kernel, check_mixed_rows, check_which_was_trained, lineup
-from .lesson_10 import check_fc1_as_conv, check_is_convolution, check_layer_as_conv, check_stem_as_conv
-from .lesson_11 import check_conv_follows, check_follow, check_shuffle_patches
+from .lesson_10 import check_fc1_as_conv, check_is_convolution, check_mix_tokens, check_stem_as_conv
+from .lesson_11 import check_conv_follows, check_follow, check_shuffle_patches, check_unscramble
 from .lesson_12 import check_from_flax, check_tokens_of_parts, check_top_k
 from .predicting import predict

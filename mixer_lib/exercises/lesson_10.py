@@ -1,24 +1,32 @@
 """Lesson 10, convolutions."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.functional import conv2d, conv_transpose2d, gelu
+from torch.overrides import TorchFunctionMode
 
 from ..model import patchify
 from .checking import Wrong, ask, call, compare, exercise, name_of, need
 
 
 def convolution(answer, linear, *arguments, channels, kernel, stride=None):
-    """The `nn.Conv2d` that `answer` makes from a linear layer, its sizes checked. stride: None if any is fine."""
+    """The `nn.Conv2d` that `answer` makes from a linear layer, with its sizes and its memory checked. stride: None if
+    any is fine."""
     weights = [p.clone() for p in linear.parameters()]
     where = call(answer, linear, *arguments)
     try:
         conv = ask(answer, linear, *arguments)
     except Wrong as wrong:
         assigned = any(words in str(wrong) for words in ("a leaf Variable", "cannot assign"))
-        raise Wrong(f"{wrong}{' Copy into conv.weight.data, with copy_.' * assigned}") from None
+        unlike = any(words in str(wrong) for words in ("must match the existing size", "must match the size"))
+        raise Wrong(f"{wrong}{' Copy into conv.weight.data, with copy_.' * assigned}"
+                    f"{' A kernel has four axes, [out, in, rows, columns]: view the weights in this shape.' * unlike}"
+                    ) from None
     need(all(torch.equal(p, q) for p, q in zip(weights, linear.parameters())),
-         f"{name_of(answer)} changes the linear layer that it is given, and the caller may still need that layer.")
+         f"{name_of(answer)} changes the linear layer that it is given. The caller may still need that layer.")
     need(isinstance(conv, nn.Conv2d), f"{where} gives a {type(conv).__name__}, expected the nn.Conv2d itself.")
     need(conv.groups == 1, f"the convolution has groups={conv.groups}, but no groups are needed here.")
     got = conv.in_channels, conv.out_channels
@@ -30,6 +38,11 @@ def convolution(answer, linear, *arguments, channels, kernel, stride=None):
     need(stride is None or conv.stride == (stride, stride), f"the stride is {conv.stride}, expected {stride}. How far "
                                                             f"is it from one stop of the window to the next?")
     need(conv.padding in ((0, 0), "valid"), f"there is padding, {conv.padding}, but the window needs none.")
+    need(conv.dilation == (1, 1), f"the dilation is {conv.dilation}, but the numbers of a window are neighbors.")
+    for mine, theirs in ((conv.weight, linear.weight), (conv.bias, linear.bias)):
+        need(mine is None or mine.untyped_storage().data_ptr() != theirs.untyped_storage().data_ptr(),
+             "the convolution shares its memory with the linear layer, so training one would change the other. copy_ "
+             "makes a copy.")
     return conv
 
 
@@ -65,21 +78,7 @@ def check_stem_as_conv(stem_as_conv):
                 "right. What else is different from a plain nn.Conv2d?")
 
 
-@exercise("10.2", "a linear layer on each token and a 1 x 1 convolution are one thing.")
-def check_layer_as_conv(layer_as_conv):
-    """layer_as_conv(linear): an nn.Linear(C, D_C) on each token -> nn.Conv2d on maps."""
-    for C, D_C in ((3, 6), (4, 4), (6, 2)):
-        torch.manual_seed(D_C)
-        linear = nn.Linear(C, D_C)
-        conv = convolution(layer_as_conv, linear, channels=(C, D_C), kernel=(1, 1), stride=1)
-        weight = linear.weight.detach()                                     # [D_C, C]
-        same_weights(conv, linear, weight[:, :, None, None], {
-            "the weights are transposed. Like nn.Linear, a convolution keeps one row per output.":
-                weight.T.reshape(D_C, C)[:, :, None, None],
-        })
-
-
-@exercise("10.3", "a hidden unit of token mixing is a kernel as large as the grid.")
+@exercise("10.2", "a hidden unit of token mixing is a kernel as large as the grid.")
 def check_fc1_as_conv(fc1_as_conv):
     """fc1_as_conv(fc1, rows, columns): an nn.Linear(S, D_S) on each channel -> nn.Conv2d on folded maps."""
     for rows, columns, D_S in ((3, 3, 9), (2, 3, 4), (4, 2, 8)):
@@ -103,6 +102,72 @@ def check_fc1_as_conv(fc1_as_conv):
                 weight.view(D_S, 1, rows, columns).flip(2, 3),
             **square,
         })
+
+
+class Calls(TorchFunctionMode):
+    """While it is entered, notes the names of PyTorch's functions that are called."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.names.add(getattr(function, "__name__", ""))
+        return function(*args, **kwargs or {})
+
+
+def mixed(maps, kernels, b1, stamps, bias, activation=gelu):
+    """Token mixing of maps [B, C, H', W'] with kernels and stamps, [D_S, S] each. bias: [S], or one number."""
+    grid, S = maps.shape[2:], maps[0, 0].numel()
+    hidden = activation(conv2d(maps.flatten(0, 1)[:, None], kernels.reshape(-1, 1, *grid), b1))     # [B*C, D_S, 1, 1]
+    return (conv_transpose2d(hidden, stamps.reshape(-1, 1, *grid)) + bias.expand(S).view(grid)).view(maps.shape)
+
+
+@exercise("10.3", "folded, stamped, and with a bias at each place: token mixing in two convolutions.")
+def check_mix_tokens(mix_tokens):
+    """mix_tokens(maps, W1, b1, W2, b2): token mixing in convolutions, maps [B, C, H', W'] -> same shape."""
+    for B, C, rows, columns, D_S in ((2, 3, 2, 3, 6), (1, 4, 3, 2, 5), (3, 2, 4, 4, 32)):
+        torch.manual_seed(rows)
+        S = rows * columns
+        maps = torch.randn(B, C, rows, columns)
+        W1, b1, W2, b2 = (torch.randn(*shape) for shape in ((D_S, S), (D_S,), (S, D_S), (S,)))
+        result = partial(mixed, maps, kernels=W1, b1=b1, stamps=W2.T, bias=b2)
+        turned, reshaped, one, none = W1.flip(1), W2.reshape(D_S, S), b2.mean(), torch.zeros(())
+        wrong = {
+            "all three mistakes are still there.": result(kernels=turned, stamps=reshaped, bias=one),
+            "the kernels are right now. The stamps and the last bias are still wrong.":
+                result(stamps=reshaped, bias=one),
+            "the stamps are right now. The kernels are still turned, and the last bias is still one number.":
+                result(kernels=turned, bias=one),
+            "the last bias is right now. The kernels are still turned, and the stamps are still wrong.":
+                result(kernels=turned, stamps=reshaped),
+            "the kernels are still turned by 180 degrees. PyTorch's convolution does not turn them.":
+                result(kernels=turned),
+            "the stamps are wrong. A stamp is a column of W2, and reshape reads row by row: transpose first.":
+                result(stamps=reshaped),
+            "b2 has one number per place, and a single number was added to all places.": result(bias=one),
+            "b2 is missing: add it, one number per place.": result(bias=none),
+            "b2 was added twice: once by the convolution, once as a map.": result(bias=b2 + one),
+            "GELU is missing between the two layers.": result(activation=lambda x: x),
+            "this is ReLU between the two layers. The Mixer uses GELU.": result(activation=torch.relu),
+            "this GELU is the tanh form. Here the exact one is used.":
+                result(activation=partial(gelu, approximate="tanh")),
+            "this is the table after the residual sum. The exercise asks for the answer of token mixing alone.":
+                result() + maps,
+            "the stamps are turned by 180 degrees.": result(stamps=W2.T.flip(1)),
+        }
+        with Calls() as calls:
+            got = ask(mix_tokens, maps, W1, b1, W2, b2)
+        need(not isinstance(got, torch.Tensor) or got.shape != (B * C, 1, rows, columns),
+             "the result is still folded: give it the shape of maps again.")
+        compare(got, result(), wrong, f"The numbers in brackets are [image, channel, row, column], and the grid has "
+                                      f"{rows} rows and {columns} columns.")
+        other = sorted(calls.names & {"linear", "matmul", "__matmul__", "__rmatmul__", "einsum", "mm", "bmm",
+                                      "tensordot", "baddbmm", "addmm"})
+        need(not other, f"the numbers are right, but they come from {other[0] if other else ''}. The exercise asks for "
+                        "convolutions in both layers.")
+        need(any("conv" in name for name in calls.names), "the numbers are right, but no convolution was called. The "
+                                                          "exercise asks for convolutions in both layers.")
 
 
 def from_displacements(rows, columns, weight):
@@ -129,8 +194,10 @@ def check_is_convolution(is_convolution):
             "around": lambda u, v, du, dv: k[0, 0, du % rows, dv % columns],                        # noqa: B023
             "by row": lambda u, v, du, dv: k[u, 0, 0, dv] * (du == 0),                              # noqa: B023
             "by column": lambda u, v, du, dv: k[0, v, du, 0] * (dv == 0),                           # noqa: B023
+            "diagonal": lambda u, v, du, dv: k[(u - v) % rows, 0, du, dv],                          # noqa: B023
         }
-        blur, small, large, around, by_row, by_column = (from_displacements(rows, columns, w) for w in weights.values())
+        blur, small, large, around, by_row, by_column, diagonal = (
+            from_displacements(rows, columns, weight) for weight in weights.values())
         change = torch.zeros(S, S)
         change[S - 1, S - 2] = 0.5
         for M, right, what in (
@@ -147,9 +214,13 @@ def check_is_convolution(is_convolution):
                 (by_row, False, "a convolution along each row of the grid, but with other weights in each row"),
                 (by_column, False, "a convolution along each column of the grid, but with other weights in each "
                                    "column"),
+                (diagonal, False, "a mixer whose weights change along a row and along a column of the grid, and "
+                                  "stay the same only along its diagonals"),
                 (large + change, False, "a convolution in which one number was changed"),
-                (large - change, False, "a convolution in which one number was made smaller. It says False when that "
-                                        "number is made larger"),
+                (large + 0.01 * change, False, "a convolution in which one number was changed by 0.005. That is more "
+                                               "than rounding"),
+                (large - change, False, "a convolution in which one number was made smaller. The answer is "
+                                        "False when that number is made larger"),
                 (-large, True, "a convolution with some negative weights"),
         ):
             got = ask(is_convolution, M, rows, columns)

@@ -1,10 +1,13 @@
 """Lesson 11, permutations."""
 
+from itertools import permutations
+
 import numpy as np
 import torch
 
 from ..model import MlpMixer, patchify, unpatchify
-from .checking import ask, compare, exercise, name_of, need
+from ..permutations import scramble
+from .checking import Wrong, ask, compare, exercise, name_of, need
 
 
 def shuffle(images, P, patch_order, inner_order):
@@ -25,7 +28,7 @@ def one_way(n):
 @exercise("11.1", "one table, two orders, and back to images.")
 def check_shuffle_patches(shuffle_patches):
     """shuffle_patches(images, P, patch_order, inner_order): [B, C_in, H, W] -> same."""
-    for B, C_in, P, rows, columns in ((2, 3, 2, 2, 2), (1, 1, 3, 2, 3), (2, 3, 2, 3, 4)):
+    for B, C_in, P, rows, columns in ((1, 1, 3, 2, 3), (2, 3, 2, 2, 2), (2, 3, 2, 3, 4)):
         torch.manual_seed(P)
         S, images = rows * columns, torch.randn(B, C_in, rows * P, columns * P)
         patches, inner = one_way(S), one_way(P * P)
@@ -55,14 +58,46 @@ def check_shuffle_patches(shuffle_patches):
             wrong["all colors show the pixels of the first one: the next color begins P * P numbers further on."] = \
                 unpatchify(patchify(images, P)[:, patches][..., inner.repeat(C_in)], P, (rows * P, columns * P))
         right = shuffle(images, P, patches, inner)
-        got = ask(shuffle_patches, images, P, patches, inner)
+        try:
+            got = ask(shuffle_patches, images, P, patches, inner)
+        except Wrong as error:
+            pairs = " Two orders in one pair of brackets pick entries in pairs: use one after the other." * (
+                "could not be broadcast" in str(error))
+            raise Wrong(f"{error}{pairs}") from None
         need(not isinstance(got, torch.Tensor) or list(got.shape) != [B, S, D] or got.shape == right.shape,
              f"the result is a table of patches, {[B, S, D]}: turn it back into images with unpatchify.")
         compare(got, right, wrong, f"The numbers in brackets are [image, color, line, column], P is {P}, and the grid "
                                    f"has {rows} rows and {columns} columns.")
 
 
-@exercise("11.2", "to this Mixer, the shuffled images are the plain ones.")
+@exercise("11.2", "any order comes back, not only those that are their own inverse.")
+def check_unscramble(unscramble):
+    """unscramble(images, order): images [..., H, W] that were scrambled by order [H * W] -> the plain ones."""
+    for shape in ((2, 3, 4, 4), (1, 1, 2, 5), (3, 6, 3)):
+        torch.manual_seed(shape[-1])
+        plain, order = torch.randn(*shape), one_way(shape[-2] * shape[-1])
+        scrambled = scramble(plain, order)
+        turned = (len(order) - 1 - order).argsort()
+        got = ask(unscramble, scrambled, order)
+        need(not isinstance(got, torch.Tensor) or got.shape == plain.shape, f"the result has shape "
+             f"{list(getattr(got, 'shape', []))}, expected the images' own, {list(plain.shape)}.")
+        compare(got, plain, {
+            "the images are scrambled a second time. That undoes only an order which is its own inverse, such as a "
+            "mirror.": scramble(scrambled, order),
+            "the images come back as they were given, still scrambled.": scrambled,
+            "the images come back in reverse: the last place first.": scramble(scrambled, turned),
+            "the order is read backward, from its last entry to its first. That is not its inverse.":
+                scramble(scrambled, order.flip(0)),
+            **({"this is right for one color only: all colors of an image have the same order.":
+                torch.cat([plain[..., :1, :, :], scrambled[..., 1:, :, :]], dim=-3)} if shape[-3] > 1 else {}),
+        }, f"In this case the images have shape {list(shape)}, and the order begins with {order[:4].tolist()}.")
+    whole = torch.arange(12, dtype=torch.uint8).view(1, 3, 4)
+    got = ask(unscramble, scramble(whole, order := one_way(12)), order)
+    need(got.dtype == torch.uint8 and torch.equal(got, whole), f"images of whole numbers, uint8, come back as "
+                                                               f"{got.dtype}, expected the same numbers as uint8.")
+
+
+@exercise("11.3", "to this Mixer, the shuffled images are the plain ones.")
 def check_follow(follow):
     """follow(weights, patch_order, inner_order): a Mixer's state_dict -> that of one that reads shuffled images."""
     for C_in, P, grid, D_S in ((3, 2, 4, 16), (1, 3, 2, 5)):        # in the first D_S = S, so every mistake fits
@@ -93,7 +128,7 @@ def check_follow(follow):
 
 
 def check_weight(name, got, p, patches, inner, C_in):
-    """Check one tensor of exercise 11.2: `got`, the new one for `p`."""
+    """Check one tensor of exercise 11.3: `got`, the new one for `p`."""
     def inside(order):
         return p.view(len(p), C_in, -1)[..., order].flatten(1)
 
@@ -130,7 +165,7 @@ def check_weight(name, got, p, patches, inner, C_in):
         compare(got, p, {}, f"{where}, which belongs to no place and no pixel: leave it as it is.")
 
 
-@exercise("11.3", "you can tell which orders a sliding window can follow.")
+@exercise("11.4", "you can tell which orders a sliding window can follow: 4 of the 720 on a grid of 2 x 3.")
 def check_conv_follows(conv_follows):
     """conv_follows(order, rows, columns) -> True if the order turns every 3 x 3 convolution into a 3 x 3 one."""
     for rows, columns in ((3, 4), (4, 4)):
@@ -167,3 +202,10 @@ def check_conv_follows(conv_follows):
     got = ask(conv_follows, torch.tensor([3, 1, 2, 0, 4, 5]), 2, 3)
     need(not got, f"on a grid of 2 x 3, {name_of(conv_follows)} says True for an order that swaps the two places of "
                   "the first column alone. Neighbors stay neighbors, but below has become above in one column only.")
+    grid = torch.arange(6).view(2, 3)
+    right = {tuple(g.flatten().tolist()) for g in (grid, grid.flip(0), grid.flip(1), grid.flip(0, 1))}
+    for order in sorted(permutations(range(6)), key=lambda order: order not in right):
+        got, where = bool(ask(conv_follows, torch.tensor(order), 2, 3)), f"on a grid of 2 x 3, {name_of(conv_follows)}"
+        need(got or order not in right, f"{where} says False for the order {[*order]}, which mirrors the grid.")
+        need(not got or order in right, f"{where} says True for the order {[*order]}. There, some neighbors were no "
+                                        "neighbors before, or not on the same side.")

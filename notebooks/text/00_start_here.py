@@ -210,8 +210,8 @@ predict("how many weights", sum(p.numel() for p in model.parameters()))
 # | [7 · Train on MNIST](07_train_mnist.ipynb) | train it | 90 |
 # | [8 · Train on CIFAR-10](08_train_cifar.ipynb) | train it on photographs, and see it memorize them | 90 |
 # | [9 · Token-mixing weights](09_token_mixing_weights.ipynb) | find the convolution that it learned, with controls | 115 |
-# | [10 · Convolutions](10_convolutions.ipynb) | write the same network as convolutions, and ask what is shared | 70 |
-# | [11 · Permutations](11_permutations.ipynb) | scramble the images, and ask what a network knows of space | 80 |
+# | [10 · Convolutions](10_convolutions.ipynb) | write the same network as convolutions, and ask what is shared | 85 |
+# | [11 · Permutations](11_permutations.ipynb) | scramble the images, and ask what a network knows of space | 85 |
 # | [12 · Pretrained Mixers](12_pretrained.ipynb) | use what others have trained | 80 |
 #
 # The minutes count the exercises. The lessons build on each other; take them in this order.

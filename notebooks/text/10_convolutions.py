@@ -9,17 +9,17 @@
 # %% [markdown]
 # # 10 · Convolutions: the same network, written otherwise
 #
-# *After this lesson you can write every layer of a Mixer as a convolution, say which weights are shared over what,
-# and tell a true sentence about Mixers and convolutional networks from one that only sounds true.*
+# *After this lesson you can write every layer of a Mixer as a convolution, say which weights each layer shares, and
+# tell a true sentence about Mixers and convolutional networks from one that only sounds true.*
 #
-# **About 40 minutes, with the exercises 70.** You need: [lesson 6](06_classifier.ipynb). The trained network is of
-# the kind that you trained in lesson 7.
+# **About 50 minutes, with the exercises 85.** You need: [lesson 6](06_classifier.ipynb). The trained network is of
+# the same kind as the one that you trained in lesson 7.
 #
 # Previous: [9 · Token-mixing weights](09_token_mixing_weights.ipynb).
 # Next: [11 · Permutations](11_permutations.ipynb)
 #
-# Token mixing can be written as a convolution. These four ideas will get you there, and you will meet each of them
-# below.
+# Token mixing can be written as a convolution. This picture shows the four ideas that lead there. You will meet each of
+# them below.
 #
 # ![Four panels. First: a kernel slides, or it stops once. A window of 3 by 3 stops at four places of a map of 4 by 4
 # and gives four answers; the stops share its weights. A window of 4 by 4 covers the whole map, stops once and gives one
@@ -33,19 +33,20 @@
 # %% [markdown]
 # ## In this lesson you will
 #
-# - lay the weights of the toy out as kernels, by hand and with PyTorch's convolutions, and get the same numbers;
-# - rewrite a whole trained Mixer in convolutions, and hold it against the original: every output, every gradient;
-# - count what it costs when the channels no longer share their weights;
-# - walk into six traps, or around them;
-# - go the other way: say which token mixers *are* convolutions that slide, and how rare they are.
+# - write the weights of the toy as kernels, by hand and with PyTorch's convolutions, and get the same numbers;
+# - rewrite a whole trained Mixer in convolutions, and compare every output and every gradient with the original;
+# - predict the outcome of six traps, and count what it costs when the channels no longer share their weights;
+# - roll digits sideways, and measure how far a Mixer and a CNN can still read them;
+# - recognize a token mixer that *is* a sliding convolution, and say how rare such token mixers are.
 
 # %%
 from collections import Counter
 from copy import deepcopy
+from dataclasses import replace
 
 import torch
 from torch import nn
-from torch.nn.functional import conv2d, conv_transpose2d, cross_entropy, gelu
+from torch.nn.functional import conv2d, conv_transpose2d, cross_entropy, gelu, pad
 
 from mixer_lib import plots
 from mixer_lib.exercises import predict
@@ -53,20 +54,20 @@ from mixer_lib.exercises import predict
 # %% [markdown]
 # ## The question
 #
-# A **CNN**, a convolutional neural network, is built of convolutions. A Mixer is not, says the paper's title: *an
-# all-MLP architecture*. And then its authors write that "our architecture can be seen as a very special CNN" ([the
-# paper](https://arxiv.org/abs/2105.01601), section 1). Since then you can read that the Mixer is "a CNN in disguise",
-# and you can read that it "needs no convolutions". Who is right?
+# A **CNN**, a convolutional neural network, is built of convolutions. The paper's title calls the Mixer *an all-MLP
+# architecture*. But its authors also write that "our architecture can be seen as a very special CNN" ([the
+# paper](https://arxiv.org/abs/2105.01601), section 1). Some articles call the Mixer "a CNN in disguise". Others say
+# that it "needs no convolutions". Who is right?
 #
-# Do not argue: run it. Two networks are the same if, with the same weights, they give the same *outputs* for the same
-# images, and the same *gradients*, so that they would also learn the same. Everything else is a matter of names. So
-# let us write the Mixer with nothing but convolutions and see what comes out.
+# We do not have to argue. We can run it. Two networks are the same if the same weights give the same *outputs* for the
+# same images, and the same *gradients*, so that both networks would also learn the same. Everything else is a matter of
+# names. So we write the Mixer with nothing but convolutions, and compare.
 #
-# ## The table, laid out as maps
+# ## The table as maps
 #
-# A convolution works on pictures. Our table has a column for each channel, and lesson 4 laid a column out on the grid
-# of patches: a small picture, or **map**. Here are the toy's three. $H'$ and $W'$ are the rows and columns of the
-# grid, here 2 and 2, so that $S = H' W'$.
+# A convolution works on pictures. Our table has one column per channel. Lesson 4 placed a column on the grid of
+# patches and got a small picture, a **map**. Here are the three maps of the toy. $H'$ and $W'$ are the numbers of rows
+# and columns of the grid. Here both are 2, and $S = H' W' = 4$.
 
 # %%
 tokens = torch.tensor([[4., 4., 0.],            # top left
@@ -77,10 +78,10 @@ maps = tokens.T.reshape(1, 3, 2, 2)             # [B, C, H', W']
 maps[0]
 
 # %% [markdown]
-# ## The patch embedding: a window that does not overlap
+# ## The patch embedding: windows that do not overlap
 #
-# You have done this part in lesson 2: a kernel of $P × P$ pixels with a stride of $P$ stops once at each patch, and
-# what it finds there is the patch's token. The drawing, the three detectors, one line:
+# Lesson 2 showed that the patch embedding is a convolution. A kernel of $P × P$ pixels with a stride of $P$ stops once
+# at each patch. Its answers are the patch's token. For the drawing and the three detectors this takes one line:
 
 # %%
 tiny = torch.tensor([[0., 8., 8., 8.],
@@ -94,10 +95,10 @@ kernels = weight.view(3, 1, 2, 2)                   # [C, C_in, P, P]
 assert torch.equal(conv2d(tiny[None, None], kernels, stride=2), maps)
 
 # %% [markdown]
-# ## Channel mixing: a window of a single place
+# ## Channel mixing: a window of one place
 #
-# Lesson 5 asked each token "is channel 0 larger than channel 1?", with the weights 1, −1, 0. At the top right stands
-# the token 8, 0, 0, so the answer there is $1 · 8 - 1 · 0 + 0 · 0 = 8$. The others get 0. With a loop over the
+# Lesson 5 asked each token "is channel 0 larger than channel 1?", with the weights 1, −1, 0. The token at the top right
+# is 8, 0, 0, so its answer is $1 · 8 - 1 · 0 + 0 · 0 = 8$. The other three answers are 0. Here is a loop over the
 # places:
 
 # %%
@@ -109,8 +110,8 @@ for u in range(2):
 by_loop[0, 0]
 
 # %% [markdown]
-# A small window goes from place to place and takes the same weighted sum at every stop. That is a convolution
-# already. Its window is one place large, $1 × 1$, and as deep as there are channels:
+# A small window goes from place to place and takes the same weighted sum at every stop. That already is a convolution.
+# Its window is one place large, $1 × 1$, and as deep as the number of channels:
 
 # %%
 by_conv = conv2d(maps, W3.view(1, 3, 1, 1))         # [D_C, C] -> [D_C, C, 1, 1]
@@ -118,23 +119,23 @@ assert torch.equal(by_conv, by_loop)
 assert torch.equal(by_conv[0, 0].flatten(), (tokens @ W3.T)[:, 0])      # lesson 3's
 
 # %% [markdown]
-# A linear layer on each token *is* a $1 × 1$ convolution, with two axes of length 1 more in its weights. Here the
-# weights are shared over the places, as in every convolution: one set, four stops.
+# A linear layer on each token *is* a $1 × 1$ convolution. Its weights only have two more axes, each of length 1. The
+# places share the weights, as in every convolution: one set of weights, four stops.
 #
 # ## Token mixing: a window as large as the grid
 #
-# Lesson 4's *top minus bottom* is a row of $W_1$: 1, 1, −1, −1. Lay it out on the grid, and it is a kernel. Lay the
-# kernel over the map of channel 0:
+# Lesson 4's *top minus bottom* is a row of $W_1$: 1, 1, −1, −1. Place these four weights on the grid, and they are a
+# kernel. Put the kernel on the map of channel 0, multiply place by place, and add up the products:
 #
-# ```
-#     4  8         1   1
-#     0  2        -1  -1          4 + 8 - 0 - 2 = 10
-# ```
+# ![Three squares of 2 by 2 numbers. The map of channel 0: 4 and 8 above, 0 and 2 below. Times the kernel, row 0 of W1 on
+# the grid: 1 and 1 above, minus 1 and minus 1 below. Equals the products: 4 and 8 above, 0 and minus 2 below. An arrow
+# leads to their sum, 10, the answer of hidden unit 0 to channel 0.](../figures/kernel_sum.svg)
 #
-# The kernel has a weight for every place of the grid, so it covers the whole map. What an output can see of its input
-# is called its **receptive field**, and here it is *full*. Each channel must go under the kernel *alone*, since token
-# mixing never adds up different channels. So we **fold** the channels into the batch: they stand in line as if each
-# were a gray image of its own.
+# The kernel has one weight for every place of the grid, so it covers the whole map. The part of the input that an
+# output can see is called its **receptive field**. Here the receptive field is *full*.
+#
+# Token mixing never adds up different channels, so each channel must meet the kernel *alone*. We **fold** the channels
+# into the batch: the convolution then treats each channel as a gray image of its own.
 
 # %%
 W1 = torch.tensor([[1., 1., -1., -1.],          # unit 0: top minus bottom
@@ -147,7 +148,7 @@ assert torch.equal(by_loop, tokens.T @ W1.T)    # lesson 4's
 by_loop
 
 # %% [markdown]
-# **Predict.** Now let `conv2d` do it, without padding. What is the shape of its result? The first two numbers are
+# **Predict.** Now `conv2d` does the same, without padding. What is the shape of its result? The first two numbers are
 # $B · C = 3$ and $D_S = 2$.
 
 # %%
@@ -156,19 +157,18 @@ assert torch.equal(hidden.flatten(1), by_loop)      # [B*C, D_S]
 predict("shape of the result", str([*hidden.shape]))
 
 # %% [markdown]
-# ## And back: stamps
+# ## The way back: stamps
 #
-# The second layer has to go from $D_S$ numbers to a whole map. Each hidden unit owns a column of $W_2$, $S$ numbers;
-# laid out on the grid they are a picture, say a **stamp**. The unit stamps its picture as strongly as its answer is,
-# and all stamps are added up. Channel 0 has the answers 10 and −6, of which GELU leaves 10 and almost 0. So its map
-# becomes 10 times the first stamp:
+# The second layer goes from $D_S$ numbers to a whole map. Each hidden unit owns a column of $W_2$, which has $S$
+# numbers. On the grid, this column is a picture. We call it a **stamp**. The unit stamps its picture as strongly as its
+# answer is, and the layer adds up all stamps. For channel 0, the units answer 10 and −6. GELU leaves 10 and almost 0.
+# So the map of channel 0 becomes 10 times the first stamp:
 #
-# ```
-#            0.25   0.25            2.5   2.5
-#     10 ·  -0.25  -0.25     =     -2.5  -2.5
-# ```
+# ![The number 10, times a stamp of 2 by 2 numbers, column 0 of W2 on the grid: 0.25 and 0.25 above, minus 0.25 and minus
+# 0.25 below. Equals a map: 2.5 and 2.5 above, minus 2.5 and minus 2.5 below, which is what token mixing adds to channel
+# 0.](../figures/stamp.svg)
 #
-# A convolution turns a window into a number. What turns a number into a window is called a **transposed
+# A convolution turns a window into one number. The layer that turns one number into a window is called a **transposed
 # convolution**.
 
 # %%
@@ -182,19 +182,28 @@ assert torch.allclose(mixed.flatten(1).T, W2 @ gelu(W1 @ tokens), atol=1e-5)
 mixed[:, 0].round(decimals=2)
 
 # %% [markdown]
-# The biases were zero. $b_1$ has a number for each hidden unit, and that is what `nn.Conv2d` keeps, a bias for each
-# of its outputs. $b_2$ has a number for each *place*; we come back to it.
+# <details><summary>Another way back, without a transposed convolution</summary>
 #
-# What is left of the Mixer? GELU and the sums work on each number alone, so they do not care how the numbers are laid
-# out. LayerNorm works on the channels of one place. And the mean over the places is one more kernel as large as the
-# grid, with the same weight everywhere, $1/S$. There is nothing else.
+# After the first layer, the map has shrunk to a single place with $D_S$ channels. On a single place, any linear layer
+# is a $1 × 1$ convolution, here from $D_S$ to $S$ channels. Its $S$ answers are then unfolded into the grid:
+# `conv2d(gelu(hidden), W2[:, :, None, None]).reshape(3, 1, 2, 2)` gives the same numbers. In this form, an ordinary
+# convolution's bias has one number per place. The price is a reshape that turns channels into places.
+#
+# </details>
+#
+# So far all biases were zero. $b_1$ has one number per hidden unit. `nn.Conv2d` has exactly such a bias, one number per
+# output channel. $b_2$ has one number per *place*. Trap 3 comes back to it.
+#
+# What remains of the Mixer? GELU and the residual sums work on each number alone, so the layout of the numbers does not
+# matter. LayerNorm works on the channels of one place. The mean over the places is one more kernel as large as the
+# grid, with the same weight $1/S$ everywhere. There is nothing else.
 #
 # ## The library's version
 #
-# [`mixer_lib/conv.py`](../mixer_lib/conv.py) does this for the whole network: `to_conv` takes a Mixer and gives a
-# `MixerCNN` with the same weights. Read it; the block is even the same class as before, equation 1, with other parts
-# in it. Here is a network with trained weights, the one that read the digits in lesson 0. We compare in `float64`, as
-# in lesson 4, where rounding shows up in the sixteenth digit.
+# [`mixer_lib/conv.py`](../mixer_lib/conv.py) does this for a whole network: `to_conv` takes a Mixer and returns a
+# `MixerCNN` with the same weights. Its block even has the same class as before, equation 1, with other parts in it.
+# Here is the trained network that read the digits in lesson 0. We compare in `float64`, as in lesson 4, so that
+# rounding only changes the sixteenth digit.
 
 # %%
 from mixer_lib.checkpoints import load_pretrained
@@ -212,8 +221,8 @@ assert (cnn(images) - logits).abs().max() < 1e-12
 print(f"largest logit {logits.abs().max():.2f}, largest difference below 1e-12")
 
 # %% [markdown]
-# Every digit gets the same scores. Is there not a linear layer left somewhere? These are all the parts of the network
-# that have weights:
+# Every digit gets the same scores. Is a linear layer left somewhere? These are all the parts of the network that have
+# weights:
 
 # %%
 assert not any(isinstance(part, nn.Linear) for part in cnn.modules())
@@ -221,9 +230,9 @@ Counter(type(part).__name__ for part in cnn.modules()
         if [*part.parameters(recurse=False)])       # any of its own, not of its parts
 
 # %% [markdown]
-# `PlaceBias` adds $b_2$, `PlaceNorm` is the LayerNorm at each place. Then the gradients, of all 141,642 weights, each
-# brought back into the shape that it has in the Mixer (`in_linear_shape`, with an axis in front for copies, here
-# one):
+# `PlaceBias` adds $b_2$. `PlaceNorm` is the LayerNorm at each place. Next, the gradients of all 141,642 weights.
+# `in_linear_shape` gives each gradient the shape that it has in the Mixer, with one more axis in front. That axis
+# counts copies of the weights; here there is one.
 
 # %%
 def gradients(net):
@@ -238,16 +247,19 @@ assert all(torch.equal(p, q) for p, q in
 print(f"the gradients of {len(differences)} tensors agree, each to 1e-12")
 
 # %% [markdown]
-# The same outputs, the same gradients, and `from_conv` brings back the Mixer bit for bit. So the authors' sentence is
-# literally true. Is the question settled? Half of it: what can be *written* as a convolution. Now for the other half:
-# what it *means*. For that you have to ask of each layer over what its weights are shared.
+# The outputs are the same, the gradients are the same, and `from_conv` returns the Mixer bit for bit. So the authors'
+# sentence is true, with three extras that an ordinary CNN does not have: a transposed convolution, a bias for each
+# place, and a norm at each place.
+#
+# This settles half of the question: what can be *written* as a convolution. The other half is what that *means*. To
+# answer it, ask of each layer: which weights does it share, and over what?
 #
 # ## One kernel for all channels
 #
-# CNNs know a layer that, like token mixing, keeps the channels apart: the **depth-wise convolution**. In PyTorch it
-# is asked for with `groups=C`, and each channel gets kernels *of its own*. Token mixing has one set, which all
-# channels share; in the library, `TiedTokenMixing` repeats it $C$ times at the moment of use. `UntiedTokenMixing` is
-# what `groups=C` gives. Start all of them from the same Mixer:
+# CNNs have a layer that keeps the channels apart, as token mixing does: the **depth-wise convolution**. In PyTorch you
+# get it with `groups=C`, and each channel then has kernels *of its own*. Token mixing has one set of kernels, which all
+# channels share. In the library, `TiedTokenMixing` repeats this one set $C$ times whenever it is used.
+# `UntiedTokenMixing` is what `groups=C` gives. Both start from the same Mixer here:
 
 # %%
 from mixer_lib.conv import TiedTokenMixing, UntiedTokenMixing
@@ -261,34 +273,35 @@ for name, net in nets.items():
     print(f"{name:7} token mixing {block:7,}   whole network {whole:8,}")
 
 # %% [markdown]
-# The untied one has $C = 64$ times the weights in each token mixing, and the network grows to nearly three times its
-# size. In the paper's B/16, with $C = 768$, it would be from 60 million to 1.45 billion (lesson 4 counted). To share
-# over channels is unusual, the authors say so themselves, and point to depth-wise convolutions, where it is not done
-# (section 2 of the paper).
+# The untied network has $C = 64$ times as many weights in each token mixing, and nearly three times as many in total.
+# The paper's B/16, with $C = 768$, would grow from 60 million weights to 1.45 billion (you counted this in lesson 4).
+# The authors say themselves that sharing over channels is unusual, and mention that depth-wise convolutions do not do
+# it (section 2 of the paper).
 #
 # ## Six traps
 #
-# All of them are easy to fall into. Predict each.
+# All six are easy to fall into. Predict the outcome of each.
 #
-# **Trap 1: the turned kernel.** Mathematicians define a convolution with the kernel turned by 180 degrees. By their
-# book, what does *top minus bottom* give on channel 0, where we found 10?
+# **Trap 1: the turned kernel.** Mathematicians define a convolution with the kernel turned by 180 degrees. On channel
+# 0, *top minus bottom* gave 10. What does it give with the turned kernel?
 
 # %%
 turned = conv2d(folded[:1], kernels[:1].flip(2, 3))         # upside down, left to right
 predict("trap 1", turned)
 
 # %% [markdown]
-# **Trap 2: the order in a patch.** A colleague keeps the numbers of a patch as (line, column, color), and his weights
-# fit them. You `view` these as kernels, `[C, C_in, P, P]`. PyTorch does not complain, since 192 numbers fit into
-# $3 · 8 · 8$ in any order. How many of the 192 weights of a detector still meet the number that they were made for?
+# **Trap 2: the order inside a patch.** A colleague stores the numbers of a patch in the order (line, column, color),
+# and the colleague's weights match this order. You `view` these weights as kernels, `[C, C_in, P, P]`. PyTorch does not
+# complain, since 192 numbers fit into $3 · 8 · 8$ in any order. How many of the 192 weights of a detector still meet
+# the number that they were made for?
 
 # %%
 torch.manual_seed(0)
 horse = load_dataset("cifar10").train_images[3510][None].double() / 255
 patches = horse.unfold(2, 8, 8).unfold(3, 8, 8)     # [B, C_in, H', W', P, P]
-his = patches.permute(0, 2, 3, 4, 5, 1).flatten(3)  # [B, H', W', D], color last
+theirs = patches.permute(0, 2, 3, 4, 5, 1).flatten(3)   # [B, H', W', D], color last
 weight = torch.randn(64, 192).double() / 14         # [C, D]
-right = (his @ weight.T).permute(0, 3, 1, 2)        # [B, C, H', W']
+right = (theirs @ weight.T).permute(0, 3, 1, 2)     # [B, C, H', W']
 viewed = conv2d(horse, weight.view(64, 3, 8, 8), stride=8)
 carried = conv2d(horse, weight.view(64, 8, 8, 3).permute(0, 3, 1, 2), stride=8)
 assert torch.allclose(carried, right)
@@ -297,23 +310,27 @@ predict("trap 2", (made_for == torch.arange(192)).sum(),
         off=(viewed - right).abs().max())
 
 # %% [markdown]
-# **Trap 3: the bias.** Token mixing needs a bias for each of the 16 places of the digits' grid. How many does
-# `nn.ConvTranspose2d(32, 1, (4, 4))` have?
+# **Trap 3: the bias.** For the digits, token mixing needs one bias for each of the 16 places of the grid. How many
+# biases does `nn.ConvTranspose2d(32, 1, (4, 4))` have?
 
 # %%
 predict("trap 3", nn.ConvTranspose2d(32, 1, (4, 4)).bias.numel())
 
 # %% [markdown]
-# And this is $b_2$ of the first block, laid out on the grid:
+# Here is $b_2$ of the first block, placed on the grid:
 
 # %%
 b2 = model.blocks[0].token_mixing.fc2.bias.detach()         # [S]
 b2.reshape(4, 4).float().round(decimals=2)                  # [H', W']
 
 # %% [markdown]
-# The layer needs these numbers, or it is another layer. The *network* does not: $b_2$ adds the same number to all
-# channels of a place, and every LayerNorm that reads the table afterwards subtracts the mean over the channels. Set all
-# of them to zero, in every block, and no logit moves:
+# <details><summary>Does the network need these numbers?</summary>
+#
+# The *layer* needs them: without them it is another layer. The *network* does not. $b_2$ adds the same number to all
+# channels of a place, and every LayerNorm that later reads the table subtracts the mean over the channels. The cell
+# below sets $b_2$ to zero in every block, and no logit changes.
+#
+# </details>
 
 # %%
 without = deepcopy(model)
@@ -322,9 +339,9 @@ for block in without.blocks:
 assert (without(images) - model(images)).abs().max() < 1e-9
 
 # %% [markdown]
-# **Trap 4: the norm.** LayerNorm wants the channels last, maps have them second. CNNs have a norm for that:
-# **GroupNorm** with one group, `nn.GroupNorm(1, C)`, sometimes even called LayerNorm. We make token 1 of the toy ten
-# times as large. At how many of the four places does the output of GroupNorm change?
+# **Trap 4: the norm.** LayerNorm wants the channels as the last axis. In maps they are the second axis. CNNs have a
+# norm for that: **GroupNorm** with one group, `nn.GroupNorm(1, C)`. Some programs even call it LayerNorm. We make token
+# 1 of the toy ten times as large. At how many of the four places does the output of GroupNorm change?
 
 # %%
 louder = maps.clone()
@@ -333,21 +350,22 @@ change = nn.GroupNorm(1, 3)(louder) - nn.GroupNorm(1, 3)(maps)          # [B, C,
 predict("trap 4", (change.abs() > 0.01).any(dim=1).sum())
 
 # %% [markdown]
-# **Trap 5: one step.** `tied` and `untied` give the same logits, as you saw. Both take one step of plain gradient
-# descent on the same images. Do they still agree?
+# **Trap 5: one step.** `tied` and `untied` give the same logits, as you saw. Now a copy of each takes one step of plain
+# gradient descent on the same images. Do the copies still agree?
 
 # %%
-for net in (tied, untied):
+after = []
+for net in (deepcopy(tied), deepcopy(untied)):
     cross_entropy(net(images), labels).backward()
     torch.optim.SGD(net.parameters(), lr=1).step()
-after = tied(images), untied(images)                        # [B, K] each
+    after.append(net(images))                               # [B, K]
 predict("trap 5", torch.allclose(*after), off=(after[0] - after[1]).abs().max())
 
 # %% [markdown]
-# **Trap 6: here and there.** This is the one that matters. "It is a convolution, so it treats all places alike." Move
-# the picture by one place to the right, and a convolution's answer moves along, which is called **translation
-# equivariant**. (What leaves at the right comes in again at the left, so that there are no edges to argue about.)
-# Does the answer of token mixing move along, in its form as a convolution?
+# **Trap 6: here and there.** This trap matters most. "It is a convolution, so it treats all places alike." If you move
+# the picture by one place to the right, the answer of a convolution moves along. This property is called **translation
+# equivariant**. (Whatever leaves at the right comes back in at the left, so that edges play no part.) Does the answer of
+# token mixing move along, when it is written as a convolution?
 
 # %%
 x, block = cnn.stem(images), cnn.blocks[0]                  # [B, C, H', W']
@@ -362,7 +380,7 @@ predict("trap 6", moved["token mixing"],
         others=" and ".join(name for name, along in moved.items() if along))
 
 # %% [markdown]
-# ## What each of them assumes
+# ## What each layer assumes
 #
 # | | same weights at every place | same weights for every channel | reads |
 # |---|---|---|---|
@@ -373,26 +391,99 @@ predict("trap 6", moved["token mixing"],
 # | ordinary convolution, $3 × 3$ | yes | no | nine places, all channels |
 #
 # What a layer takes for granted about space, before it has seen an image, is its **spatial prior**. A small sliding
-# kernel takes two things for granted: *near places matter, far ones do not*, and *what is worth asking here is worth
-# asking everywhere*. Token mixing assumes neither. What it assumes is something else: *what is worth asking of one
-# channel is worth asking of all*. Position is free to matter, in each column of $W_1$ and each row of $W_2$. So
-# the sentences from the beginning and two more, with a verdict:
+# kernel takes two things for granted: *near places matter, and far places do not*; and *what is worth asking here is
+# worth asking everywhere*. Token mixing assumes neither. It assumes something else: *what is worth asking of one channel
+# is worth asking of all channels*. Each place has its own column of $W_1$ and its own row of $W_2$.
 #
-# - "A Mixer needs no convolutions." As code, yes. As mathematics, no: its patch embedding and its channel mixing
-#   *are* convolutions, and they do share over places.
-# - "A Mixer is a CNN in disguise." Each layer can be written so. But the layer in which the patches meet has nothing
-#   of what one likes in a CNN: neither near before far, nor here as there.
-# - "Token mixing is a depth-wise convolution." With a full receptive field and *one* kernel for all channels. As
-#   `groups=C` gives it, it is another network, with $C$ times the weights.
-# - "So a CNN is a Mixer, too." No. An ordinary convolution has a kernel for each pair of channels, and no single
-#   layer of a Mixer does that. The authors say as much, next to the sentence about the very special CNN.
+# Now we can judge the two sentences from the beginning, and two more:
+#
+# - "A Mixer needs no convolutions." As code, this is true. As mathematics, it is false: the patch embedding and channel
+#   mixing *are* convolutions, and they do share their weights over places.
+# - "A Mixer is a CNN in disguise." Each layer can be written as a convolution. But the layer in which the patches meet
+#   lacks both assumptions that make a CNN a CNN.
+# - "Token mixing is a depth-wise convolution." This is true for a full receptive field and *one* kernel for all
+#   channels. With `groups=C` it is another network, with $C$ times the weights in token mixing.
+# - "So a CNN is a Mixer, too." No. An ordinary convolution has a kernel for each pair of channels, and no single layer of
+#   a Mixer has that. The authors say so, right next to the sentence about the very special CNN.
+#
+# ## Roll the whole network
+#
+# Token mixing is not translation equivariant. Does the trained network therefore fail as soon as the digits move? We
+# push all pixels of the test digits $k$ pixels to the right. Pixels that leave at the right come back in at the left.
+#
+# **Predict.** The network reads 99.5% of the 2,000 test digits as they are. What is the smallest $k$ for which it reads
+# fewer than 95%? (A patch is 7 pixels wide.)
+
+# %%
+from mixer_lib.training import evaluate
+
+mixer = deepcopy(model).float()
+
+
+def share_read(net, digits, k):
+    """The share of test digits that a network reads when all are rolled by k pixels."""
+    moved = replace(digits, test_images=digits.test_images.roll(k, dims=3))
+    return evaluate(net, moved)["accuracy"]
+
+row = [share_read(mixer, mnist, k) for k in range(8)]
+rolled = {"Mixer, bundled": row}
+predict("rolled digits", [share < 0.95 for share in row].index(True),
+        one=row[1], three=row[3], seven=row[7])
+
+# %% [markdown]
+# Where does this robustness come from, if not from the architecture? The bundled network was trained for 40 epochs on
+# digits that were shifted at random by up to 2 pixels ([its card](../mixer_lib/models/mnist.md)). So we need a control:
+# a Mixer that has never seen a shifted digit. And beside it a real CNN: four sliding $3 × 3$ convolutions with pooling
+# between them. It has about as many weights (111,356), and lesson 11 shows it in detail. Both train for one epoch on
+# the same 5,000 digits.
+
+# %%
+from mixer_lib import create_model
+from mixer_lib.permutations import SmallCNN
+from mixer_lib.training import Recipe, fit
+
+few = replace(mnist, train_images=mnist.train_images[::2],
+              train_labels=mnist.train_labels[::2])
+padded = replace(few, train_images=pad(few.train_images, (2, 2, 2, 2)),  # 32 x 32: the
+                 test_images=pad(few.test_images, (2, 2, 2, 2)))         # CNN's size
+recipe = Recipe(epochs=1, batch_size=64, lr=6e-3, val_fraction=0)
+for name, make, digits in (("Mixer, one epoch", lambda: create_model("mnist"), few),
+                           ("CNN, one epoch", lambda: SmallCNN(in_channels=1), padded)):
+    torch.manual_seed(0)
+    net = make()
+    fit(net, digits, recipe)
+    rolled[name] = [share_read(net, digits, k) for k in range(8)]
+
+# %% tags=["nbval-ignore-output"]
+shares = {name: [100 * share for share in row] for name, row in rolled.items()}
+plots.show(
+    plots.lines({"rolled by, in pixels": (range(8), shares)}, "test digits read (%)"),
+    alt="Three curves over 0 to 7 pixels. The CNN falls slowly, by about ten points "
+        "over the whole way. The bundled Mixer stays close to 99% up to 3 pixels and "
+        "ends at about 64%. The Mixer of one epoch begins where the CNN does, falls at "
+        "once, and is at guessing, 10%, from 6 pixels on.")
+for name, row in rolled.items():
+    print(f"{name:18}", *(f"{share:6.1%}" for share in row))
+
+# %% [markdown]
+# - **The CNN** loses little: about ten points of accuracy over the whole way. Nobody showed it a shifted digit. Its
+#   kernels slide, and its last layer takes the mean over all places, so most of what it learned about a digit in one
+#   place holds in another. (Its pooling and its edges do not slide, so the answer does not stay exactly the same.)
+# - **The Mixer after one epoch** reads as many plain digits as the CNN, and has learned them in one place only. A shift of
+#   3 pixels, less than half a patch, costs it more than half of its accuracy. Beyond 5 pixels it guesses.
+# - **The bundled Mixer** learned from shifted digits. What the architecture does not assume, the data taught. This holds
+#   near the shifts of the training, and ends beyond them: a shift by 7 pixels moves every patch to the next place
+#   without changing a single patch, and more than a third of the digits are lost.
+#
+# This is one training run of each network, so do not trust the exact shares. The gap between the last two curves is
+# another matter: it reaches sixty points, and no seed explains that.
 #
 # ## The ledger
 #
-# All of it in one table, with one row for each claim: how a part of the Mixer is written as convolutions, the largest
-# difference of an output and of a gradient, and what it costs. (MACs are the multiply-accumulates of lesson 6, counted
-# while it ran.) All weights are random, so that nothing agrees by luck. The rows that are not equal are traps 1, 3, 5
-# and 4, and a patch read in another order, a relative of trap 2.
+# Here is everything so far in one table, with one row per claim: how a part of the Mixer is written as convolutions,
+# the largest difference of an output and of a gradient, and the cost. (MACs are the multiply-accumulates of lesson 6,
+# counted while the layer ran.) All weights are random, so that nothing agrees by luck. The rows that are not equal are
+# traps 1, 3, 5 and 4, and a patch that is read column by column, a relative of trap 2.
 #
 # | part of the Mixer | written as | equal? | output differs by | gradient differs by | parameters | MACs |
 # |---|---|---|---|---|--:|--:|
@@ -411,13 +502,21 @@ predict("trap 6", moved["token mixing"],
 # | LayerNorm | GroupNorm(1, C) | **no** | about 0.2 | about 2 | 128 | 0 |
 # | patch embedding | a patch read column by column | **no** | about 7 | about 30 | 3,200 | 50,176 |
 #
-# Equal in result does not mean equal in *speed*. Here is how long a layer, and the whole network, takes forward and
-# backward for 128 digits, on the machine that made this page and on one thread:
+# <details><summary>Equal in result, but not in speed (may be skipped)</summary>
+#
+# The next two cells measure how long a layer, and the whole network, takes forward and backward for 128 digits, on the
+# machine that made this page and on one thread. Channel mixing takes about the same time in both forms: a $1 × 1$
+# convolution is a matrix product, and PyTorch treats it as one. Token mixing is several times as slow when folded, and
+# slower still when depth-wise, with the same number of multiplications. Code for convolutions is made for windows that
+# slide over large pictures. Here it gets 8,192 gray pictures of 4 × 4, or 128 pictures with 64 groups of channels, and
+# every window stops once. (Other machines and sizes give other factors.) The authors remark, right after the sentence
+# about the very special CNN, that a convolution is more complex than a plain matrix product. So the library computes
+# with matrices, and the convolutions are for understanding.
+#
+# </details>
 
 # %% tags=["nbval-ignore-output"]
 import time
-
-from mixer_lib import create_model
 
 
 def milliseconds(layer, x):
@@ -447,115 +546,161 @@ for name, net in {"Mixer": fresh, "folded": to_conv(fresh),
 torch.set_num_threads(threads)
 
 # %% [markdown]
-# Channel mixing takes the same time in both forms: a $1 × 1$ convolution is a matrix product, and PyTorch treats it
-# as one. Token mixing is several times as slow when folded, and slower still depth-wise, with the same number of
-# multiplications. Code for convolutions is made for windows that slide over large pictures. Here it gets 8,192 gray
-# pictures of 4 × 4, or 128 pictures with 64 groups of channels, and every window stops once: all preparation, no
-# sliding. (Other machines and sizes give other factors.) The authors remark, right after the sentence about the very
-# special CNN, that a convolution asks for more than a plain matrix product. So the library computes with matrices,
-# and the convolutions are for understanding.
+# ## When would token mixing slide?
 #
-# ## The other way round
+# The architecture assumes nothing about neighbors. But training could still find a sliding convolution. How would we
+# recognize one? Without its GELU, a token mixing layer is one matrix $M$ of $S × S$ numbers (lesson 3). The entry
+# $M_{s,t}$ says what place $s$ takes from place $t$.
 #
-# Nothing is assumed, but training could still find it. When *would* a token mixer be a convolution that slides? Leave
-# out its GELU, and its layers are one matrix $M$ of $S × S$ (lesson 3). The smallest case is a line of four places,
-# and a kernel of three weights: 1 for the left neighbor, 2 for the place itself, 3 for the right one. Beyond the ends
-# there is nothing, so read 0 there (**zero padding**), or go around to the other end (**circular padding**).
+# The smallest case is a line of four places and a kernel of three weights: 1 for the left neighbor, 2 for the place
+# itself, 3 for the right neighbor. Beyond the ends there is nothing, so read 0 there. This is **zero padding**. Write
+# one row of $M$ for each place:
 
 # %%
-zeros = torch.tensor([[2., 3., 0., 0.],         # by hand; a row: what one place reads
+zeros = torch.tensor([[2., 3., 0., 0.],         # place 0 has no left neighbor
                       [1., 2., 3., 0.],
                       [0., 1., 2., 3.],
-                      [0., 0., 1., 2.]])
-circle = torch.tensor([[2., 3., 0., 1.],        # left of the first is the last
-                       [1., 2., 3., 0.],
-                       [0., 1., 2., 3.],
-                       [3., 0., 1., 2.]])
+                      [0., 0., 1., 2.]])        # place 3 has no right neighbor
 line = torch.tensor([[5., 0., 7., 1.]])         # [1, W']
-for M, mode in ((zeros, "zeros"), (circle, "circular")):
-    conv = nn.Conv1d(1, 1, 3, padding=1, padding_mode=mode, bias=False)
+
+
+def line_conv(padding_mode):
+    conv = nn.Conv1d(1, 1, 3, padding=1, padding_mode=padding_mode, bias=False)
     conv.weight.data.copy_(torch.tensor([[[1., 2., 3.]]]))
-    assert torch.equal(conv(line)[0], M @ line[0])
+    return conv
+
+assert torch.equal(line_conv("zeros")(line)[0], zeros @ line[0])
 
 # %% [markdown]
-# Along each diagonal stands one number: $M_{s,t}$, what place $s$ takes from place $t$, depends only on how far and
-# on which side $t$ lies. Such a matrix is called **Toeplitz**, and **circulant** if the diagonals go around. On a
-# grid the same holds with two displacements, down and to the right. To see such a matrix, push a picture with a
-# single 1 through the convolution, for each place once:
+# One number runs along each diagonal, because $M_{s,t}$ depends only on the displacement from $s$ to $t$: how far away
+# $t$ is, and on which side. Such a matrix is called **Toeplitz**.
+#
+# ### Around the circle
+#
+# With **circular padding**, the line has no ends. The left neighbor of the first place is the last place. The diagonals
+# then go around the edges of the matrix, and the matrix is called **circulant**:
+
+# %%
+circle = torch.tensor([[2., 3., 0., 1.],        # left of the first place is the last
+                       [1., 2., 3., 0.],
+                       [0., 1., 2., 3.],
+                       [3., 0., 1., 2.]])       # right of the last place is the first
+assert torch.equal(line_conv("circular")(line)[0], circle @ line[0])
+
+# %% [markdown]
+# ### On a grid
+#
+# On a grid there are two displacements, down and to the right, and $M_{s,t}$ depends on both. To get the matrix of any
+# layer, push a picture with a single 1 through the layer, once for each place. The answer to place $t$ is column $t$ of
+# $M$:
 
 # %%
 torch.manual_seed(0)
 kernel = torch.randn(1, 1, 3, 3)
 unit_pictures = torch.eye(16).reshape(16, 1, 4, 4)              # [S, 1, H', W']
-matrices = {}
-for mode in ("zeros", "circular"):
-    conv = nn.Conv2d(1, 1, 3, padding=1, padding_mode=mode, bias=False)
-    conv.weight.data.copy_(kernel)
-    answers = conv(unit_pictures).detach().flatten(1)       # [S, S]: a row for each t
-    matrices[f"{mode}, 3 x 3"] = answers.T                      # [S, S]: M[s, t]
-    x = torch.randn(5, 1, 4, 4)
-    assert torch.allclose(conv(x).flatten(1), x.flatten(1) @ answers, atol=1e-5)
+answers = conv2d(unit_pictures, kernel, padding=1).flatten(1)   # [S, S]: a row for each t
+M = answers.T                                                   # [S, S]: M[s, t]
+x = torch.randn(5, 1, 4, 4)
+assert torch.allclose(conv2d(x, kernel, padding=1).flatten(1), x.flatten(1) @ M.T,
+                      atol=1e-5)
+
+# %% [markdown]
+# Beside it, the first token mixing of the trained Mixer without its GELU (times 4, so that its colors can be seen):
 
 # %%
 first = model.blocks[0].token_mixing
-matrices["token mixing, 4 W2 W1"] = 4 * (first.fc2.weight @ first.fc1.weight).detach()
+learned = 4 * (first.fc2.weight @ first.fc1.weight).detach()    # [S, D_S] @ [D_S, S]
 plots.show(
-    plots.tables(matrices, xlabel="place t, read", ylabel="place s, written"),
-    alt="Three matrices of 16 by 16 colored cells. The first two, of convolutions, "
-        "fall into blocks of 4 by 4. With zero padding the blocks on the diagonal and "
-        "next to it hold three short diagonals each, of one color; all else is white. "
-        "With circular padding the corners of these blocks are filled, and two more "
-        "blocks, at the upper right and the lower left. The third, of the trained "
-        "token mixing, has colors everywhere and no diagonals.")
+    plots.tables({"zero padding, 3 x 3": M, "token mixing, 4 W2 W1": learned},
+                 xlabel="place t, read", ylabel="place s, written", width=8),
+    alt="Two matrices of 16 by 16 colored cells. The first, of a convolution, falls "
+        "into blocks of 4 by 4. The blocks on the diagonal and next to it hold three "
+        "short diagonals each, of one color; all else is white. The second, of the "
+        "trained token mixing, has colors everywhere and no diagonals.")
 
 # %% [markdown]
-# The first two fall into blocks of 4 × 4, one for each pair of grid rows. Inside a block one color runs along each
-# diagonal: three kinds of blocks, three diagonals in each, nine weights. Circular padding adds the corners, those of
-# the blocks and two of the whole. The third is the trained Mixer's first token mixing without its GELU (times 4, so
-# that it can be seen beside the others). Nothing runs along diagonals there: each place has its own rules.
+# The first matrix falls into blocks of 4 × 4, one block for each pair of grid rows. Inside a block, one color runs along
+# each diagonal: three kinds of blocks, with three diagonals each, make nine weights. In the second matrix, nothing runs
+# along diagonals. Each place has rules of its own.
 #
-# Count the numbers that are free in each kind of matrix:
+# ## How rare are sliding token mixers?
+#
+# With zero padding, $M$ has one free number for each displacement. On a grid of $H' × W'$ there are
+# $(2H'-1)(2W'-1)$ displacements. A general token mixer has $S^2$ free numbers:
 
 # %%
-print("grid     any S x S   zero padding   circular padding")
+print("grid     any S x S   zero padding   share")
 for H, W in ((4, 4), (8, 8), (14, 14)):
     displacements = (2 * H - 1) * (2 * W - 1)
-    print(f"{H:2} x {W:2} {(H * W) ** 2:10,} {displacements:14,} {H * W:14,}")
+    print(f"{H:2} x {W:2} {(H * W) ** 2:10,} {displacements:14,} "
+          f"{displacements / (H * W) ** 2:7.1%}")
 
 # %% [markdown]
-# With zero padding there is a number for each displacement, $(2H'-1)(2W'-1)$ of them; on a circle two displacements
-# that differ by the whole way around are the same, which leaves $S$. So convolutions are a thin slice of all token
-# mixers. (Replace each number by the mean of those with the same displacement: that is a matrix's part in the slice.
-# Of a random one on the 8 × 8 grid it has, on average, 225/4096 or 5.5% of the energy, the sum of the squares.)
-# Lesson 9 measured how much the *trained* weights have there.
+# So convolutions are a thin slice of all token mixers. Lesson 9 measured how much of the *trained* weights lies in this
+# slice.
 #
-# The slice is within reach, though. Exercise 4.4 showed that with $D_S = 2S$ hidden units a token MLP can do any
-# linear map of the tokens, so also any of these, with one kernel for all channels. A Mixer *can* become a convolution
-# that slides. Nobody tells it to.
+# <details><summary>How one measures the part in the slice</summary>
+#
+# Replace each number of $M$ by the mean of all numbers with the same displacement. The result is the part of $M$ that
+# is a convolution. Its energy (the sum of its squares) divided by the energy of $M$ is the share. For a random matrix on
+# the 8 × 8 grid, the share is on average 225/4096, or 5.5%: the share of free numbers. With circular padding,
+# displacements that differ by a whole way around are the same, and only $S$ free numbers remain.
+#
+# </details>
+#
+# ## Could a Mixer learn to slide?
+#
+# The slice is within reach for the network of this lesson. Exercise 4.4 showed how $D_S = 2S$ hidden units can compute
+# any linear map $M$ of the tokens: $W_1$ holds $M$ and $-M$, and $W_2$ subtracts, since
+# $\mathrm{gelu}(z) - \mathrm{gelu}(-z) = z$. Here $S = 16$ and $D_S = 32$, just enough. So we write the $3 × 3$
+# convolution from above into a token mixing layer:
+
+# %%
+slides = deepcopy(first)
+eye = torch.eye(16).double()
+with torch.no_grad():
+    slides.fc1.weight.copy_(torch.cat([M, -M]))                 # [D_S, S] = [2 S, S]
+    slides.fc2.weight.copy_(torch.cat([eye, -eye], dim=1))      # [S, D_S]
+    for layer in (slides.fc1, slides.fc2):
+        layer.bias.zero_()
+    table = torch.randn(2, 16, 64).double()                     # [B, S, C]
+    maps_of = table.mT.reshape(128, 1, 4, 4)                    # [B*C, 1, H', W']
+    by_conv = conv2d(maps_of, kernel.double(), padding=1).reshape(2, 64, 16).mT
+    assert torch.allclose(slides(table), by_conv, atol=1e-6)
+print("a token mixing layer that is a sliding 3 x 3 convolution")
+
+# %% [markdown]
+# A Mixer with $D_S \ge 2S$ *can* become a convolution that slides. Nobody tells it to. The paper's B/16 has $S = 196$
+# tokens and $D_S = 384$, slightly fewer than the 392 hidden units that this construction needs.
+#
+# What if you *want* sliding? Put a small depth-wise convolution, with padding so that the map keeps its size, in the
+# place of token mixing. That is the main idea of **ConvMixer**
+# ([`mixer_lib/family/convmixer.py`](../mixer_lib/family/convmixer.py)). Such a network has another advantage: it can
+# read images of any size. A kernel as large as the grid ties a Mixer to one image size.
 #
 # ## Move it
 #
-# The trained network and one digit. On the left is $W_1$ of one block: point at a row to see that hidden unit, and click
-# to keep it. To the right you see the row, and under it the same 16 numbers as a kernel on the grid of patches, times
-# one channel of the table. Point at any cell, and the same place lights up everywhere. The two strips at the bottom are
-# the unit's answers to all 64 channels, once as matrix row times column and once as a convolution: point at one to see
-# how it comes about. The arrow keys work, too. Things to try:
+# The widget shows the trained network and one digit. On the left is $W_1$ of one block. Point at a row to see that
+# hidden unit, and click to keep it. To the right you see the row, and under it the same 16 numbers as a kernel on the
+# grid of patches, multiplied by one channel of the table. Point at any cell, and the same place lights up everywhere.
+# The two strips at the bottom are the unit's answers to all 64 channels: once as matrix row times column, and once as a
+# convolution. Point at an answer to see where it comes from. The arrow keys work, too. Things to try:
 #
-# 1. Move over some rows of $W_1$. How far apart do the two strips at the bottom get?
+# 1. Move over some rows of $W_1$. How far apart are the two strips at the bottom?
 # 2. Block 1, unit 18. Where have you met this kernel before?
-# 3. Block 2, unit 13. Two weights stand out, 0.51 and −0.50. Which two places does it compare? If this unit were a
-#    kernel that slides, on how many pairs of places would it ask its question?
+# 3. Block 2, unit 13. Two weights stand out, 0.51 and −0.50. Which two places does the unit compare? If its kernel could
+#    slide, for how many pairs of places would the unit ask its question?
 # 4. Still in block 2: which places do units 11 and 26 compare?
 #
 # <details><summary>What you should see</summary>
 #
-# 1. Never by more than 1e-14, or 0.000 000 000 000 01: rounding.
-# 2. *Top minus bottom*, from lesson 4. There it was written by hand; here training has found it.
-# 3. Place 6 and place 2, which lies above it. A kernel that slides would compare every place with the one above it,
-#    12 pairs. As a unit of the Mixer it has this one pair.
-# 4. Unit 11 asks nearly the same one place further left, with the signs turned: place 5 against 1, above it, and 4,
-#    beside it. Unit 26 compares two neighbors as well, 9 and 10. What a convolution gets for free by sliding, a Mixer
-#    has to learn unit by unit, if it wants it.
+# 1. Never more than 1e-14, or 0.000 000 000 000 01: rounding.
+# 2. It is *top minus bottom*, from lesson 4. There it was written by hand. Here training has found it.
+# 3. Place 6 and place 2, which is above it. A kernel that slides would compare every place with the place above it, 12
+#    pairs in total. As a unit of the Mixer it has this one pair.
+# 4. Unit 11 asks nearly the same question one place further left, with the signs turned: it compares place 5 with place
+#    1 above it and place 4 beside it. Unit 26 compares two neighbors as well, 9 and 10. A convolution asks one question
+#    at every place. A Mixer that wants this has to learn it unit by unit.
 #
 # </details>
 
@@ -577,13 +722,12 @@ widgets.kernel_explorer(digit, reads)
 # %% [markdown]
 # ## Exercises
 #
-# Write the conversions yourself. Each takes an `nn.Linear` and returns an `nn.Conv2d` with the same weights and the
-# same bias, for any sizes; leave the linear layer as it is.
-#
 # ### 10.1 The stem · easy · 5 minutes
 #
-# `linear` is a patch embedding, it reads the rows of `patchify`, $D = C_{in} P P$ numbers in the order (color, line,
-# column). Give the convolution that reads the image. (The first layer of a CNN is often called its **stem**.)
+# The first layer of a CNN is often called its **stem**. `linear` is the linear layer of a patch embedding. It reads the
+# rows of `patchify`, $D = C_{in} P P$ numbers in the order (color, line, column). Return an `nn.Conv2d` with the same
+# weights and the same bias that reads the image instead. The convolution needs a copy of the weights: training it must
+# not change the linear layer.
 
 # %% tags=["exercise-1"]
 def stem_as_conv(linear, in_channels, P):
@@ -600,8 +744,8 @@ exercises.check_stem_as_conv(stem_as_conv)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `nn.Conv2d(from, to, kernel_size, stride=...)`, then `conv.weight.data.copy_(...)`, and the same for the bias. What
-# is the shape of `conv.weight`?
+# `nn.Conv2d(from, to, kernel_size, stride=...)` makes the layer. `conv.weight.data.copy_(...)` fills its weights, and
+# the bias works the same way. Which shape does `conv.weight` have?
 #
 # </details>
 #
@@ -611,39 +755,13 @@ exercises.check_stem_as_conv(stem_as_conv)
 #
 # </details>
 #
-# ### 10.2 Channel mixing · easy · 4 minutes
+# ### 10.2 Token mixing, the first layer · medium · 6 minutes
 #
-# `linear` works on each token, from $C$ to $D_C$ channels. Give the convolution that works on maps, `[B, C, H', W']`.
+# `fc1` works on each channel, from $S$ places to $D_S$ hidden units. Return the `nn.Conv2d` that works on *folded*
+# maps, `[B*C, 1, H', W']`, for a grid of `rows` × `columns`. The grid does not have to be square. Copy weights and bias,
+# as in 10.1.
 
 # %% tags=["exercise-2"]
-def layer_as_conv(linear):
-    """nn.Linear(C, D_C) on each token -> nn.Conv2d on maps."""
-    ...  # your code here
-
-
-# %%
-exercises.check_layer_as_conv(layer_as_conv)
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `linear.in_features` and `linear.out_features` are its sizes. `weight[:, :, None, None]` has two axes more.
-#
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# In [solutions/10_convolutions.ipynb](solutions/10_convolutions.ipynb), exercise 10.2.
-#
-# </details>
-#
-# ### 10.3 Token mixing, the first layer · medium · 6 minutes
-#
-# `fc1` works on each channel, from $S$ places to $D_S$ hidden units. Give the convolution that works on *folded*
-# maps, `[B*C, 1, H', W']`, for a grid of `rows` × `columns`, which need not be square.
-
-# %% tags=["exercise-3"]
 def fc1_as_conv(fc1, rows, columns):
     """nn.Linear(rows * columns, D_S) on each channel -> nn.Conv2d on folded maps."""
     ...  # your code here
@@ -656,7 +774,52 @@ exercises.check_fc1_as_conv(fc1_as_conv)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# How many channels has a folded map? How large is the window? A row of `fc1.weight` is in raster order.
+# How many channels does a folded map have? How large is the window? A row of `fc1.weight` is in raster order.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/10_convolutions.ipynb](solutions/10_convolutions.ipynb), exercise 10.2.
+#
+# </details>
+#
+# ### 10.3 Repair: token mixing in convolutions · medium · 12 minutes
+#
+# A colleague wrote token mixing with convolutions alone. It runs without an error, and its answers are wrong. Three of
+# the traps are in it:
+
+# %%
+def broken(maps, W1, b1, W2, b2):
+    """maps [B, C, H', W'], W1 [D_S, S], b1 [D_S], W2 [S, D_S], b2 [S]"""
+    B, C, H, W = maps.shape
+    folded = maps.reshape(B * C, 1, H, W)
+    kernels = W1.view(-1, 1, H, W).flip(2, 3)
+    hidden = gelu(conv2d(folded, kernels, b1))              # [B*C, D_S, 1, 1]
+    stamps = W2.reshape(-1, 1, H, W)
+    mixed = conv_transpose2d(hidden, stamps, b2.mean(dim=0, keepdim=True))
+    return mixed.reshape(B, C, H, W)
+
+# %% [markdown]
+# Write the right version. As in the broken one, use convolutions for both layers, and no `nn.Linear`, `@` or `einsum`.
+# The result is the answer of token mixing alone, $W_2\,\mathrm{gelu}(W_1 x + b_1) + b_2$ for each channel $x$, without
+# LayerNorm and without the residual sum.
+
+# %% tags=["exercise-3"]
+def mix_tokens(maps, W1, b1, W2, b2):
+    """Token mixing in convolutions: maps [B, C, H', W'] -> same shape."""
+    ...  # your code here
+
+
+# %%
+exercises.check_mix_tokens(mix_tokens)
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Traps 1 and 3 are two of the three mistakes. For the third: a stamp is a *column* of $W_2$. In which order does
+# `reshape` read the numbers of $W_2$?
 #
 # </details>
 #
@@ -668,9 +831,10 @@ exercises.check_fc1_as_conv(fc1_as_conv)
 #
 # ### 10.4 Is it a convolution? · hard · 15 minutes
 #
-# You get a linear token mixer as a matrix $M$, `[S, S]`, on a grid of `rows` × `columns`; $M_{s,t}$ is what place $s$
-# takes from place $t$. Say whether it is a convolution with zero padding, with a kernel of any size: `True` if
-# $M_{s,t}$ depends only on how far $t$ lies below $s$ and to the right of it. Allow for rounding.
+# You get a linear token mixer as a matrix $M$, `[S, S]`, on a grid of `rows` × `columns`. $M_{s,t}$ is what place $s$
+# takes from place $t$. Return `True` if $M$ is a convolution with zero padding and a kernel of any size, that is, if
+# $M_{s,t}$ depends only on how far $t$ is below $s$ and how far to the right of it. Otherwise, return `False`. Allow for
+# rounding.
 
 # %% tags=["exercise-4"]
 def is_convolution(M, rows, columns):
@@ -684,9 +848,9 @@ exercises.check_is_convolution(is_convolution)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Place $s$ lies in row `s // columns` and column `s % columns`. Go through all pairs, and keep a dictionary: for each
-# displacement (down, right) the first number that you met. Or, without a loop: lay $M$ out as `[rows, columns, rows,
-# columns]`, and compare it with itself, moved by one.
+# Place $s$ is in row `s // columns` and column `s % columns`. Go through all pairs, and keep a dictionary: for each
+# displacement (down, right), the first number that you met. Or, without a loop: reshape $M$ to `[rows, columns, rows,
+# columns]`, and compare it with itself moved by one row, and then moved by one column.
 #
 # </details>
 #
@@ -695,40 +859,47 @@ exercises.check_is_convolution(is_convolution)
 # In [solutions/10_convolutions.ipynb](solutions/10_convolutions.ipynb), exercise 10.4.
 #
 # </details>
+#
+# ### Stretch
+#
+# Train the Mixer of "Roll the whole network" once more, with `crop_padding=2` in its recipe: each image is then shifted
+# at random by up to 2 pixels. How far to the right does its curve move? Does it also hold for shifts that the training
+# never showed? How many epochs does it need to catch up with the CNN?
 
 # %% [markdown]
 # ## Recap
 #
-# - The toy's weights are kernels: $P × P$ with stride $P$ for the patch embedding, $1 × 1$ for channel mixing, as
-#   large as the grid for token mixing, and stamps on the way back. By hand, by loop and by `conv2d`, the numbers
-#   agree.
+# - The toy's weights are kernels: $P × P$ with stride $P$ for the patch embedding, $1 × 1$ for channel mixing, and as
+#   large as the grid for token mixing, with stamps on the way back. By hand, by loop and by `conv2d`, the numbers agree.
 # - `to_conv` rewrites a trained Mixer in convolutions. All outputs and all gradients agree to 1e-12, and `from_conv`
-#   brings it back bit for bit.
-# - A kernel for each channel gives the same outputs, until you train it, and costs $C$ times the weights.
-# - Six traps: the turned kernel, the order in a patch, the one bias, the norm that looks around, groups that untie,
-#   and the one that matters: a kernel as large as the grid does not slide, so sharing over places never acts.
-# - A token mixer is a convolution that slides if $M_{s,t}$ depends on the displacement alone. That leaves
-#   $(2H'-1)(2W'-1)$ free numbers of $S^2$: 5.5% on an 8 × 8 grid.
+#   returns the Mixer bit for bit.
+# - Six traps: the turned kernel, the order inside a patch, the single bias, the norm that reads all places, groups that
+#   untie ($C$ times the weights in token mixing), and the one that matters most: a kernel as large as the grid has
+#   nowhere to slide, so it shares nothing over places.
+# - Rolled digits: the CNN reads most of them without having seen any. The Mixer has to learn them from shifted digits, and
+#   learns them for such shifts only.
+# - A token mixer is a sliding convolution if $M_{s,t}$ depends on the displacement alone. This leaves
+#   $(2H'-1)(2W'-1)$ of $S^2$ free numbers: 5.5% on an 8 × 8 grid. With $D_S \ge 2S$, a Mixer can learn one.
 #
 # ## Quiz
 #
-# **1.** What would have to change in token mixing so that moving the picture moves the answer along?
+# **1.** What would have to change in token mixing, so that moving the picture moves the answer along?
 #
 # <details><summary>Answer</summary>
 #
-# Its kernels would have to slide, with the same weights at every stop, so that each answers with a map in place of a
-# number. The second layer would have to slide, too, and $b_2$ would have to be the same at all places. It would be
-# two depth-wise convolutions, with one set of kernels for all channels.
+# Its kernels would have to slide, with the same weights at every stop, so that each kernel answers with a map and not
+# with one number. The second layer would have to slide, too, and $b_2$ would have to be the same at all places. The
+# result would be two depth-wise convolutions with one set of kernels for all channels.
 #
 # </details>
 #
-# **2.** Someone takes `cnn.blocks[0].token_mixing` and gives it maps of 5 × 5 in place of 4 × 4. Does it slide now?
+# **2.** Someone takes `cnn.blocks[0].token_mixing` and gives it maps of 5 × 5 instead of 4 × 4. Does it slide now?
 #
 # <details><summary>Answer</summary>
 #
-# The first convolution does: a window of 4 × 4 stops at four places of a 5 × 5 map. It is a layer that no Mixer has.
-# In the end $b_2$, a map of 4 × 4, does not fit and there is an error. `cnn` itself refuses such images at the door,
-# as the Mixer does.
+# The first convolution does: a window of 4 × 4 stops at four places of a 5 × 5 map. No Mixer has such a layer. At the
+# end, $b_2$, a map of 4 × 4, does not fit, and there is an error. The network `cnn` itself refuses images of another
+# size, as the Mixer does.
 #
 # </details>
 #
@@ -736,8 +907,8 @@ exercises.check_is_convolution(is_convolution)
 #
 # <details><summary>Answer</summary>
 #
-# It does better: its answer does not change at all. All its weights are equal, so it cannot tell places apart. But
-# before it stands token mixing, which can.
+# It does better: its answer does not change at all. All its weights are equal, so it cannot distinguish places. But
+# token mixing comes before it, and token mixing can.
 #
 # </details>
 #

@@ -8,18 +8,21 @@ STEM = """
     conv.bias.data.copy_(linear.bias)
     return conv
 """
-LAYER = """
-    conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
-    conv.weight.data.copy_(linear.weight[:, :, None, None])
-    conv.bias.data.copy_(linear.bias)
-    return conv
-"""
 FC1 = """
     D_S = fc1.out_features
     conv = nn.Conv2d(1, D_S, (rows, columns))
     conv.weight.data.copy_(fc1.weight.view(D_S, 1, rows, columns))
     conv.bias.data.copy_(fc1.bias)
     return conv
+"""
+MIX = """
+    B, C, H, W = maps.shape
+    folded = maps.reshape(B * C, 1, H, W)
+    kernels = W1.view(-1, 1, H, W)
+    hidden = gelu(conv2d(folded, kernels, b1))
+    stamps = W2.T.reshape(-1, 1, H, W)
+    mixed = conv_transpose2d(hidden, stamps) + b2.view(H, W)
+    return mixed.reshape(B, C, H, W)
 """
 CONVOLUTION = """
     seen = {}
@@ -53,21 +56,23 @@ RIGHT = {
             conv.load_state_dict({"weight": linear.weight.unflatten(1, (in_channels, P, P)), "bias": linear.bias})
             return conv""",
     },
-    "check_layer_as_conv": {
-        "load": """
-            D_C, C = linear.weight.shape
-            conv = nn.Conv2d(C, D_C, kernel_size=(1, 1))
-            conv.load_state_dict({"weight": linear.weight.view(D_C, C, 1, 1), "bias": linear.bias})
-            return conv""",
-        "shared": """
-            conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
-            conv.weight, conv.bias = nn.Parameter(linear.weight.unsqueeze(2).unsqueeze(3)), linear.bias
-            return conv""",
-        "the stem, P = 1": """
-            conv = nn.Conv2d(linear.in_features, linear.out_features, 1, stride=1, padding=0)
-            conv.weight.data = linear.weight.data[..., None, None].clone()
-            conv.bias.data = linear.bias.data.clone()
-            return conv""",
+    "check_mix_tokens": {
+        "a 1 x 1 convolution and a reshape": """
+            B, C, H, W = maps.shape
+            hidden = F.gelu(F.conv2d(maps.flatten(0, 1)[:, None], W1.view(-1, 1, H, W), b1))
+            return F.conv2d(hidden, W2[:, :, None, None], b2).reshape(B, C, H, W)""",
+        "depth-wise, repeated": """
+            (C, H, W), D_S = maps.shape[1:], len(W1)
+            hidden = conv2d(maps, W1.view(D_S, 1, H, W).repeat(C, 1, 1, 1), b1.repeat(C), groups=C)
+            stamps = W2.mT.contiguous().view(D_S, 1, H, W).repeat(C, 1, 1, 1)
+            return conv_transpose2d(gelu(hidden), stamps, groups=C) + b2.reshape(H, W)""",
+        "modules, channel by channel": """
+            B, C, H, W = maps.shape
+            first, second = nn.Conv2d(1, len(W1), (H, W)), nn.ConvTranspose2d(len(W1), 1, (H, W), bias=False)
+            first.weight.data, first.bias.data = W1.view(-1, 1, H, W), b1
+            second.weight.data = W2.T.unflatten(1, (1, H, W))
+            out = [second(nn.GELU()(first(maps[:, c:c + 1]))) for c in range(C)]
+            return (torch.cat(out, dim=1) + b2.view(1, 1, H, W)).detach()""",
     },
     "check_fc1_as_conv": {
         "place by place": """
@@ -137,25 +142,44 @@ WRONG = {
         ("the numbers", "a Parameter, expected the nn.Conv2d", ("return conv", "return conv.weight")),
         ("changed", "changes the linear layer that it is given",
          ("return conv", "linear.bias.data.zero_(); return conv")),
-        ("dilation", "the result has shape", (", stride=P)", ", stride=P, dilation=2)")),
+        ("dilation", "the dilation is", (", stride=P)", ", stride=P, dilation=2)")),
+        ("shared memory", "shares its memory", ("conv.weight.data.copy_(linear.weight.view(linear.out_features, "
+         "in_channels, P, P))", "conv.weight.data = linear.weight.data.view(-1, in_channels, P, P)")),
+        ("shared bias", "shares its memory", ("conv.bias.data.copy_(linear.bias)", "conv.bias = linear.bias")),
+        ("no view", "view the weights in this shape", (".view(linear.out_features, in_channels, P, P)", "")),
     ]},
-    "check_layer_as_conv": {entry: (word, but(LAYER, *changes)) for entry, word, *changes in [
-        ("random", "the linear layer's, in another shape", ("conv.weight.data.copy_", "(lambda w: w)")),
-        ("transposed", "one row per output", ("linear.weight[:, :, None, None]",
-         "linear.weight.T.reshape(conv.weight.shape)")),
-        ("no bias", "the bias is missing", ("linear.out_features, 1)", "linear.out_features, 1, bias=False)"),
-         ("conv.bias.data.copy_(linear.bias)", "pass")),
-        ("bias left", "in the bias: copy it", ("conv.bias.data.copy_(linear.bias)", "pass")),
-        ("3 x 3", r"window of \(3, 3\), expected \(1, 1\)", ("linear.out_features, 1)",
-         "linear.out_features, 3, padding=1)")),
-        ("depth-wise", "no groups are needed", ("linear.out_features, 1)", "linear.out_features, 1, groups=3)"),
-         ("conv.weight.data", "return conv; conv.weight.data")),
-        ("1d", "a Conv1d, expected the nn.Conv2d", ("nn.Conv2d", "nn.Conv1d"), (", None, None]", ", None]")),
-        ("the other way", "You swapped the two", ("nn.Conv2d(linear.in_features, linear.out_features, 1)",
-         "nn.Conv2d(linear.out_features, linear.in_features, 1)"), ("linear.weight[:, :, None, None]",
-         "linear.weight.T[:, :, None, None]"), ("conv.bias.data.copy_(linear.bias)", "pass")),
-        ("stride", "from one stop of the window", ("linear.out_features, 1)", "linear.out_features, 1, stride=2)")),
-        ("the linear", "a Linear, expected the nn.Conv2d", ("return conv", "return linear")),
+    "check_mix_tokens": {entry: (word, but(MIX, *changes)) for entry, word, *changes in [
+        ("as it was", "all three mistakes", ("W1.view(-1, 1, H, W)", "W1.view(-1, 1, H, W).flip(2, 3)"),
+         ("W2.T.", "W2."), ("stamps) + b2.view(H, W)", "stamps, b2.mean(dim=0, keepdim=True))")),
+        ("kernels repaired", "The stamps and the last bias are still wrong", ("W2.T.", "W2."),
+         ("stamps) + b2.view(H, W)", "stamps, b2.mean(dim=0, keepdim=True))")),
+        ("stamps repaired", "stamps are right now", ("W1.view(-1, 1, H, W)", "W1.view(-1, 1, H, W).flip(2, 3)"),
+         ("stamps) + b2.view(H, W)", "stamps) + b2.mean()")),
+        ("bias repaired", "bias is right now", ("W1.view(-1, 1, H, W)", "W1.view(-1, 1, H, W).flip(2, 3)"),
+         ("W2.T.", "W2.")),
+        ("turned", "still turned by 180", ("W1.view(-1, 1, H, W)", "W1.view(-1, 1, H, W).flip(2, 3)")),
+        ("stamps of rows", "reshape reads row by row", ("W2.T.", "W2.")),
+        ("stamps turned", "stamps are turned", ("W2.T.reshape(-1, 1, H, W)", "W2.T.reshape(-1, 1, H, W).flip(2, 3)")),
+        ("one bias", "a single number was added", ("b2.view(H, W)", "b2.mean()")),
+        ("no bias", "b2 is missing", (" + b2.view(H, W)", "")),
+        ("two biases", "added twice", ("stamps) +", "stamps, b2.mean(dim=0, keepdim=True)) +")),
+        ("no gelu", "GELU is missing", ("gelu(", "(")),
+        ("relu", "this is ReLU", ("gelu(", "torch.relu(")),
+        ("tanh", "the tanh form", ("kernels, b1))", "kernels, b1), approximate='tanh')")),
+        ("residual", "after the residual sum", ("return mixed.reshape(B, C, H, W)",
+                                                "return maps + mixed.view_as(maps)")),
+        ("still folded", "still folded", ("return mixed.reshape(B, C, H, W)", "return mixed")),
+        ("a linear layer", "come from (linear|matmul|__matmul__|einsum)", ("conv2d(folded, kernels, b1)",
+         "F.linear(folded.flatten(1), W1, b1)[:, :, None, None]")),
+        ("einsum", "come from einsum", ("return mixed", "mixed = torch.einsum('sd,nduv->ns', W2, hidden) + b2\n"
+                                        "    return mixed")),
+        ("at", "come from", ("return mixed", "mixed = hidden.flatten(1) @ W2.T + b2\n    return mixed")),
+        ("sums", "no convolution was called", ("conv2d(folded, kernels, b1)",
+         "((folded.unsqueeze(1) * kernels.unsqueeze(0)).sum((2, 3, 4)) + b1)[:, :, None, None]"),
+         ("conv_transpose2d(hidden, stamps)", "(hidden[:, :, None] * stamps).sum(1)")),
+        ("rows and columns", "The numbers in brackets|stopped with", ("b2.view(H, W)", "b2.view(W, H).T")),
+        ("channels as a batch of the wrong order", "The numbers in brackets", ("maps.reshape(B * C, 1, H, W)",
+         "maps.transpose(0, 1).reshape(B * C, 1, H, W)")),
     ]},
     "check_fc1_as_conv": {entry: (word, but(FC1, *changes)) for entry, word, *changes in [
         ("random", "the linear layer's, in another shape", ("conv.weight.data.copy_", "(lambda w: w)")),
@@ -174,6 +198,9 @@ WRONG = {
          ("conv.bias.data.copy_(fc1.bias)", "pass")),
         ("bias left", "in the bias: copy it", ("conv.bias.data.copy_(fc1.bias)", "pass")),
         ("the kernels", "a Parameter, expected the nn.Conv2d", ("return conv", "return conv.weight")),
+        ("shared memory", "shares its memory", ("conv.weight.data.copy_(fc1.weight.view(D_S, 1, rows, columns))",
+                                                "conv.weight.data = fc1.weight.data.view(D_S, 1, rows, columns)")),
+        ("no view", "view the weights in this shape", (".view(D_S, 1, rows, columns)", "")),
     ]},
     "check_is_convolution": {entry: (word, but(CONVOLUTION, *changes)) for entry, word, *changes in [
         ("always", "says True for a matrix of random numbers", ("return False", "return True")),
@@ -196,5 +223,9 @@ WRONG = {
         ("the last row left out", "one number was changed", ("for s in range(rows * columns)", "for s in range(rows * "
          "columns - 1)")),
         ("a number", "expected True or False, got 0", ("return False", "return 0")),
+        ("along the diagonals alone", "only along its diagonals", ("seen = {}",
+         "T = M.view(rows, columns, rows, columns)\n    return torch.allclose(T[1:, 1:, 1:, 1:], "
+         "T[:-1, :-1, :-1, :-1], atol=1e-4)")),
+        ("a wide tolerance", "changed by 0.005", ("> 1e-4", "> 0.02")),
     ]},
 }

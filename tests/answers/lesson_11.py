@@ -7,6 +7,10 @@ SHUFFLE = """
     pixels = table.view(B, -1, C_in, P * P)[..., inner_order]
     return unpatchify(pixels.flatten(2), P, (H, W))
 """
+UNSCRAMBLE = """
+    inverse = order.argsort()
+    return images.flatten(-2)[..., inverse].view(images.shape)
+"""
 FOLLOW = """
     new = dict(weights)
     for name, p in weights.items():
@@ -51,6 +55,21 @@ RIGHT = {
             places = patchify(torch.arange(H * W).view(1, 1, H, W), P)
             order = unpatchify(places[:, patch_order][..., inner_order], P, (H, W)).flatten()
             return images.flatten(2)[..., order].view(B, C_in, H, W)""",
+    },
+    "check_unscramble": {
+        "written to the places": """
+            plain = torch.empty_like(images).flatten(-2)
+            plain[..., order] = images.flatten(-2)
+            return plain.view(images.shape)""",
+        "scatter": """
+            flat = images.flatten(-2)
+            return torch.zeros_like(flat).scatter(-1, order.expand(flat.shape), flat).reshape(images.shape)""",
+        "a loop": """
+            H, W = images.shape[-2:]
+            plain = images.clone()
+            for s, t in enumerate(order.tolist()):
+                plain[..., t // W, t % W] = images[..., s // W, s % W]
+            return plain""",
     },
     "check_follow": {
         "one index for all numbers": """
@@ -119,6 +138,31 @@ WRONG = {
         ("a table", "is a table of patches", ("unpatchify(pixels.flatten(2), P, (H, W))", "pixels.flatten(2)")),
         ("changes the images", "changes a tensor", ("table = ", "images.zero_()\n    table = ")),
         ("height and width", "is 2, and the grid has|has shape", ("(H, W)", "(W, H)")),
+        ("both in one pair of brackets", "pick entries in pairs",
+         ("table = patchify(images, P)[:, patch_order]", "table = patchify(images, P)"),
+         ("[..., inner_order]", "[:, patch_order, :, inner_order]")),
+        ("all colors from the first", "colors show the pixels of the first", (
+            "table.view(B, -1, C_in, P * P)[..., inner_order]",
+            "table.view(B, -1, C_in, P * P)[:, :, :1, inner_order].repeat(1, 1, C_in, 1)")),
+    ]},
+    "check_unscramble": {entry: (word, but(UNSCRAMBLE, *changes)) for entry, word, *changes in [
+        ("again", "scrambled a second time", ("order.argsort()", "order")),
+        ("nothing", "still scrambled", ("return images.flatten(-2)[..., inverse].view(images.shape)", "return images")),
+        ("twice inverse", "scrambled a second time", ("order.argsort()", "order.argsort().argsort()")),
+        ("sorted, not argsorted", "still scrambled", ("order.argsort()", "order.sort().values")),
+        ("backward", "read backward", ("order.argsort()", "order.flip(0)")),
+        ("descending", "in reverse", ("order.argsort()", "order.argsort(descending=True)")),
+        ("flat", "expected the images' own", (".view(images.shape)", "")),
+        ("in place", "changes a tensor", ("return ", "images.zero_()\n    return ")),
+        ("the order in place", "changes a tensor", ("order.argsort()", "order.sub_(0).argsort(); order.zero_()")),
+        ("the first color", "one color only", ("return ", "plain = "), ("view(images.shape)", "view(images.shape)\n    "
+         "return torch.cat([plain[..., :1, :, :], images[..., 1:, :, :]], dim=-3)")),
+        ("as float", "come back as torch.float32", ("images.flatten(-2)", "images.float().flatten(-2)")),
+        ("square only", "stopped with", (".view(images.shape)", ".unflatten(-1, (int(len(order) ** 0.5), -1)).view("
+                                         "*images.shape[:-2], images.shape[-1], images.shape[-1])")),
+        ("rows and columns", "In this case the images have shape|own", (".view(images.shape)",
+         ".view(*images.shape[:-2], images.shape[-1], images.shape[-2]).mT")),
+        ("a list", "expected a torch tensor", ("view(images.shape)", "view(images.shape).tolist()")),
     ]},
     "check_follow": {entry: (word, but(FOLLOW, *changes)) for entry, word, *changes in [
         ("no stem", "patch_embedding.linear.weight is unchanged", ("[..., inner_order].flatten(1)", ".flatten(1)")),
@@ -164,6 +208,9 @@ WRONG = {
          ("t // columns - s // columns", "t // rows - s // rows"),
          ("t % columns - s % columns", "t % rows - s % rows")),
         ("a number", "expected True or False, got 1", ("return True", "return 1")),
+        ("the eight of a square, shapes ignored", r"says True for the order \[", ("order, weights = order.tolist(), {}",
+         "g = torch.arange(rows * columns).view(rows, columns)\n    return any(torch.equal(known.rot90(k).flatten(), "
+         "order) for known in (g, g.flip(0)) for k in range(4))\n    order, weights = order.tolist(), {}")),
         ("the matrix not square", "stopped with", ("order.tolist()", "order.view(rows, rows).tolist()")),
     ]},
 }

@@ -14,13 +14,15 @@
 
 # %%
 from torch import nn
+from torch.nn.functional import conv2d, conv_transpose2d, gelu
 
 from mixer_lib import exercises
 
 # %% [markdown]
 # ## 10.1 The stem
 #
-# Everything is in the order (color, line, column), so a `view` is enough. The stride is $P$: from patch to patch.
+# All numbers are in the order (color, line, column), so a `view` is enough. The stride is $P$, from patch to patch.
+# `copy_` copies the numbers, so that the two layers do not share memory.
 
 # %% tags=["exercise-1"]
 def stem_as_conv(linear, in_channels, P):
@@ -37,27 +39,11 @@ def stem_as_conv(linear, in_channels, P):
 exercises.check_stem_as_conv(stem_as_conv)
 
 # %% [markdown]
-# ## 10.2 Channel mixing
-
-# %% tags=["exercise-2"]
-def layer_as_conv(linear):
-    """nn.Linear(C, D_C) on each token -> nn.Conv2d on maps."""
-    # SOLUTION
-    conv = nn.Conv2d(linear.in_features, linear.out_features, kernel_size=1)
-    conv.weight.data.copy_(linear.weight[:, :, None, None])     # [D_C, C, 1, 1]
-    conv.bias.data.copy_(linear.bias)
-    return conv
-    # END SOLUTION
-
-# %%
-exercises.check_layer_as_conv(layer_as_conv)
-
-# %% [markdown]
-# ## 10.3 Token mixing, the first layer
+# ## 10.2 Token mixing, the first layer
 #
 # A folded map has one channel, and the window is as large as the grid.
 
-# %% tags=["exercise-3"]
+# %% tags=["exercise-2"]
 def fc1_as_conv(fc1, rows, columns):
     """nn.Linear(rows * columns, D_S) on each channel -> nn.Conv2d on folded maps."""
     # SOLUTION
@@ -72,10 +58,32 @@ def fc1_as_conv(fc1, rows, columns):
 exercises.check_fc1_as_conv(fc1_as_conv)
 
 # %% [markdown]
+# ## 10.3 Token mixing in convolutions
+#
+# Three lines change. PyTorch's convolution does not turn the kernel, so `flip` is wrong. A stamp is a column of $W_2$;
+# `reshape` reads row by row, so transpose first. And $b_2$ has one number per place, which a convolution's bias cannot
+# hold: add it as a map.
+
+# %% tags=["exercise-3"]
+def mix_tokens(maps, W1, b1, W2, b2):
+    """Token mixing in convolutions: maps [B, C, H', W'] -> same shape."""
+    # SOLUTION
+    B, C, H, W = maps.shape
+    folded = maps.reshape(B * C, 1, H, W)
+    hidden = gelu(conv2d(folded, W1.view(-1, 1, H, W), b1))     # [B*C, D_S, 1, 1]
+    stamps = W2.T.reshape(-1, 1, H, W)                          # [D_S, 1, H', W']
+    mixed = conv_transpose2d(hidden, stamps) + b2.view(H, W)    # [B*C, 1, H', W']
+    return mixed.reshape(B, C, H, W)
+    # END SOLUTION
+
+# %%
+exercises.check_mix_tokens(mix_tokens)
+
+# %% [markdown]
 # ## 10.4 Is it a convolution?
 #
-# To test the diagonals of the whole matrix, $M_{s+1,t+1} = M_{s,t}$, would be wrong: where a row of the grid ends, the
-# next place is one further down and all the way to the left, so the displacement is another.
+# It would be wrong to compare the diagonals of the whole matrix, $M_{s+1,t+1} = M_{s,t}$. Where a row of the grid ends,
+# the next place is one row down and at the left edge, so the displacement is different.
 
 # %% tags=["exercise-4"]
 def is_convolution(M, rows, columns):

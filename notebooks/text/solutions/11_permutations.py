@@ -22,8 +22,8 @@ from mixer_lib import exercises, patchify, unpatchify
 # %% [markdown]
 # ## 11.1 Shuffle patches and insides
 #
-# The table has the patches as rows, so their order is one index. A row has the numbers of a patch, color by color; laid
-# out as $C_{in}$ times $P^2$, the pixels are the last axis, and their order is one index more.
+# The rows of the table are the patches, so one index changes their order. A row holds the numbers of a patch, color by
+# color. In the shape $C_{in}$ × $P^2$, the pixels are the last axis, and one more index changes their order.
 
 # %% tags=["exercise-1"]
 def shuffle_patches(images, P, patch_order, inner_order):
@@ -39,12 +39,29 @@ def shuffle_patches(images, P, patch_order, inner_order):
 exercises.check_shuffle_patches(shuffle_patches)
 
 # %% [markdown]
-# ## 11.2 Follow
+# ## 11.2 Put the images back
 #
-# The columns of the embedding are the numbers of a patch, so what was done to the pixels is done to them. Everything that
-# is not named here belongs to channels, hidden units or classes.
+# `argsort` finds the inverse order: entry $t$ of `order.argsort()` is the place $s$ with `order[s] = t`. To write to the
+# places works, too: `plain[..., order] = scrambled`. A mirrored order is its own inverse, so the colleague's test could
+# not find the mistake.
 
 # %% tags=["exercise-2"]
+def unscramble(images, order):
+    """The plain images: [..., H, W], scrambled by order [H * W] -> same shape."""
+    # SOLUTION
+    return images.flatten(-2)[..., order.argsort()].view(images.shape)
+    # END SOLUTION
+
+# %%
+exercises.check_unscramble(unscramble)
+
+# %% [markdown]
+# ## 11.3 Follow
+#
+# The columns of the embedding are the numbers of a patch, so they move as the pixels move. Everything that is not named
+# here belongs to channels, hidden units or classes.
+
+# %% tags=["exercise-3"]
 def follow(weights, patch_order, inner_order):
     """The weights of a Mixer that does with shuffled images what this one does."""
     # SOLUTION
@@ -64,13 +81,13 @@ def follow(weights, patch_order, inner_order):
 exercises.check_follow(follow)
 
 # %% [markdown]
-# ## 11.3 What a window can follow
+# ## 11.4 What a window can follow
 #
-# Where place $s$ reads place $t$ in the new order, it reads what `order[s]` read from `order[t]` before: the weight of
-# *their* displacement, or nothing if they were no neighbors. The new layer is a convolution if the places of one
-# displacement all ask for the same weight.
+# In the new order, place $s$ must read from place $t$ what `order[s]` read from `order[t]` before: the weight of *their*
+# displacement, or nothing if they were no neighbors. The new layer is a convolution if all pairs of places with the same
+# displacement need the same weight.
 
-# %% tags=["exercise-3"]
+# %% tags=["exercise-4"]
 def conv_follows(order, rows, columns):
     """True if in this order every 3 x 3 convolution is a 3 x 3 convolution again."""
     # SOLUTION
@@ -92,7 +109,7 @@ def conv_follows(order, rows, columns):
 exercises.check_conv_follows(conv_follows)
 
 # %% [markdown]
-# All 720 orders of a grid of 2 × 3, one by one:
+# All 720 orders of a grid of 2 × 3, one after the other:
 
 # %%
 found = [order for order in permutations(range(6))
@@ -100,6 +117,7 @@ found = [order for order in permutations(range(6))
 print(len(found), found)
 
 # %% [markdown]
-# As it is, mirrored one way, the other way, and both, which is half a turn. A quarter turn would make it 3 × 2.
-# (That neighbors stay neighbors is not enough: 16 of the 720 orders see to that. Swap the upper and the lower place of
-# the first column alone: all have the neighbors that they had, but *below* is now *above* in one column only.)
+# These four are: as it is, mirrored left to right, mirrored top to bottom, and both, which is half a turn. A quarter turn
+# would make the grid 3 × 2. (It is not enough that neighbors stay neighbors. 16 of the 720 orders have this property. Swap
+# the upper and the lower place of the first column alone: every place has the neighbors that it had, but *below* is now
+# *above* in one column only.)
