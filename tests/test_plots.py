@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from PIL import Image, ImageColor
 
 from mixer_lib import plots
-from mixer_lib.model import ChannelMixing, patchify
+from mixer_lib.model import patchify
 from mixer_lib.plots.card import SHARP, Card
 from mixer_lib.training import History
 
@@ -115,7 +115,17 @@ def test_show_finds_the_photographs_of_a_figure(monkeypatch):
         assert (picture[round(y * height):, round((x + w + 0.005) * width)] == 255).all()
     assert left[0] + left[2] < right[0]
     plots.show(plots.tables({"a": np.eye(3)}), alt="a table")
-    assert "<i " not in shown[1].data
+    assert "<i " not in shown[1].data and 'alt="a table"' in shown[1].data
+
+
+def test_small_tables_describe_themselves(monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots.base, "display", shown.append)
+    plots.show(plots.tables({"two\nlines": [[1.0, -2.0], [-0.0, 0.126]], "b": torch.eye(2)}))
+    assert re.search('alt="([^"]*)"', shown[0].data)[1] == "two lines: 1 \u22122; 0 0.126. b: 1 0; 0 1."
+    for large in (plots.tables({"small": np.eye(2), "large": np.eye(9)}), plots.by_depth({"a": [[1, 2]]}, "y")):
+        with pytest.raises(ValueError, match="write alt="):
+            plots.show(large)
 
 
 @pytest.mark.parametrize("theme, system, dark", [("true", "dark", False), ("false", "light", True), ("", "dark", True)])
@@ -301,7 +311,7 @@ def test_confusion_of_many_classes():
 def test_tables_write_small_numbers_and_leave_zero_white():
     figure = plots.tables({"small": [[0.0, -2.0, 1.5]], "large": np.ones((16, 16))}, "unit", "channel")
     small, large, bar = figure.axes
-    assert [text.get_text() for text in small.texts] == ["0", "-2", "1.5"] and not large.texts
+    assert [text.get_text() for text in small.texts] == ["0", "\u22122", "1.5"] and not large.texts
     assert bar.get_ylabel() == "number" and bar.get_ylim() == (-2, 2)               # where numbers are not written
     assert small.images[0].get_clim() == large.images[0].get_clim() == (-2, 2)      # one scale
     assert (small.get_xlabel(), small.get_ylabel()) == ("unit", "channel")
@@ -468,73 +478,6 @@ def test_functions_draw_each_panel_on_axes_of_its_own():
     assert two.get_ylim()[1] > 10 and one.get_ylim()[1] < 0.01 and one.get_legend() is None
 
 
-@pytest.fixture
-def mlp():
-    torch.manual_seed(0)
-    mlp = ChannelMixing(3, 4)
-    torch.nn.init.normal_(mlp.fc2.weight)
-    return mlp
-
-
-@pytest.mark.parametrize("token", [[4.0, 4.0, 0.0], [-8.0, 1.0, 12.0], [0.0, 0.0, 0.0]])
-def test_token_explorer_bars_are_the_numbers(token, mlp, texts):
-    token, norm = torch.tensor(token), torch.nn.LayerNorm(3, eps=1e-6)
-    picture = plots.token_explorer(token, norm, mlp)
-    before = mlp.fc1(norm(token))
-    answer = mlp(norm(token))
-    left = 16
-    panels = ((token, None, 13), (norm(token), None, 1.6), (mlp.gelu(before), before, 1.6), (answer, None, 1.6),
-              (token + answer, token, 13))
-    said, titles = [], ("token", "after LayerNorm", "hidden units, after GELU", "the MLP's answer", "token + answer")
-    for title, (values, *_) in zip(titles, panels):
-        said += [title, "unit" if "hidden" in title else "channel"]
-        for i, value in enumerate(values.tolist()):
-            said += [f"{round(value, 2) + 0.0:.2f}", str(i)]
-    assert words(texts) == said
-    for values, frames, top in panels:
-        for i, value in enumerate(values.tolist()):
-            x = round((left + 20 + 40 * i) * SHARP)                     # the middle of the bar
-            orange, blue, gray = (colored(picture, c)[:, x] for c in (plots.ORANGE, plots.BLUE, plots.GRAY))
-            length = min(90, 90 * abs(value) / top) * SHARP
-            assert (orange if value > 0 else blue).sum() == pytest.approx(length, abs=3 * SHARP)
-            assert not (blue if value > 0 else orange).any()
-            assert not orange[160 * SHARP + 2:].any() and not blue[:160 * SHARP - 2].any()
-            if frames is not None and abs(frames[i]) > 0.1:
-                end = round((160 - 90 * frames[i].item() / top) * SHARP)
-                assert gray[end - SHARP:end + SHARP + 1].any()
-        left += 40 * len(values) + 58
-
-
-COLUMNS = {"up": np.array([0.0, 2, -3, 1]), "down": -np.array([0.0, 2, -3, 1])}
-UNITS = {"all": np.ones(4), "right": np.array([0.0, 1, 0, 1]), "nothing": np.array([1.0, 0, 0, 0])}
-
-
-@pytest.mark.parametrize("channel, unit, total", [("up", "right", 3), ("down", "right", -3), ("up", "all", 0),
-                                                  ("down", "nothing", 0)])
-def test_token_unit_explorer_multiplies_place_by_place_and_adds_up(channel, unit, total, texts):
-    picture = plots.token_unit_explorer(COLOR, COLUMNS, UNITS, channel, unit)
-    pixels = np.asarray(picture).astype(int)
-    panels = COLUMNS[channel], UNITS[unit], COLUMNS[channel] * UNITS[unit]
-    for panel, values in enumerate(panels, start=1):
-        for s, value in enumerate(values):
-            x, y = 10 + 238 * panel + 92 * (s % 2) + 12, 34 + 92 * (s // 2) + 12
-            red, _, blue = pixels[SHARP * y, SHARP * x]
-            assert np.sign(red - blue) == np.sign(value)                # orange above 0, blue below, white at 0
-    assert f"the 4 products, added up: {total:.2f}" in words(texts)
-    titles = ["image", f"channel: {channel}", f"unit: {unit}", "channel × unit"]
-    assert [text for x, y, text in texts if y == 10] == titles
-    for panel, values in enumerate(panels, start=1):
-        for s, value in enumerate(values):                              # each number stands in its cell
-            assert (10 + 238 * panel + 92 * (s % 2 + 0.5), 34 + 92 * (s // 2 + 0.5), f"{value + 0.0:g}") in texts
-    bar = slice(SHARP * 250, SHARP * 270)
-    for color, sign in ((plots.ORANGE, 1), (plots.BLUE, -1)):
-        columns = np.nonzero(colored(picture, color)[bar].any(axis=0))[0] / SHARP
-        if sign * total > 0:                                            # 3 is the largest: the whole length, 220
-            assert sorted([columns[0], columns[-1]]) == pytest.approx(sorted([640, 640 + sign * 220]), abs=1.5)
-        else:
-            assert len(columns) == 0
-
-
 @pytest.mark.parametrize("unit", [0, 2])
 def test_kernel_explorer_shows_a_row_as_a_kernel(unit, texts):
     """The row's strip, the kernel and the kernel over a white image have the colors of the weights; and the answers by
@@ -565,48 +508,6 @@ def test_kernel_explorer_shows_a_row_as_a_kernel(unit, texts):
         assert abs(value) < 0.2 or [sign(240 + 134 * (c + 0.5), y) for y in (351, 383)] == [np.sign(value)] * 2
     framed = np.nonzero(colored(picture, plots.INK)[:, 20 * SHARP])[0] / SHARP
     assert (framed.min() + framed.max()) / 2 == pytest.approx(34 + 262 / 3 * (unit + 0.5), abs=1)
-
-
-STRENGTHS = np.stack([np.eye(4), np.eye(4) + [[0, 0, 1e-9, 0.5]] * 4, np.arange(16.0).reshape(4, 4) + 1])   # [3, S, S]
-
-
-@pytest.mark.parametrize("patch, depth", [(0, 0), (3, 1), (2, 1), (1, 2)])
-def test_influence_explorer_colors_what_moves_with_the_patch(patch, depth, texts):
-    picture = plots.influence_explorer(COLOR, STRENGTHS, 4, patch, depth)
-    pixels = np.asarray(picture).astype(int)
-
-    def cells(x, y, side):
-        """The color of each token's cell in a map, near its upper left corner, away from numbers and frames."""
-        return [pixels[round(SHARP * (y + (j // 2 + 0.2) * side / 2)), round(SHARP * (x + (j % 2 + 0.2) * side / 2))]
-                for j in range(4)]
-
-    assert words(texts)[:2] == [f"image: move patch {patch}", f"tokens at depth {depth}: how much each moves"]
-    assert words(texts)[-5:-1] == ["every depth, each on its own scale", "0", "1", "2"]
-    moved = STRENGTHS[depth, :, patch]
-    share = moved[patch] ** 2 / (moved ** 2).sum()
-    assert words(texts)[-1] == (
-        f"patch {patch} moves {(moved > 0).sum()} of 4 tokens at depth {depth}; {share:.0%} of the movement (squared) "
-        f"is its own token's; the strongest moves by {moved.max():.1f}")
-    for j, value in enumerate(moved):
-        number = "0" if value == 0 else "<0.1" if value < 0.05 else f"{value:.1f}"
-        assert (300 + 128 * (j % 2 + 0.5), 34 + 128 * (j // 2 + 0.5), number) in texts
-    for d, maps in enumerate([(618, 34, 68), (720, 34, 68), (822, 34, 68)]):
-        for place in [maps, (300, 34, 256)] if d == depth else [maps]:
-            strengths = STRENGTHS[d, :, patch]                          # of all tokens, by this patch
-            shown = cells(*place)
-            assert [(color == 255).all() for color in shown] == (strengths == 0).tolist()
-            darkness = np.array([-color.sum() for color in shown])
-            assert (np.argsort(darkness, kind="stable") == np.argsort(strengths, kind="stable")).all()
-            assert darkness[strengths.argmax()] == -(0x4A + 0x21)       # the darkest is the strongest
-    row, column = divmod(patch, 2)
-    for left in (10, 300):                                              # the patch is framed, in image and tokens
-        framed = colored(picture, plots.INK)
-        framed[:, :(left - 8) * SHARP] = framed[:, (left + 264) * SHARP:] = False
-        rows, columns = (axis / SHARP for axis in np.nonzero(framed))
-        assert (rows.min() + rows.max()) / 2 == pytest.approx(34 + 128 * row + 64, abs=1)
-        assert (columns.min() + columns.max()) / 2 == pytest.approx(left + 128 * column + 64, abs=1)
-    pink = np.nonzero(colored(picture, plots.PINK)[:, 590 * SHARP:].sum(axis=0) > 60 * SHARP)[0] / SHARP + 590
-    assert [pink.min(), pink.max()] == pytest.approx([616 + 102 * depth, 688 + 102 * depth], abs=1)
 
 
 def test_by_depth_draws_one_curve_per_run():

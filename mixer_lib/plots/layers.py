@@ -1,4 +1,4 @@
-"""What happens inside a layer: tables of tokens, weights, and who moves whom."""
+"""What happens inside a layer: tables of tokens, weights, and which token moves which."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,22 +6,23 @@ import torch
 from matplotlib.colors import LinearSegmentedColormap
 from PIL import Image
 
-from ..analysis.influence import beside
 from ..model import patchify
-from .base import BLUE, GRAY, INK, ORANGE, PINK, SERIES, as_array, as_pixels
+from .base import GRAY, INK, PINK, SERIES, as_array, as_pixels
 from .card import Card
 
 # Signed numbers: blue below zero, white at zero, orange above. Strengths: white is exactly 0, the least other orange.
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#004C78", "#0072B2", "#8CC4E6", "white", "#F5B98A", "#D55E00",
                                                       "#8F3F00"], N=257)      # odd: the middle one is white
 STRENGTH = LinearSegmentedColormap.from_list("strength", ["#FBDDC6", "#EE9A5E", "#D55E00", "#4A2100"])
+SMALL = 72      # cells of a table that shows its numbers
 
 
 def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
     """Figure of tables side by side as colored cells. tables: {title: [rows, columns]}. All have one color scale.
 
     The cells of a small table show their numbers; where a table is large, a bar shows the scale. signed: blue below 0,
-    white at 0, orange above. Otherwise all numbers are strengths, 0 and up, and white is exactly 0."""
+    white at 0, orange above. Otherwise all numbers are strengths, 0 and up, and white is exactly 0. Small tables
+    describe themselves: `show` needs no alternative text for them."""
     arrays = {title: as_array(table).astype(float) for title, table in tables.items()}
     top = max(np.abs(array).max() for array in arrays.values()) or 1.0
     ratios = [max(array.shape[1], 3) for array in arrays.values()]
@@ -34,10 +35,10 @@ def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
         axis.set_title(title, fontsize=10)
         shown = array if signed else np.ma.masked_equal(array, 0)
         axis.imshow(shown, cmap=SIGNED if signed else STRENGTH, vmin=-top if signed else 0, vmax=top)
-        if array.size <= 72:
+        if array.size <= SMALL:
             for (i, j), value in np.ndenumerate(array):
                 dark = abs(value) > (0.75 if signed else 0.45) * top
-                axis.text(j, i, f"{value + 0.0:.3g}", ha="center", va="center", fontsize=10,
+                axis.text(j, i, written(value), ha="center", va="center", fontsize=10,
                           color="white" if dark else "black")
         for side, count in zip((axis.xaxis, axis.yaxis), reversed(array.shape), strict=True):
             side.set_ticks([*range(count)] if count <= 10 else [*range(0, count, -(-count // 5))])
@@ -47,10 +48,18 @@ def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
         axis.tick_params(which="both", length=0, labelsize=10)
         axis.set_xlabel(xlabel)
     axes[0, 0].set_ylabel(ylabel)
-    if any(array.size > 72 for array in arrays.values()):
+    if all(array.size <= SMALL for array in arrays.values()):
+        figure.description = " ".join(f"{title}: {'; '.join(' '.join(map(written, row)) for row in array)}."
+                                      for title, array in arrays.items()).replace("\n", " ")
+    else:
         bar = figure.colorbar(axes[0, -1].images[0], ax=[*axes[0]], shrink=0.8, aspect=25, pad=0.02)
         bar.set_label("number" if signed else "strength")
     return figure
+
+
+def written(value):
+    """A number as it stands in a cell, with a true minus and without -0."""
+    return f"{value + 0.0:.3g}".replace("-", "−")
 
 
 def signed_pixels(table, top):
@@ -118,78 +127,6 @@ def functions(panels, xlabel, ylabel):
     return figure
 
 
-def token_explorer(token, norm, mlp):
-    """Picture of one token [C] on its way through channel mixing. Each number is a bar, orange above 0, blue below.
-
-    norm, mlp: modules, mlp with fc1, gelu and fc2. Gray frames are the hidden units before the GELU, and the token
-    before the answer is added. The first and the last panel share one scale, those between them another."""
-    with torch.no_grad():
-        token = beside(mlp, token)
-        normed = norm(token)                                                        # [C]
-        before = mlp.fc1(normed)                                                    # [D_C]
-        hidden = mlp.gelu(before)
-        answer = mlp.fc2(hidden)                                                    # [C]
-    token, normed, before, hidden, answer = (as_array(values) for values in (token, normed, before, hidden, answer))
-    card, left = Card(900, 312), 16
-
-    def bar(x, value, top, **style):
-        height = max(-90, min(90, 90 * value / top))
-        if abs(height) >= 1:
-            card.box(x, 160 - max(height, 0), 26, abs(height), **style)
-
-    for title, values, frames, top in (
-            ("token", token, None, 13), ("after LayerNorm", normed, None, 1.6),
-            ("hidden units, after GELU", hidden, before, 1.6), ("the MLP's answer", answer, None, 1.6),
-            ("token + answer", token + answer, token, 13)):
-        card.text(left, 10, title)
-        card.text(left + 20 * len(values), 302, "unit" if values is hidden else "channel", color=GRAY, anchor="ms")
-        card.line(left, 160, left + 40 * len(values), 160, GRAY)
-        for i, value in enumerate(values.tolist()):
-            x = left + 7 + 40 * i
-            bar(x, value, top, fill=ORANGE if value > 0 else BLUE)
-            if frames is not None:
-                bar(x, float(frames[i]), top, outline=GRAY, stroke=1)
-            card.text(x + 13, 52, f"{round(value, 2) + 0.0:.2f}", size=13, anchor="mm")
-            card.text(x + 13, 272, str(i), size=13, color=GRAY, anchor="mm")
-        left += 40 * len(values) + 58
-    return card.image
-
-
-def token_unit_explorer(image, channels, units, channel, unit):
-    """Picture of a hidden unit of token mixing at work on one channel: its weights, place by place, and the sum.
-
-    image: [C_in, H, W], square. channels: {name: [S]}, columns of the table. units: {name: [S]}, rows of fc1's
-    weights. channel, unit: the names of those to show. The bar at the bottom has the same scale for all of them."""
-    numbers, weights = as_array(channels[channel]).astype(float), as_array(units[unit]).astype(float)
-    most = np.abs(as_array([*channels.values()]) @ as_array([*units.values()]).T).max() or 1.0
-    card, side, step, per_row = Card(920, 308), 184, 238, round(len(numbers) ** 0.5)
-
-    def panel(place, title, pixels, values=()):
-        x, cell = 10 + place * step, side / per_row
-        card.text(x, 10, title)
-        (card.pixels if len(values) else card.photo)(pixels, x, 34, side, side)
-        for i in range(per_row + 1):
-            card.line(x + i * cell, 34, x + i * cell, 34 + side, "#BBBBBB")
-            card.line(x, 34 + i * cell, x + side, 34 + i * cell, "#BBBBBB")
-        for s, value in enumerate(values):
-            row, column = divmod(s, per_row)
-            card.text(x + (column + 0.5) * cell, 34 + (row + 0.5) * cell, f"{round(value, 2) + 0.0:g}", anchor="mm")
-
-    panel(0, "image", as_pixels(image))
-    for place, (title, values) in enumerate({f"channel: {channel}": numbers, f"unit: {unit}": weights,
-                                             "channel × unit": numbers * weights}.items(), start=1):
-        pixels = signed_pixels(values.reshape(per_row, per_row), 1.5 * np.abs(values).max() or 1.0)
-        panel(place, title, pixels, values)
-        card.text(10 + place * step - (step - side) / 2, 34 + side / 2, " ×="[place - 1], size=24, anchor="mm")
-    total, middle = numbers @ weights, 640
-    length = 220 * total / most
-    card.text(10, 260, f"the {len(numbers)} products, added up: {round(total, 2) + 0.0:.2f}", size=15, anchor="lm")
-    card.box(middle + min(length, 0), 248, abs(length), 24, fill=ORANGE if total > 0 else BLUE)
-    card.line(middle, 240, middle, 280, "black")
-    card.text(middle, 284, "0", anchor="ma")
-    return card.image
-
-
 def kernel_explorer(image, weight, bias, tokens, unit):
     """Picture of a hidden unit of token mixing as a row of a matrix and as a kernel, with the answers of both.
 
@@ -235,59 +172,6 @@ def kernel_explorer(image, weight, bias, tokens, unit):
         card.box(240, y, 670, 22, outline="#BBBBBB", stroke=1)
     card.text(240, 404, f"largest difference {float((by_row - by_kernel).abs().max()):.0e}, "
                         f"largest answer {float(by_row.abs().max()):.2f}")
-    return card.image
-
-
-def influence_explorer(image, strengths, patch_size, patch, depth):
-    """Picture of which tokens move when one patch does: the patch, the tokens at one depth, and all depths in small.
-
-    image: [C_in, H, W]. strengths: [depths, S, S]; entry [d, j, i] says how strongly token j at depth d moves with
-    patch i. White is exactly 0. Each depth has its own scale: the darkest token is the one that moves most."""
-    moved = as_array(strengths)[:, :, patch].astype(float)                          # [depths, S]
-    columns = image.shape[-1] // patch_size
-    rows = moved.shape[1] // columns
-    card, side, here = Card(920, 330), 256, divmod(patch, columns)
-
-    def grid(d, x, y, side):
-        values = moved[d].reshape(rows, columns)
-        colors = np.ones((rows, columns, 3))
-        colors[values != 0] = STRENGTH(values[values != 0] / values.max())[:, :3]
-        card.pixels((255 * colors).round().astype(np.uint8), x, y, side, side)
-        card.box(x, y, side, side, outline="#BBBBBB", stroke=1)
-        return values
-
-    def mark(x, y, side, stroke=3):
-        card.frame(x + here[1] * side / columns, y + here[0] * side / rows, side / columns, side / rows, stroke=stroke)
-
-    card.text(10, 10, f"image: move patch {patch}")
-    card.photo(as_pixels(image), 10, 34, side, side)
-    for i in range(1, columns):
-        card.line(10 + i * side / columns, 34, 10 + i * side / columns, 34 + side, "#BBBBBB")
-    for i in range(1, rows):
-        card.line(10, 34 + i * side / rows, 10 + side, 34 + i * side / rows, "#BBBBBB")
-    mark(10, 34, side)
-    card.text(300, 10, f"tokens at depth {depth}: how much each moves")
-    values = grid(depth, 300, 34, side)
-    for (row, column), value in np.ndenumerate(values if columns <= 8 else values[:0]):
-        number = "0" if value == 0 else "<0.1" if value < 0.05 else f"{value:.1f}"
-        card.text(300 + (column + 0.5) * side / columns, 34 + (row + 0.5) * side / rows, number, anchor="mm",
-                  size=13 if columns <= 5 else 12, color="white" if value > 0.45 * values.max() else "black")
-    mark(300, 34, side)
-
-    across = max(3, int(np.ceil(len(moved) ** 0.5)))
-    step = 306 / across
-    card.text(600, 10, "every depth, each on its own scale")
-    for d in range(len(moved)):
-        x, y, small = 600 + d % across * step, 34 + d // across * (step - 12), step - 34
-        card.text(x, y + small / 2, str(d), size=13, color=INK if d == depth else GRAY, anchor="lm")
-        grid(d, x + 18, y, small)
-        mark(x + 18, y, small, stroke=1)
-        if d == depth:
-            card.box(x + 18, y, small, small, outline=PINK)
-    share = moved[depth, patch] ** 2 / (moved[depth] ** 2).sum()
-    card.text(10, 304, f"patch {patch} moves {np.count_nonzero(moved[depth])} of {moved.shape[1]} tokens at depth "
-                       f"{depth}; {share:.0%} of the movement (squared) is its own token's; the strongest moves "
-                       f"by {values.max():.1f}")
     return card.image
 
 
