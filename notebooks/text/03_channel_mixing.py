@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 3 · Channel mixing: each token thinks for itself
 #
-# *After this lesson you can build the half of a Mixer that works on one token at a time, first with pencil and paper and
-# finally as a module, and you can prove that no token in it ever sees another token.*
+# *After this lesson you can build the half of a Mixer that works on one token at a time, first with pencil and paper
+# and finally as a module, and you can prove that no token in it ever sees another token.*
 #
 # **About 35 minutes, with the exercises 60.** You need: [lesson 2](02_patch_embedding.ipynb).
 #
@@ -74,21 +74,21 @@ plots.show(plots.tables(pictures | {"tokens": tokens}, xlabel="", ylabel=""))
 # edge in it, whichever side is bright?** Channel 1 is 4 where the right side is bright, and it would be −4 where the
 # left side is bright. No single weighted sum answers "yes" to both.
 #
-# Everything needed for the answer is in one row of the table. So each token gets a small network of its own: the network
-# reads the token's $C$ numbers, combines them, and writes $C$ numbers. This is **channel mixing**, the left half of the
-# next picture. The right half is lesson 4.
+# Everything needed for the answer is in one row of the table. So each token gets a small network of its own: the
+# network reads the token's $C$ numbers, combines them, and writes $C$ numbers. This is **channel mixing**, the left
+# half of the next picture. The right half is lesson 4.
 #
-# ![The same table of 6 tokens and 8 channels, twice. Left, channel mixing: one row is framed, and an arrow leads from it
-# through an MLP to the same row of a new table; every row alone, with the same weights. Right, token mixing: one column
-# is framed, and goes through an MLP to the same column of a new table.](../figures/mixing.svg)
+# ![The same table of 6 tokens and 8 channels, twice. Left, channel mixing: one row is framed, and an arrow leads from
+# it through an MLP to the same row of a new table; every row alone, with the same weights. Right, token mixing: one
+# column is framed, and goes through an MLP to the same column of a new table.](../figures/mixing.svg)
 #
 # Before the network reads a token, the token is normalized. Normalizing has two halves, and each has a reason.
 #
 # ## First half: divide by the spread
 #
-# Take a photograph of the drawing in half the light. Every pixel is halved, so row 0 becomes 2, 2, 0 instead of 4, 4, 0.
-# It is the same drawing, and the network should reach the same conclusion. So we measure a token by its own yardstick,
-# its **standard deviation**: the root of the mean squared distance from the mean. By hand, for row 0:
+# Take a photograph of the drawing in half the light. Every pixel is halved, so row 0 becomes 2, 2, 0. It is the same
+# drawing, and the network should reach the same conclusion. So we measure a token by its own
+# yardstick, its **standard deviation**: the root of the mean squared distance from the mean. By hand, for row 0:
 
 # %%
 mean = (4 + 4 + 0) / 3
@@ -116,8 +116,8 @@ print("token 2:   ", normalize_token(tokens[2], eps=0))
 # %% [markdown]
 # The two photographs now agree. But token 2, the blank patch, has become *not a number*: its variance is 0, and 0 / 0
 # has no value. One such token would spoil everything computed from it. The remedy is `eps`, a tiny number added under
-# the root. The official code of the Mixer uses $10^{-6}$ (PyTorch's default is $10^{-5}$), which is too small to show in
-# other tokens but turns 0 / 0 into 0.
+# the root. The official code of the Mixer uses $10^{-6}$ (PyTorch's default is $10^{-5}$), which is too small to show
+# in other tokens but turns 0 / 0 into 0.
 #
 # ## Second half: subtract the mean
 #
@@ -179,8 +179,8 @@ assert torch.allclose(norm(tokens), normed, atol=1e-5)
 # they do nothing.
 #
 # They are there because the norm treats all channels alike, and the channels are not equally important. With a scale of
-# 2 a channel speaks twice as loud, with a scale of 0 it falls silent. Does training make use of this? Here are the scales
-# of the first norm in a Mixer that was trained on CIFAR-10:
+# 2 a channel speaks twice as loud, with a scale of 0 it falls silent. Does training make use of this? Here are the
+# scales of the first norm in a Mixer that was trained on CIFAR-10:
 
 # %%
 from mixer_lib.checkpoints import load_pretrained
@@ -209,15 +209,15 @@ for name, shape in {"per token": [3], "whole table": [4, 3]}.items():
 #
 # ## Two linear layers are one
 #
-# Back to the question: is there an edge, whichever side is bright? An edge makes one of the channels 1 and 2 differ from
-# the other, and a patch without an edge has 0 in both. So we ask how channels 1 and 2 *differ*. (A difference survives
-# the subtraction of the mean.)
+# Back to the question: is there an edge, whichever side is bright? An edge makes one of the channels 1 and 2 differ
+# from the other, and a patch without an edge has 0 in both. So we ask how channels 1 and 2 *differ*. (A difference
+# survives the subtraction of the mean.)
 #
 # One linear layer will not do. Turn all signs in a token around, and its weighted sums turn their signs around, too. A
 # bias does not help: it shifts the sum for both signs the same way.
 #
-# So let us use two layers. The first asks two questions ($D_C = 2$), one per row of its weights: is channel 1 larger than
-# channel 2? Is it smaller? The second layer adds the two answers up and writes the sum to channel 2.
+# So let us use two layers. The first asks two questions ($D_C = 2$), one per row of its weights: is channel 1 larger
+# than channel 2? Is it smaller? The second layer adds the two answers up and writes the sum to channel 2.
 
 # %%
 W1 = torch.tensor([[0.,  1., -1.],
@@ -264,9 +264,9 @@ for z in (-3., -1., 0., 1., 3.):
 # %%
 z = torch.linspace(-4, 4, 801)
 plots.show(
-    plots.functions({"GELU beside ReLU": (z, {"GELU": nn.functional.gelu(z),
-                                              "ReLU": z.relu(),
-                                              "GELU's switch, Φ": torch.special.ndtr(z)})},
+    plots.functions({"GELU beside ReLU": (z, {
+                        "GELU": nn.functional.gelu(z), "ReLU": z.relu(),
+                        "GELU's switch, Φ": torch.special.ndtr(z)})},
                     xlabel="input z", ylabel="output"),
     alt="A chart over z from -4 to 4. ReLU is 0 up to z = 0, then rises straight. GELU "
         "follows ReLU at both ends, but rounds the corner: it dips to -0.17 near "
@@ -334,8 +334,8 @@ for name, token in cases.items():
 
 # %% [markdown]
 # Both flat patches get 0. The patches with an edge on the right or on the left get a positive number, as we wanted. The
-# last patch shows where the hand-made MLP fails: its two edges are equal, so the difference between the channels is 0, and
-# the MLP misses them. Hand-made questions are a first try. Training finds better ones.
+# last patch shows where the hand-made MLP fails: its two edges are equal, so the difference between the channels is 0,
+# and the MLP misses them. Hand-made questions are a first try. Training finds better ones.
 #
 # Look at the loop once more. In the loop, a token meets the weights and nothing else: no line looks at a second token.
 # And all tokens meet the same weights. The weights are *shared*, as in lesson 2.
@@ -354,8 +354,8 @@ table_of = {"tokens": tokens, "after the norm": normed,
 plots.show(plots.tables({title: t.round(decimals=2) for title, t in table_of.items()}))
 
 # %% [markdown]
-# Rows 0 and 3 are equal after the norm, get the same answer, and still stay different. The norm hid their difference from
-# the MLP, but the residual carried it past the MLP.
+# Rows 0 and 3 are equal after the norm, get the same answer, and still stay different. The norm hid their difference
+# from the MLP, but the residual carried it past the MLP.
 #
 # ## As a module
 #
@@ -387,8 +387,8 @@ for linear, weight in ((toy.fc1, W1), (toy.fc2, W2)):
 assert torch.allclose(toy(tokens[None])[0], out, atol=1e-5)
 
 # %% [markdown]
-# Adding has a second virtue: it is easy to do nothing. With zeros in the second layer, the table comes out exactly as it
-# went in. Without the sum, the layer would have to learn to copy.
+# Adding has a second virtue: it is easy to do nothing. With zeros in the second layer, the table comes out exactly as
+# it went in. Without the sum, the layer would have to learn to copy.
 
 # %%
 silent = MyChannelMixing(C=3, D_C=2)
@@ -400,10 +400,10 @@ assert torch.equal(silent(tokens), tokens)
 # ## Why a deep network needs the norm
 #
 # The usual reason for a norm has nothing to do with light. A network stacks many layers, and each adds its answer to
-# the table. Without a norm, a larger table causes larger answers, and these make the table larger still. With a norm, every
-# MLP reads numbers of size 1, however large the table has become. Try it: a horse of 16 tokens and 64 channels goes
-# through 32 channel mixings with random weights, drawn twice as large as PyTorch draws them. The size of a table is the
-# standard deviation of all its numbers.
+# the table. Without a norm, a larger table causes larger answers, and these make the table larger still. With a norm,
+# every MLP reads numbers of size 1, however large the table has become. Try it: a horse of 16 tokens and 64 channels
+# goes through 32 channel mixings with random weights, drawn twice as large as PyTorch draws them. The size of a table
+# is the standard deviation of all its numbers.
 
 # %%
 from mixer_lib.model import ChannelMixing, PatchEmbedding
@@ -432,8 +432,8 @@ for layer in range(1, 33):
 # ## Who moves whom
 #
 # We *read* in the code that no token sees another. Can one *measure* it, on a layer whose code one has not read? Yes:
-# move one number of the input a little, and see which numbers of the output move. Here channel 1 of token 0 goes up by a
-# hundredth:
+# move one number of the input a little, and see which numbers of the output move. Here channel 1 of token 0 goes up by
+# a hundredth:
 
 # %%
 nudged = tokens.clone()
@@ -443,15 +443,15 @@ assert (rate[1:] == 0).all()
 plots.show(plots.tables({"output movement per input movement": rate.round(decimals=2)}))
 
 # %% [markdown]
-# Only row 0 moves, and the other rows are not *nearly* 0 but exactly 0. In row 0, the residual passes the whole nudge on
-# to channel 1, which is the 1. The MLP sees a larger difference between channels 1 and 2, so it raises channel 2.
+# Only row 0 moves, and the other rows are not *nearly* 0 but exactly 0. In row 0, the residual passes the whole nudge
+# on to channel 1, which is the 1. The MLP sees a larger difference between channels 1 and 2, so it raises channel 2.
 #
 # ## Derivatives: all nudges at once
 #
-# Such a number, output movement per input movement, for ever smaller nudges, is called a **derivative**. All derivatives
-# of one output number together are its **gradient**, and those of all output numbers are the **Jacobian**. PyTorch
-# computes them without nudging: `jacrev(f)(x)`. For a table `[S, C]` the Jacobian has four axes: which number moves
-# (token, channel), and which number moves it (token, channel).
+# Such a number, output movement per input movement, for ever smaller nudges, is called a **derivative**. All
+# derivatives of one output number together are its **gradient**, and those of all output numbers are the **Jacobian**.
+# PyTorch computes them without nudging: `jacrev(f)(x)`. For a table `[S, C]` the Jacobian has four axes: which number
+# moves (token, channel), and which number moves it (token, channel).
 
 # %%
 from torch.func import jacrev
@@ -472,8 +472,8 @@ moves.shape
 
 # %% [markdown]
 # The last step leaves two axes, enough for a picture. `moves[j, i]` is a strength: take all derivatives of output token
-# $j$ with respect to input token $i$, and take the root of the sum of their squares. (Here $i$ and $j$ count tokens.) The
-# strength is 0 only if all these derivatives are 0.
+# $j$ with respect to input token $i$, and take the root of the sum of their squares. (Here $i$ and $j$ count tokens.)
+# The strength is 0 only if all these derivatives are 0.
 #
 # **Predict.** `moves` has 16 × 16 = 256 entries. How many of them are not zero?
 
@@ -507,14 +507,14 @@ print(f"norm over the whole table: {leaks.diagonal().mean():.1f} on the diagonal
 # %% [markdown]
 # The title of the lesson, as a picture: **the output of patch $i$ depends on patch $i$ alone.** (Derivatives tell us
 # about one table only, here the horse's. The loop above proves it for every table: it gives the same numbers, and it
-# treats each token by itself.) In the right picture every token feels every other, more than a hundred times more weakly than
-# itself, through nothing but a shared mean and a shared standard deviation.
+# treats each token by itself.) In the right picture every token feels every other, more than a hundred times more
+# weakly than itself, through nothing but a shared mean and a shared standard deviation.
 #
 # ## The library's version
 #
 # `mixer_lib` keeps the MLP in one class, `MlpBlock`: linear, GELU, linear on the last axis. `ChannelMixing` is an
-# `MlpBlock` under another name, with nothing added. The norm and the sum are in the block of lesson 5, where one can see
-# both residuals at a glance. With the same weights:
+# `MlpBlock` under another name, with nothing added. The norm and the sum are in the block of lesson 5, where one can
+# see both residuals at a glance. With the same weights:
 
 # %%
 mlp = ChannelMixing(64, 256)
@@ -525,8 +525,8 @@ count = sum(p.numel() for p in layer.parameters())
 print(f"{count:,} parameters, used by all 16 tokens")
 
 # %% [markdown]
-# The measurement of who moves whom is in the library, too, since the next lessons need it. `influence` takes a layer that
-# works on batches, and one table:
+# The measurement of who moves whom is in the library, too, since the next lessons need it. `influence` takes a layer
+# that works on batches, and one table:
 
 # %%
 from mixer_lib.analysis import influence
@@ -536,10 +536,10 @@ assert torch.allclose(influence(layer, horse_tokens), moves, atol=1e-5)
 # %% [markdown]
 # ## Move it
 #
-# This is one token of the toy on its way through channel mixing, with a bar for each number. Drag a bar of the token up or
-# down, and the page computes everything after it. Point at any other bar to see how its number is made. To take another
-# token, click its row in the table. The first and the last panel share one scale, and the three panels between them share
-# another. Things to try:
+# This is one token of the toy on its way through channel mixing, with a bar for each number. Drag a bar of the token up
+# or down, and the page computes everything after it. Point at any other bar to see how its number is made. To take
+# another token, click its row in the table. The first and the last panel share one scale, and the three panels between
+# them share another. Things to try:
 #
 # 1. Take token 0 and turn down the light: move *multiply it by* from 1 to 0.25. Which panels stand still? And at 0?
 # 2. Go back to 1, and move *add to all channels*. Which panels stand still now?
@@ -569,8 +569,8 @@ widgets.token_explorer(tokens, toy.norm, toy)
 #
 # ### 3.1 LayerNorm · easy · 5 minutes
 #
-# Write LayerNorm with its scale and its shift, without `nn.LayerNorm` and without `layer_norm`. The axis of the channels
-# is the last one, however many axes come before it.
+# Write LayerNorm with its scale and its shift, without `nn.LayerNorm` and without `layer_norm`. The axis of the
+# channels is the last one, however many axes come before it.
 
 # %% tags=["exercise-1"]
 def my_layer_norm(x, scale, shift, eps):
@@ -600,8 +600,8 @@ exercises.check_layer_norm(my_layer_norm)
 #
 # ### 3.2 Repair channel mixing · medium · 8 minutes
 #
-# A colleague sends you this function. It should run channel mixing on somebody's weights, as `nn.Linear` keeps them, with
-# the exact GELU. It runs without an error, its shapes are right, and it has **three** mistakes.
+# A colleague sends you this function. It should run channel mixing on somebody's weights, as `nn.Linear` keeps them,
+# with the exact GELU. It runs without an error, its shapes are right, and it has **three** mistakes.
 
 # %%
 def broken_channel_mixing(x, norm, W1, b1, W2, b2):
@@ -626,8 +626,8 @@ exercises.check_channel_mixing(channel_mixing)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Go through it line by line with the picture at the top of the lesson. What does the residual carry? What stands between
-# the two layers? Which of the given tensors is never used?
+# Go through it line by line with the picture at the top of the lesson. What does the residual carry? What stands
+# between the two layers? Which of the given tensors is never used?
 #
 # </details>
 #
@@ -639,8 +639,8 @@ exercises.check_channel_mixing(channel_mixing)
 #
 # ### 3.3 The detective · hard · 12 minutes
 #
-# You get a layer, a function from `[B, S, C]` to `[B, S, C]`, and you cannot read its code. Does it ever mix tokens? That
-# is, does some output token depend on an input token other than its own? Return `True` or `False`. The check tries
+# You get a layer, a function from `[B, S, C]` to `[B, S, C]`, and you cannot read its code. Does it ever mix tokens?
+# That is, does some output token depend on an input token other than its own? Return `True` or `False`. The check tries
 # your function on more than a dozen suspects. Some of them mix in ways that are easy to overlook, and some look guilty
 # and are not.
 
@@ -669,16 +669,16 @@ exercises.check_mixes_tokens(mixes_tokens)
 #
 # ### 3.4 Stretch: a better question · open
 #
-# The hand-made MLP misses a patch whose two edges are equal. Can you choose weights and biases, with as many hidden units
-# as you like, so that every patch with an edge gets a positive answer and every flat patch gets 0? If you think that it
-# cannot be done after LayerNorm, find two patches, one with an edge and one without, that the norm makes equal. (There is
-# no check for this one.)
+# The hand-made MLP misses a patch whose two edges are equal. Can you choose weights and biases, with as many hidden
+# units as you like, so that every patch with an edge gets a positive answer and every flat patch gets 0? If you think
+# that it cannot be done after LayerNorm, find two patches, one with an edge and one without, that the norm makes equal.
+# (There is no check for this one.)
 #
 # ## Recap
 #
 # - LayerNorm subtracts each token's own mean, so that a common offset cannot drown the pattern, and divides by the
-#   token's own standard deviation, so that the light and the depth of the network do not matter. `eps` saves blank tokens. A
-#   learned scale and shift let some channels speak louder than others.
+#   token's own standard deviation, so that the light and the depth of the network do not matter. `eps` saves blank
+#   tokens. A learned scale and shift let some channels speak louder than others.
 # - Two linear layers in a row are one. GELU between them, $z \cdot \Phi(z)$, lets a yes pass and holds a no back.
 # - You built the MLP by hand, with a loop, with tensors, and as a module, and added its answer to the token: the
 #   residual keeps what was there.
@@ -717,8 +717,8 @@ exercises.check_mixes_tokens(mixes_tokens)
 # ## To read
 #
 # - [The paper](https://arxiv.org/abs/2105.01601), section 2: the second line of equation 1 is this lesson.
-# - [GELU](https://arxiv.org/abs/1606.08415) and [LayerNorm](https://arxiv.org/abs/1607.06450), the papers that introduced
-#   them. [RMSNorm](https://arxiv.org/abs/1910.07467) is the norm that only divides.
+# - [GELU](https://arxiv.org/abs/1606.08415) and [LayerNorm](https://arxiv.org/abs/1607.06450), the papers that
+#   introduced them. [RMSNorm](https://arxiv.org/abs/1910.07467) is the norm that only divides.
 # - `MlpBlock` and `ChannelMixing` in [`mixer_lib/model.py`](../mixer_lib/model.py), and the [glossary](glossary.md).
 #
 # Next: [4 · Token mixing](04_token_mixing.ipynb), where the patches begin to talk.

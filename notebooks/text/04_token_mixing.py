@@ -26,9 +26,10 @@
 # back shape [S, C], with channel 0 as a column. A bracket below the three tables in the middle: the MLP of lesson 3,
 # along the rows, from S to D_S to S. In a batch, [B, S, C] becomes [B, C, S] and comes back.](../figures/transpose.svg)
 #
-# Here is the Mixer of lesson 0, opened at its first token mixing. This step works down the columns of the table, and here
-# the patches exchange what they know. In this lesson you build this half of a block. Press *step back* and *step* to
-# watch the columns change one after the other. Hover over a hidden unit to see its weights as a picture on the patches.
+# Here is the Mixer of lesson 0, opened at its first token mixing. This step works down the columns of the table, and
+# here the patches exchange what they know. In this lesson you build this half of a block. Press *step back* and *step*
+# to watch the columns change one after the other. Hover over a hidden unit to see its weights as a picture on the
+# patches.
 
 # %%
 from mixer_lib import widgets
@@ -38,7 +39,8 @@ widgets.living_mixer(stage="token mixing 1")
 # %% [markdown]
 # ## In this lesson you will
 #
-# - mix the tokens of a table by hand, with a loop over the channels, and with a transpose, and see that all three agree;
+# - mix the tokens of a table by hand, with a loop over the channels, and with a transpose, and see that all three
+#   agree;
 # - predict which cells move when one number is nudged, and measure it for the whole table with derivatives;
 # - look at a hidden unit as a picture on the grid of patches;
 # - count what sharing over the channels saves, and compare token mixing with self-attention;
@@ -57,26 +59,27 @@ from mixer_lib.model import MlpBlock
 # Lesson 3 ended with a proof: in channel mixing, no token ever hears of another token. Stack a hundred such layers, and
 # the patch with the horse's back still does not know that there are legs below it.
 #
-# Here again is the table that lesson 2 ended with: 4 tokens, 3 channels. Its tokens stand for a 2 × 2 grid of patches, so
-# you can lay out each *column* of the table as a small picture, with one number per patch:
+# Here again is the table that lesson 2 ended with: 4 tokens, 3 channels. Its tokens stand for a 2 × 2 grid of patches,
+# so you can lay out each *column* of the table as a small picture, with one number per patch:
 
 # %%
 tokens = torch.tensor([[4., 4., 0.],            # top left
                        [8., 0., 0.],            # top right
                        [0., 0., 0.],            # bottom left
                        [2., 2., -2.]])          # bottom right; [S, C] = [4, 3]
-plots.show(plots.tables({f"channel {c}": tokens[:, c].reshape(2, 2) for c in range(3)},
-                        xlabel="column of the grid", ylabel="row of the grid", width=6.6))
+columns = {f"channel {c}": tokens[:, c].reshape(2, 2) for c in range(3)}
+plots.show(plots.tables(columns, xlabel="column of the grid", ylabel="row of the grid",
+                        width=6.6))
 
 # %% [markdown]
-# Channel 0 is brightness. **Is the drawing brighter at the top than at the bottom?** You see the answer at once. No token
-# can tell: token 1 knows that its own patch is bright, 8, and nothing else. No row of the table contains the answer. A
-# column does.
+# Channel 0 is brightness. **Is the drawing brighter at the top than at the bottom?** You see the answer at once. No
+# token can tell: token 1 knows that its own patch is bright, 8, and nothing else. No row of the table contains the
+# answer. A column does.
 #
 # ## The smallest example
 #
-# Column 0 holds 4, 8, 0, 2: top left, top right, bottom left, bottom right. *Top minus bottom* is a weighted sum of these
-# numbers with the weights 1, 1, −1, −1. *Left minus right* has the weights 1, −1, 1, −1:
+# Column 0 holds 4, 8, 0, 2: top left, top right, bottom left, bottom right. *Top minus bottom* is a weighted sum of
+# these numbers with the weights 1, 1, −1, −1. *Left minus right* has the weights 1, −1, 1, −1:
 
 # %%
 column = tokens[:, 0]                           # [S]
@@ -88,10 +91,10 @@ assert (W1 @ column).tolist() == [top_minus_bottom, left_minus_right]
 print(top_minus_bottom, left_minus_right)
 
 # %% [markdown]
-# The 10 says that the top is brighter, and the −6 says that the left is darker. You have just written two hidden units of
-# a new MLP. In lesson 3, a unit had one weight for each *channel* and read a row. Here, a unit has one weight for each
-# *token* and reads a column. An MLP that reads columns is called **token mixing**. The number of its hidden units is
-# $D_S$, here 2 (`tokens_mlp_dim` in code).
+# The 10 says that the top is brighter, and the −6 says that the left is darker. You have just written two hidden units
+# of a new MLP. In lesson 3, a unit had one weight for each *channel* and read a row. Here, a unit has one weight for
+# each *token* and reads a column. An MLP that reads columns is called **token mixing**. The number of its hidden units
+# is $D_S$, here 2 (`tokens_mlp_dim` in code).
 #
 # ## The same weights for every channel
 #
@@ -107,8 +110,8 @@ hidden
 
 # %% [markdown]
 # There is one row per channel, and the first row is what you computed. Notice what the loop does not contain: a weight
-# that depends on `c`. The unit does not know which channel it is reading. Lesson 2 shared its weights over the patches, and
-# token mixing shares its weights over the channels.
+# that depends on `c`. The unit does not know which channel it is reading. Lesson 2 shared its weights over the patches,
+# and token mixing shares its weights over the channels.
 #
 # ## On its side
 #
@@ -128,9 +131,9 @@ on_its_side
 #
 # You know the rest from lesson 3: a bias, GELU, a second linear layer, a bias. (This lesson leaves LayerNorm and the
 # residual out. Lesson 5 puts them around both kinds of mixing.) The second layer brings each channel back from $D_S$
-# answers to $S$ tokens, so its weights have the shape `[S, D_S]`: one row per token, which says how much the token takes
-# from each answer. Let a token at the top take a quarter of *top minus bottom*, and a token at the bottom minus a quarter.
-# Do the same for left and right. The biases are zero, so that you can follow the numbers.
+# answers to $S$ tokens, so its weights have the shape `[S, D_S]`: one row per token, which says how much the token
+# takes from each answer. Let a token at the top take a quarter of *top minus bottom*, and a token at the bottom minus a
+# quarter. Do the same for left and right. The biases are zero, so that you can follow the numbers.
 
 # %%
 W2 = torch.tensor([[1., 1.],                    # top left
@@ -159,14 +162,14 @@ for c in range(3):
 plots.show(plots.tables({"tokens": tokens, "mixed": mixed}, width=5))
 
 # %% [markdown]
-# In channel 0, GELU lets the 10 through and turns the −6 into almost nothing. So only *top minus bottom* remains: 2.5 for
-# the two tokens at the top and −2.5 for the two at the bottom. Token 2, the blank patch, held nothing but zeros. Now it
-# knows that it lies at the dark end of a drawing that is brighter elsewhere. It has heard of the others.
+# In channel 0, GELU lets the 10 through and turns the −6 into almost nothing. So only *top minus bottom* remains: 2.5
+# for the two tokens at the top and −2.5 for the two at the bottom. Token 2, the blank patch, held nothing but zeros.
+# Now it knows that it lies at the dark end of a drawing that is brighter elsewhere. It has heard of the others.
 #
 # ## One nudge
 #
-# **Predict.** Add 1 to a single number of the table, channel 2 of token 1, and mix again. How many of the 12 cells of the
-# result change, and which ones?
+# **Predict.** Add 1 to a single number of the table, channel 2 of token 1, and mix again. How many of the 12 cells of
+# the result change, and which ones?
 
 # %%
 from mixer_lib.exercises import predict
@@ -179,9 +182,9 @@ predict("one nudge", (change.abs() > 1e-6).sum())
 # %% [markdown]
 # Lesson 3 showed you the left half of this picture, channel mixing. Now you have built the right half, too:
 #
-# ![The same table of 6 tokens and 8 channels, twice. Left, channel mixing: one row is framed, and an arrow leads from it
-# through an MLP to the same row of a new table; every row alone, with the same weights. Right, token mixing: one column
-# is framed, and goes through an MLP to the same column of a new table; every column alone, with the same
+# ![The same table of 6 tokens and 8 channels, twice. Left, channel mixing: one row is framed, and an arrow leads from
+# it through an MLP to the same row of a new table; every row alone, with the same weights. Right, token mixing: one
+# column is framed, and goes through an MLP to the same column of a new table; every column alone, with the same
 # weights.](../figures/mixing.svg)
 #
 # ## As a module
@@ -210,9 +213,9 @@ assert torch.allclose(mixing(tokens[None])[0], mixed, atol=1e-5)
 # %% [markdown]
 # ## Who hears whom
 #
-# A nudge tests one number. Derivatives test all of them. As in lesson 3, `influence` measures how strongly each token of
-# the result moves with each token of the input, or each channel with each channel, and white means exactly 0. Here are
-# both kinds of mixing with random weights, measured at the horse's 16 tokens of 64 channels:
+# A nudge tests one number. Derivatives test all of them. As in lesson 3, `influence` measures how strongly each token
+# of the result moves with each token of the input, or each channel with each channel, and white means exactly 0. Here
+# are both kinds of mixing with random weights, measured at the horse's 16 tokens of 64 channels:
 
 # %%
 from mixer_lib.analysis import influence
@@ -239,9 +242,9 @@ plots.show(
                   "token mixing:\n16 of 64 channels": token_channels[:16, :16]},
                  xlabel="input", ylabel="output", signed=False, width=11),
     alt="Four tables of influence, 16 by 16, white where it is exactly 0, with a bar "
-        "for the scale. Between tokens, channel mixing has only its diagonal, and token "
-        "mixing is full. Between channels, channel mixing is full, and token mixing has "
-        "only its diagonal.")
+        "for the scale. Between tokens, channel mixing has only its diagonal, and "
+        "token mixing is full. Between channels, channel mixing is full, and token "
+        "mixing has only its diagonal.")
 
 # %%
 others = ~torch.eye(64, dtype=torch.bool)                   # all but the diagonal
@@ -277,15 +280,16 @@ plots.show(
         "reshape only the diagonal is there; all else is white.")
 
 # %% [markdown]
-# `reshape` moves nothing. It takes 16 numbers at a time in the order in which they lie in memory, and 16 such numbers are
-# a quarter of *one* token. So no token hears another: this is a poor kind of channel mixing under the name of token
-# mixing. (If $C$ were not a multiple of $S$, some groups would straddle two tokens, and neighbors in the table would hear
-# a little of each other.) The mistake causes no error, and the network would train. Exercise 3.3 finds it in a second.
+# `reshape` moves nothing. It takes 16 numbers at a time in the order in which they lie in memory, and 16 such numbers
+# are a quarter of *one* token. So no token hears another: this is a poor kind of channel mixing under the name of token
+# mixing. (If $C$ were not a multiple of $S$, some groups would straddle two tokens, and neighbors in the table would
+# hear a little of each other.) The mistake causes no error, and the network would train. Exercise 3.3 finds it in a
+# second.
 #
 # ## A hidden unit is a picture
 #
-# A row of $W_1$ has one weight for each patch. So it can be laid out on the grid of patches, like a channel. Here are four
-# hand-made units for the 16 patches of the horse:
+# A row of $W_1$ has one weight for each patch. So it can be laid out on the grid of patches, like a channel. Here are
+# four hand-made units for the 16 patches of the horse:
 
 # %%
 place = torch.arange(16)
@@ -295,13 +299,14 @@ units = {"top minus bottom": torch.where(row < 2, 1., -1.),
          "left minus right": torch.where(col < 2, 1., -1.),
          "center minus rim": torch.where(center, 3., -1.),
          "checkerboard": torch.where((row + col) % 2 == 0, 1., -1.)}
-plots.show(plots.tables({name: unit.reshape(4, 4) for name, unit in units.items()},
-                        xlabel="column of the grid", ylabel="row of the grid", width=10))
+pictures = {name: unit.reshape(4, 4) for name, unit in units.items()}
+plots.show(plots.tables(pictures, xlabel="column of the grid", ylabel="row of the grid",
+                        width=10))
 
 # %% [markdown]
 # A unit *reads* with such a picture, and it *writes* with another one: a column of $W_2$ says how much of the unit's
-# answer goes to each place. In a trained Mixer nobody has drawn these pictures. Training has produced them, and lesson 9
-# looks at them. (The paper's Figure 5 shows some, on a grid of 14 × 14.)
+# answer goes to each place. In a trained Mixer nobody has drawn these pictures. Training has produced them, and lesson
+# 9 looks at them. (The paper's Figure 5 shows some, on a grid of 14 × 14.)
 #
 # ## What sharing saves
 #
@@ -338,13 +343,13 @@ assert token_mlp(16, 32) == sum(p.numel() for p in token_mixing.parameters())
 #
 # ## The order of the patches
 #
-# All channels are treated alike. The places are not. Token $s$ has its own column of $W_1$, its own row of $W_2$, and its
-# own number in $b_2$. A token by itself does not reveal where its patch was (lesson 2), but the token MLP treats each
-# place differently. So a Mixer needs no further note of positions (section 2 of the paper). Test this.
+# All channels are treated alike. The places are not. Token $s$ has its own column of $W_1$, its own row of $W_2$, and
+# its own number in $b_2$. A token by itself does not reveal where its patch was (lesson 2), but the token MLP treats
+# each place differently. So a Mixer needs no further note of positions (section 2 of the paper). Test this.
 #
-# `order` lists, for each place, which token comes there: place 0 gets token 1, place 1 gets token 3, place 3 gets token 0,
-# and token 2 stays. So `tokens[order]` is the table in the new order. Reading the list the other way, "where does token 0
-# go?", is a different list, the inverse order:
+# `order` lists, for each place, which token comes there: place 0 gets token 1, place 1 gets token 3, place 3 gets token
+# 0, and token 2 stays. So `tokens[order]` is the table in the new order. Reading the list the other way, "where does
+# token 0 go?", is a different list, the inverse order:
 
 # %%
 order = torch.tensor([1, 3, 2, 0])              # place s gets token order[s]
@@ -365,8 +370,8 @@ predict("reorder, then mix", torch.allclose(mixed_after, reordered_after),
 
 # %% [markdown]
 # So for token mixing it matters whether you reorder before the layer or after it. Compare both kinds of mixing on the
-# horse, with a random order; such a rearrangement is called a **permutation**. The layers get `float64`, numbers of about
-# 16 digits, so that rounding does not blur the comparison.
+# horse, with a random order; such a rearrangement is called a **permutation**. The layers get `float64`, numbers of
+# about 16 digits, so that rounding does not blur the comparison.
 
 # %%
 torch.manual_seed(0)
@@ -379,14 +384,14 @@ for name, layer in layers.items():
     print(f"{name}: the same? {torch.allclose(before, after, rtol=0, atol=1e-12)}")
 
 # %% [markdown]
-# Channel mixing treats all places alike: reorder its input, and its output is reordered in the same way. Such a layer is
-# called **permutation equivariant**. Token mixing is not permutation equivariant.
+# Channel mixing treats all places alike: reorder its input, and its output is reordered in the same way. Such a layer
+# is called **permutation equivariant**. Token mixing is not permutation equivariant.
 #
 # ## Let the weights follow
 #
-# And yet the order of the patches is only a convention. If the tokens move, move their weights with them. The columns of
-# $W_1$, the rows of $W_2$, and the numbers of $b_2$ belong to places. $b_1$ stays, because it belongs to the hidden units,
-# which have no place.
+# And yet the order of the patches is only a convention. If the tokens move, move their weights with them. The columns
+# of $W_1$, the rows of $W_2$, and the numbers of $b_2$ belong to places. $b_1$ stays, because it belongs to the hidden
+# units, which have no place.
 
 # %%
 layer = layers["token mixing"]
@@ -403,9 +408,9 @@ assert difference.abs().max() < 1e-12
 print("patches permuted, weights permuted: the same table, permuted")
 
 # %% [markdown]
-# In mathematics the two are equal, since every hidden unit adds up the same 16 products as before. A computer rounds after
-# each addition, and the products now come in another order, so the last of the 16 digits may differ. Therefore the code
-# allows a difference of `1e-12`.
+# In mathematics the two are equal, since every hidden unit adds up the same 16 products as before. A computer rounds
+# after each addition, and the products now come in another order, so the last of the 16 digits may differ. Therefore
+# the code allows a difference of `1e-12`.
 #
 # Think about what this means. For every Mixer that reads patches in raster order, there is one that reads them in any
 # other order and gives the same answers. No order is better than another, as long as *all* images come in the same
@@ -419,9 +424,9 @@ print("patches permuted, weights permuted: the same table, permuted")
 # ## Beside self-attention
 #
 # Transformers mix their tokens in another way, with **self-attention**. In its barest form it is five lines. Each token
-# compares itself with all tokens, by products of their channels. The results become shares that add up to 1 (`softmax`),
-# and the token takes a sum of all tokens with these shares. (A real transformer puts linear layers before the comparison
-# and after the sum.)
+# compares itself with all tokens, by products of their channels. The results become shares that add up to 1
+# (`softmax`), and the token takes a sum of all tokens with these shares. (A real transformer puts linear layers before
+# the comparison and after the sum.)
 
 # %%
 def attention_weights(x):
@@ -460,8 +465,8 @@ print(f"self-attention: {(2 * S**2 * C + 4 * S * C**2) / 1e6:6.1f} million produ
 
 # %% [markdown]
 # Token mixing is much cheaper at this size, and it grows linearly with $S$ as long as $D_S$ stays the same; attention
-# grows with the square. In exchange, attention chooses for each image who listens to whom, and it takes images of any size.
-# Lesson 13 trains both in the same frame.
+# grows with the square. In exchange, attention chooses for each image who listens to whom, and it takes images of any
+# size. Lesson 13 trains both in the same frame.
 #
 # ## The library's version
 #
@@ -480,8 +485,8 @@ library(batch).shape
 # %% [markdown]
 # ## Move it
 #
-# Let the four hand-made units read the horse. To have channels that mean something, here are four hand-made detectors, as
-# in lesson 2: brightness; right minus left and bottom minus top *inside* each patch; red minus blue.
+# Let the four hand-made units read the horse. To have channels that mean something, here are four hand-made detectors,
+# as in lesson 2: brightness; right minus left and bottom minus top *inside* each patch; red minus blue.
 
 # %%
 from mixer_lib import patchify
@@ -573,9 +578,9 @@ exercises.check_token_mixing(my_token_mixing)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# A matrix that stands on the left of a table mixes its rows: `W1 @ x` has the shape `[B, D_S, C]`, since `@` handles each
-# image of the batch by itself. Now the hidden units are the rows. So along which axis must `b1` lie? `b1[:, None]` has the
-# shape `[D_S, 1]`.
+# A matrix that stands on the left of a table mixes its rows: `W1 @ x` has the shape `[B, D_S, C]`, since `@` handles
+# each image of the batch by itself. Now the hidden units are the rows. So along which axis must `b1` lie? `b1[:, None]`
+# has the shape `[D_S, 1]`.
 #
 # </details>
 #
@@ -604,9 +609,9 @@ exercises.check_from_column_order(from_column_order)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# You need `order[s]`: the place in column order of the patch that is at place $s$ in raster order. Take a sheet of paper
-# and a grid of 2 × 3, and write both numbers into each cell. Column by column you write 0 1, 2 3, 4 5; then read what you
-# wrote along the rows.
+# You need `order[s]`: the place in column order of the patch that is at place $s$ in raster order. Take a sheet of
+# paper and a grid of 2 × 3, and write both numbers into each cell. Column by column you write 0 1, 2 3, 4 5; then read
+# what you wrote along the rows.
 #
 # </details>
 #
@@ -618,9 +623,9 @@ exercises.check_from_column_order(from_column_order)
 #
 # ### 4.4 A layer that moves the picture · hard · 15 minutes
 #
-# Find weights for a token MLP, with GELU and with biases of zero, that move the picture of every channel one patch to the
-# *right*. Each token gets the number of its left neighbor; at the left edge, where there is no neighbor, it gets 0. You
-# choose $D_S$.
+# Find weights for a token MLP, with GELU and with biases of zero, that move the picture of every channel one patch to
+# the *right*. Each token gets the number of its left neighbor; at the left edge, where there is no neighbor, it gets 0.
+# You choose $D_S$.
 
 # %% tags=["exercise-4"]
 def shift_weights(rows, columns):
@@ -635,10 +640,10 @@ exercises.check_shift_weights(shift_weights)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Forget GELU first: write the shift as a matrix $M$ of $S \times S$ zeros and ones. Beware of the left edge: in the table,
-# the first token of a row comes right after the last token of the row above, but in the picture they are not neighbors.
-# Then get past GELU: GELU($z$) − GELU($-z$) = $z$ for every number $z$ (try some). So spend two hidden units on each
-# number, $2S$ in all, and let the second layer take the difference. `torch.cat` puts matrices together.
+# Forget GELU first: write the shift as a matrix $M$ of $S \times S$ zeros and ones. Beware of the left edge: in the
+# table, the first token of a row comes right after the last token of the row above, but in the picture they are not
+# neighbors. Then get past GELU: GELU($z$) − GELU($-z$) = $z$ for every number $z$ (try some). So spend two hidden units
+# on each number, $2S$ in all, and let the second layer take the difference. `torch.cat` puts matrices together.
 #
 # </details>
 #
@@ -660,10 +665,10 @@ exercises.check_shift_weights(shift_weights)
 # - A nudge moves its own column and nothing else. Derivatives show it for the horse's table, and the loop proves it for
 #   every table: in token mixing all tokens talk and no two channels do, the opposite of channel mixing.
 # - A hidden unit is a picture on the grid of patches, with one weight per place.
-# - All channels share the weights: 151,108 parameters per token MLP in B/16. Untied, the model would be 24 times as large.
-#   Self-attention computes its weights from each image; token mixing learns them once.
-# - Another order of the patches gives another result, unless the columns of $W_1$, the rows of $W_2$ and $b_2$
-#   follow: then the result is the same table, permuted. The number of places is built in.
+# - All channels share the weights: 151,108 parameters per token MLP in B/16. Untied, the model would be 24 times as
+#   large. Self-attention computes its weights from each image; token mixing learns them once.
+# - Another order of the patches gives another result, unless the columns of $W_1$, the rows of $W_2$ and $b_2$ follow:
+#   then the result is the same table, permuted. The number of places is built in.
 #
 # ## Quiz
 #
@@ -682,8 +687,8 @@ exercises.check_shift_weights(shift_weights)
 #
 # <details><summary>Answer</summary>
 #
-# Nothing. Each unit reads the sum of all tokens, whatever their order, and writes the same number to each token. The layer
-# tells all tokens about the average. It is permutation equivariant, since permuting such weights changes nothing.
+# Nothing. Each unit reads the sum of all tokens, whatever their order, and writes the same number to each token. The
+# layer tells all tokens about the average. It is permutation equivariant, since permuting such weights changes nothing.
 #
 # </details>
 #
@@ -698,10 +703,10 @@ exercises.check_shift_weights(shift_weights)
 #
 # ## To read
 #
-# - [The paper](https://arxiv.org/abs/2105.01601), section 2: the first line of equation 1 is this lesson; further
-#   down, on sharing over channels and on position; Appendix A, on token MLPs that are not shared.
-# - [An image is worth 16 × 16 words](https://arxiv.org/abs/2010.11929): the transformer that mixes the same patches with
-#   self-attention.
+# - [The paper](https://arxiv.org/abs/2105.01601), section 2: the first line of equation 1 is this lesson; further down,
+#   on sharing over channels and on position; Appendix A, on token MLPs that are not shared.
+# - [An image is worth 16 × 16 words](https://arxiv.org/abs/2010.11929): the transformer that mixes the same patches
+#   with self-attention.
 # - [`mixer_lib/model.py`](../mixer_lib/model.py): `MlpBlock` and `TokenMixing`, one below the other.
 # - The [glossary](glossary.md).
 #

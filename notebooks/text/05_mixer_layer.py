@@ -17,9 +17,9 @@
 # Previous: [4 · Token mixing](04_token_mixing.ipynb). Next: [6 · The classifier](06_classifier.ipynb)
 
 # %% [markdown]
-# Here is the Mixer of lesson 0, opened where its second block begins. A block consists of one token mixing and one channel
-# mixing, and each adds its result to the table. In this lesson you join the two and stack the blocks. Step through a few
-# of them: the table changes, and its shape stays the same.
+# Here is the Mixer of lesson 0, opened where its second block begins. A block consists of one token mixing and one
+# channel mixing, and each adds its result to the table. In this lesson you join the two and stack the blocks. Step
+# through a few of them: the table changes, and its shape stays the same.
 
 # %%
 from mixer_lib import widgets
@@ -29,8 +29,8 @@ widgets.living_mixer(stage="token mixing 2")
 # %% [markdown]
 # ## In this lesson you will
 #
-# - join token mixing and channel mixing into a block: by hand, with a loop, with tensors, and as a module, and see that all
-#   four agree;
+# - join token mixing and channel mixing into a block: by hand, with a loop, with tensors, and as a module, and see that
+#   all four agree;
 # - predict how many blocks it takes until every patch reaches every other, and compare with 3 × 3 convolutions;
 # - measure not only whether a patch moves another, but how strongly, at every depth of a stack;
 # - take the skip connections out of 32 blocks, and see what happens to the gradient on its way back;
@@ -49,9 +49,9 @@ from mixer_lib.model import ChannelMixing, MixerBlock, PatchEmbedding, TokenMixi
 # %% [markdown]
 # ## The question
 #
-# Lesson 4 left us with two ingredients, each blind where the other sees: channel mixing works on one token at a time, and
-# token mixing works on one channel at a time. What happens if one follows the other? Begin with the channels. As before,
-# `influence` measures who moves whom. We count the pairs of channels where it is exactly 0:
+# Lesson 4 left us with two ingredients, each blind where the other sees: channel mixing works on one token at a time,
+# and token mixing works on one channel at a time. What happens if one follows the other? Begin with the channels. As
+# before, `influence` measures who moves whom. We count the pairs of channels where it is exactly 0:
 
 # %%
 torch.manual_seed(0)
@@ -69,8 +69,9 @@ for name, layer in layers.items():
     print(f"{name:19}  pairs of channels apart: {(moves == 0).sum().item():4}")
 
 # %% [markdown]
-# 4032 is all of 64 × 64 but the diagonal: token mixing alone keeps brightness and color apart forever. With channel mixing
-# after it, every channel moves with every other. The same question for the *tokens* has a section of its own below.
+# 4032 is all of 64 × 64 but the diagonal: token mixing alone keeps brightness and color apart forever. With channel
+# mixing after it, every channel moves with every other. The same question for the *tokens* has a section of its own
+# below.
 #
 # ## The block
 #
@@ -89,18 +90,18 @@ for name, layer in layers.items():
 #
 # $$Y_{j,*} = U_{j,*} + W_4\, \text{gelu}\big(W_3\, \text{LayerNorm}(U)_{j,*}\big) \qquad \text{for each row } j = 1 \dots S$$
 #
-# $U_{*,i}$ is column $i$ of the table, and $Y_{j,*}$ is row $j$. (Where a matrix multiplies a row, as in $W_3$ times a row of
-# $U$, the row is meant as a plain list of $C$ numbers, set upright.) $W_1$ and $W_2$ belong to the token MLP, as in lesson
-# 4. $W_3$ and $W_4$ belong to the channel MLP; lesson 3 called them $W_1$ and $W_2$. Note one thing: LayerNorm works along
-# the rows in *both* lines, one token at a time, as in lesson 3. In the first line the rows are normalized, and then the
-# columns are mixed.
+# $U_{*,i}$ is column $i$ of the table, and $Y_{j,*}$ is row $j$. (Where a matrix multiplies a row, as in $W_3$ times a
+# row of $U$, the row is meant as a plain list of $C$ numbers, set upright.) $W_1$ and $W_2$ belong to the token MLP, as
+# in lesson 4, and $W_3$ and $W_4$ belong to the channel MLP; lesson 3 called them $W_1$ and $W_2$. Note one thing:
+# LayerNorm works along the rows in *both* lines, one token at a time, as in lesson 3. In the first line the rows are
+# normalized, and then the columns are mixed.
 #
 # ## The smallest example
 #
 # Here is the toy table again, the four patches of the small drawing: top left, top right, bottom left, bottom right.
-# Patch 2 is blank. Each MLP gets a single hidden unit. The unit of token mixing is *top minus bottom* from lesson 4, and
-# it gives its answer to the two tokens at the bottom. The unit of channel mixing asks each token "is channel 0 larger than
-# channel 1?" and writes its answer into channel 2.
+# Patch 2 is blank. Each MLP gets a single hidden unit. The unit of token mixing is *top minus bottom* from lesson 4,
+# and it gives its answer to the two tokens at the bottom. The unit of channel mixing asks each token "is channel 0
+# larger than channel 1?" and writes its answer into channel 2.
 
 # %%
 tokens = torch.tensor([[4., 4., 0.],
@@ -113,9 +114,9 @@ W3 = torch.tensor([[1., -1., 0.]])              # [D_C, C] = [1, 3]
 W4 = torch.tensor([[0.], [0.], [1.]])           # [C, D_C] = [3, 1]
 
 # %% [markdown]
-# By hand, column 0 first. After LayerNorm (computed in lesson 3) its numbers are 0.71, 1.41, 0, and 0.71. Top minus bottom
-# is 0.71 + 1.41 − 0 − 0.71 = 1.41, and gelu(1.41) = 1.30. So 1.30 is added to tokens 2 and 3. Columns 1 and 2 both give
-# −0.71, of which gelu leaves −0.17. To two digits, $U$ is:
+# By hand, column 0 first. After LayerNorm (computed in lesson 3) its numbers are 0.71, 1.41, 0, and 0.71. Top minus
+# bottom is 0.71 + 1.41 − 0 − 0.71 = 1.41, and gelu(1.41) = 1.30. So 1.30 is added to tokens 2 and 3. Columns 1 and 2
+# both give −0.71, of which gelu leaves −0.17. To two digits, $U$ is:
 
 # %%
 U_by_hand = torch.tensor([[4.00,  4.00,  0.00],
@@ -135,8 +136,8 @@ plots.show(plots.tables({"X, the tokens": tokens, "U, after token mixing": U_by_
                          "Y, after channel mixing": Y_by_hand}))
 
 # %% [markdown]
-# Follow token 2. Its patch is blank, so it came in with nothing to say. Token mixing told it about the patches above it,
-# and channel mixing then worked on what it had been told. A block does nothing else.
+# Follow token 2. Its patch is blank, so it came in with nothing to say. Token mixing told it about the patches above
+# it, and channel mixing then worked on what it had been told. A block does nothing else.
 #
 # ## With a loop
 #
@@ -213,15 +214,15 @@ print("tokens first, row 2:  ", [round(number, 2) for number in Y[2].tolist()])
 print("channels first, row 2:", [round(number, 2) for number in swapped[2].tolist()])
 
 # %% [markdown]
-# Neither order is more right than the other. In a stack the two alternate anyway, so the order only decides which of them
-# comes first of all and which comes last. But one has to stick to it: weights learned in one order are of no use in the
-# other. The paper's order is tokens, then channels.
+# Neither order is more right than the other. In a stack the two alternate anyway, so the order only decides which of
+# them comes first of all and which comes last. But one has to stick to it: weights learned in one order are of no use
+# in the other. The paper's order is tokens, then channels.
 #
 # ## The library's version
 #
-# `MixerBlock` in [`mixer_lib/model.py`](../mixer_lib/model.py) is your block. Its two parts are passed to it, so that other
-# parts can take their place, and it makes the norms, which it calls `token_norm` and `channel_norm`. Copy the weights
-# over, and both blocks must give exactly the same table:
+# `MixerBlock` in [`mixer_lib/model.py`](../mixer_lib/model.py) is your block. Its two parts are passed to it, so that
+# other parts can take their place, and it makes the norms, which it calls `token_norm` and `channel_norm`. Copy the
+# weights over, and both blocks must give exactly the same table:
 
 # %%
 mine = MyMixerBlock(16, 64, 32, 256)                    # S, C, D_S, D_C
@@ -241,8 +242,9 @@ print(f"{list(x.shape)} -> {list(library(x).shape)}, "
 # have 8 to 32 of them (Table 1). The number of blocks that a table has been through is its **depth**: 0 after the patch
 # embedding, $L$ at the end.
 #
-# We need stacks often from here on, so here is a function. It builds the library's whole model, which lesson 6 explains,
-# and takes the patch embedding and the blocks out of it. This way their random weights are drawn as in the authors' code.
+# We need stacks often from here on, so here is a function. It builds the library's whole model, which lesson 6
+# explains, and takes the patch embedding and the blocks out of it. This way their random weights are drawn as in the
+# authors' code.
 
 # %%
 def fresh_stack(num_blocks, seed=0):
@@ -263,8 +265,8 @@ print(f"{len(blocks)} blocks, {list(blocks(x).shape)}, "
 #
 # After the patch embedding, each token knows its own patch and nothing else. The grid is 4 × 4. How many blocks does it
 # take until every token depends on every patch, the top left corner on the bottom right one? And how many **3 × 3
-# convolutions** would it take? A 3 × 3 convolution is the building block of ordinary image networks, in which every place
-# looks at itself and its eight neighbors.
+# convolutions** would it take? A 3 × 3 convolution is the building block of ordinary image networks, in which every
+# place looks at itself and its eight neighbors.
 #
 # Here are four convolutions as layers on tables. `influence_by_depth` measures which patch moves which token at every
 # depth of a stack, all depths at once. (This takes a few seconds.)
@@ -352,12 +354,12 @@ for depth in (0, 1, 2, 4, 8):
     print(f"depth {depth}: {share[depth]:4.0%} of the movement is in its own token")
 
 # %% [markdown]
-# (These are shares of the squares, which add up to 100%.) After one block, nearly half of what a patch moves is still its
-# own token, because the skip connections carry each token past both MLPs. The influence spreads block by block. At depth 8
-# the share is still above an even one, which would be 1/16, or 6%.
+# (These are shares of the squares, which add up to 100%.) After one block, nearly half of what a patch moves is still
+# its own token, because the skip connections carry each token past both MLPs. The influence spreads block by block. At
+# depth 8 the share is still above an even one, which would be 1/16, or 6%.
 #
-# Second, a block is small. It asks $D_S$ questions of each column and $D_C$ questions of each row, once. Questions about
-# answers need another block.
+# Second, a block is small. It asks $D_S$ questions of each column and $D_C$ questions of each row, once. Questions
+# about answers need another block.
 #
 # ## Move it
 #
@@ -365,8 +367,8 @@ for depth in (0, 1, 2, 4, 8):
 # 16 tokens at one depth, each in the place of its patch, and how strongly each moves with that patch. An empty cell is
 # exactly 0, and the strongest color is the token that moves most. The small maps on the right show all depths, from 0
 # to 8: point at one to see it large. You can also ask the other way around. Point at a token in the large map, and the
-# horse goes dark except for the patches that reach this token. A click keeps what you point at, and the arrow keys work,
-# too. Things to try:
+# horse goes dark except for the patches that reach this token. A click keeps what you point at, and the arrow keys
+# work, too. Things to try:
 #
 # 1. Point at depth 0, then at depth 1. How many tokens move?
 # 2. Follow patch 5 through all depths. At which depth is its own token no longer the one that moves most?
@@ -377,8 +379,8 @@ for depth in (0, 1, 2, 4, 8):
 # 1. One at depth 0, all 16 at depth 1. (The 40% below the maps is for patch 5 alone; the 45% above was over all
 #    patches. The 8 at depth 0 is √64: of the token's 64 × 64 derivatives with respect to itself, 64 are 1.)
 # 2. At depth 5: there token 4, on the left, moves more.
-# 3. No. The weights are random, and no weight knows how far apart two places are. In lesson 9 you see how training changes
-#    this.
+# 3. No. The weights are random, and no weight knows how far apart two places are. In lesson 9 you see how training
+#    changes this.
 #
 # </details>
 
@@ -388,9 +390,9 @@ widgets.influence_explorer(horse, strengths, patch_size=8)
 # %% [markdown]
 # ## Without the skip connections
 #
-# Lesson 3 showed one virtue of adding: a layer whose second weights are zero leaves the table as it was. So a block, too,
-# can leave the table alone, and what it learns is a correction. Without the two sums, every block would have to copy by
-# itself whatever is worth keeping:
+# Lesson 3 showed one virtue of adding: a layer whose second weights are zero leaves the table as it was. So a block,
+# too, can leave the table alone, and what it learns is a correction. Without the two sums, every block would have to
+# copy by itself whatever is worth keeping:
 
 # %%
 def with_skips(block, x):
@@ -404,13 +406,14 @@ def without_skips(block, x):
 assert torch.equal(with_skips(blocks[0], x), blocks[0](x))
 
 # %% [markdown]
-# A deep stack has more at stake. A network learns from **gradients**: for each number in it, how much a score at the end
-# would change if that number moved a little. These are the derivatives that you have been looking at. They are computed
-# from the end backward, block by block. So we ask: how large is the gradient at each depth, in a stack of 32 untrained
-# blocks, as many as the paper's largest model has? The score is simply the sum of the last table; lesson 6 brings a better
-# one. The size of a gradient is its **gradient norm**, the root of the sum of the squares.
+# A deep stack has more at stake. A network learns from **gradients**: for each number in it, how much a score at the
+# end would change if that number moved a little. These are the derivatives that you have been looking at. They are
+# computed from the end backward, block by block. So we ask: how large is the gradient at each depth, in a stack of 32
+# untrained blocks, as many as the paper's largest model has? The score is simply the sum of the last table; lesson 6
+# brings a better one. The size of a gradient is its **gradient norm**, the root of the sum of the squares.
 #
-# **Predict.** Compare the gradient at depth 0, with and without skip connections. Without them, is it smaller or larger?
+# **Predict.** Compare the gradient at depth 0, with and without skip connections. Without them, is it smaller or
+# larger?
 
 # %%
 def gradient_norms(step, seed, num_blocks=32):
@@ -435,8 +438,8 @@ predict("gradient without skips", first[1] / first[0],
 # %% [markdown]
 # ## Two helpers
 #
-# Where does this come from? A block has two helpers, skip connections and LayerNorm. Take out either one, or both. By what
-# factor does the gradient change on its way from the last table to the first?
+# Where does this come from? A block has two helpers, skip connections and LayerNorm. Take out either one, or both. By
+# what factor does the gradient change on its way from the last table to the first?
 
 # %%
 def skips_alone(block, x):
@@ -453,12 +456,12 @@ for name, step in {"both": with_skips, "LayerNorm alone": without_skips,
     print(f"{name:22}  × {factors.min():9.2g} to × {factors.max():9.2g}")
 
 # %% [markdown]
-# With neither helper, the gradient vanishes: each MLP answers with less than it is given, so tables and derivatives shrink
-# from block to block. Skip connections alone let the table grow, and the gradient grows with it. LayerNorm alone makes the
-# gradient grow as well. Only both together keep it within a factor of about 30, with these weights.
+# With neither helper, the gradient vanishes: each MLP answers with less than it is given, so tables and derivatives
+# shrink from block to block. Skip connections alone let the table grow, and the gradient grows with it. LayerNorm alone
+# makes the gradient grow as well. Only both together keep it within a factor of about 30, with these weights.
 #
-# Why does LayerNorm alone enlarge the gradient? Follow a table through one block without skip connections, together with
-# a small change of it, and look at both sizes (the change is given in units of its size at the start):
+# Why does LayerNorm alone enlarge the gradient? Follow a table through one block without skip connections, together
+# with a small change of it, and look at both sizes (the change is given in units of its size at the start):
 
 # %%
 torch.manual_seed(0)
@@ -467,7 +470,8 @@ x, blocks = x.double(), blocks.double()
 nudge = 1e-4 * torch.randn(x.shape).double()            # [B, S, C]
 block, before, after = blocks[0], x, x + nudge
 with torch.no_grad():
-    for name, part in {"LayerNorm": block.token_norm, "token mixing": block.token_mixing,
+    for name, part in {"LayerNorm": block.token_norm,
+                       "token mixing": block.token_mixing,
                        "LayerNorm again": block.channel_norm,
                        "channel mixing": block.channel_mixing}.items():
         before, after = part(before), part(after)
@@ -492,8 +496,8 @@ def alike(x):
 with_skip, without = x, x
 for depth in range(33):
     if depth in (0, 1, 8, 32):
-        print(f"depth {depth:2}: tokens alike {alike(with_skip):.2f} with skip connections, "
-              f"{alike(without):.2f} without")
+        print(f"depth {depth:2}: tokens alike {alike(with_skip):.2f} "
+              f"with skip connections, {alike(without):.2f} without")
     if depth < 32:
         with_skip = with_skips(blocks[depth], with_skip).detach()
         without = without_skips(blocks[depth], without).detach()
@@ -502,13 +506,13 @@ for depth in range(33):
 # The opposite happens. The patches of the horse begin very much alike, and the first block sets them apart. With skip
 # connections or without, they stay apart.
 #
-# All of this was measured on *untrained* stacks, with one way to draw the weights. Other weights give other factors (with
-# PyTorch's own default weights, skip connections alone would do). Does any of it matter to a network that learns?
+# All of this was measured on *untrained* stacks, with one way to draw the weights. Other weights give other factors
+# (with PyTorch's own default weights, skip connections alone would do). Does any of it matter to a network that learns?
 #
 # ## Train without a part
 #
-# Nothing convinces like training. Here are five small Mixers of 8 blocks that learn to read digits: the whole one, and four
-# that lack a part in every block. Each is trained three times, with different random weights and different batches
+# Nothing convinces like training. Here are five small Mixers of 8 blocks that learn to read digits: the whole one, and
+# four that lack a part in every block. Each is trained three times, with different random weights and different batches
 # (*seeds*), so that we can tell an effect from luck. All of them take the same 80 steps at the same learning rate;
 # lesson 7 explains what a step is. (The norm before the last layer of the model stays in all five.)
 
@@ -531,7 +535,8 @@ class WithoutSkips(nn.Module):
 def mixer_without(part, seed):
     torch.manual_seed(seed)
     model = MlpMixer(image_size=28, patch_size=7, in_channels=1, num_classes=10,
-                     num_blocks=8, hidden_dim=32, tokens_mlp_dim=16, channels_mlp_dim=64)
+                     num_blocks=8, hidden_dim=32,
+                     tokens_mlp_dim=16, channels_mlp_dim=64)
     for k, block in enumerate(model.blocks):
         if part == "token mixing":
             block.token_mixing = Nothing()
@@ -674,8 +679,8 @@ exercises.check_gradient_by_depth(gradient_by_depth)
 # ### 5.4 Stretch: a small change, 32 blocks later · open
 #
 # Change the horse's tokens by 0.1% in a random direction. By how many percent has the last table of `fresh_stack(32)`
-# changed, with skip connections and without? What does your result say about how large a step of training may be? (There
-# is no check for this one.)
+# changed, with skip connections and without? What does your result say about how large a step of training may be?
+# (There is no check for this one.)
 #
 # ## Recap
 #
@@ -696,8 +701,8 @@ exercises.check_gradient_by_depth(gradient_by_depth)
 #
 # <details><summary>Answer</summary>
 #
-# After that one block, wherever it is: it alone carries anything between tokens. The other blocks work on what each token
-# has.
+# After that one block, wherever it is: it alone carries anything between tokens. The other blocks work on what each
+# token has.
 #
 # </details>
 #
@@ -711,8 +716,8 @@ exercises.check_gradient_by_depth(gradient_by_depth)
 #
 # </details>
 #
-# **3.** Token mixing keeps the channels apart. Does the first *half* of a block, $U = X + \dots$ with its LayerNorm, keep
-# the channels apart, too?
+# **3.** Token mixing keeps the channels apart. Does the first *half* of a block, $U = X + \dots$ with its LayerNorm,
+# keep the channels apart, too?
 #
 # <details><summary>Answer</summary>
 #
@@ -725,8 +730,8 @@ exercises.check_gradient_by_depth(gradient_by_depth)
 # ## To read
 #
 # - [The paper](https://arxiv.org/abs/2105.01601), section 2: equation 1 and the sentences around it.
-# - [Deep residual learning](https://arxiv.org/abs/1512.03385), section 3: how skip connections made networks of a hundred
-#   layers trainable.
+# - [Deep residual learning](https://arxiv.org/abs/1512.03385), section 3: how skip connections made networks of a
+#   hundred layers trainable.
 # - `MixerBlock` in [`mixer_lib/model.py`](../mixer_lib/model.py), and the [glossary](glossary.md).
 #
 # Next: [6 · The classifier](06_classifier.ipynb) turns the last table into a verdict.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Solutions to lesson 3, channel mixing
 #
-# Back to [the lesson](../03_channel_mixing.ipynb). Try each exercise before you look: a wrong answer of your own teaches
-# more than a right answer that you read.
+# Back to [the lesson](../03_channel_mixing.ipynb). Try each exercise before you look: a wrong answer of your own
+# teaches more than a right answer that you read.
 
 # %%
 import torch
@@ -84,7 +84,7 @@ exercises.check_mixes_tokens(mixes_by_replacing)
 # %% [markdown]
 # ## 3.4 Stretch: a better question
 #
-# It cannot be done for all patches. The patch with only its bottom right pixel bright has the token 2, 2, 2, and LayerNorm
-# turns it into 0, 0, 0. A blank patch, 0, 0, 0, becomes 0, 0, 0 as well. The MLP reads the same numbers for both, so it
-# must give the same answer to both, although the first patch has edges and the second has none. A fourth detector would
-# help, or biases in the embedding: then the two patches would no longer be equal after the norm.
+# It cannot be done for all patches. The patch with only its bottom right pixel bright has the token 2, 2, 2, and
+# LayerNorm turns it into 0, 0, 0. A blank patch, 0, 0, 0, becomes 0, 0, 0 as well. The MLP reads the same numbers for
+# both, so it must give the same answer to both, although the first patch has edges and the second has none. A fourth
+# detector would help, or biases in the embedding: then the two patches would no longer be equal after the norm.

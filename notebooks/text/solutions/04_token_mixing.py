@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Solutions to lesson 4, token mixing
 #
-# Back to [the lesson](../04_token_mixing.ipynb). Try each exercise before you look: a wrong answer of your own teaches more
-# than a right answer that you read.
+# Back to [the lesson](../04_token_mixing.ipynb). Try each exercise before you look: a wrong answer of your own teaches
+# more than a right answer that you read.
 
 # %%
 import torch
@@ -68,8 +68,8 @@ exercises.check_from_column_order(from_column_order)
 # ## 4.4 A layer that moves the picture
 #
 # $M$ is the shift as a matrix: row $s$ has its 1 in the column of the token from which token $s$ gets its number. The
-# hidden units compute $z = Mx$ and $-z$, and the second layer takes GELU(z) − GELU(−z), which is $z$ again. This works for
-# any matrix $M$: with $D_S = 2S$ hidden units a token MLP can do *every* linear map of the tokens.
+# hidden units compute $z = Mx$ and $-z$, and the second layer takes GELU(z) − GELU(−z), which is $z$ again. This works
+# for any matrix $M$: with $D_S = 2S$ hidden units a token MLP can do *every* linear map of the tokens.
 
 # %% tags=["exercise-4"]
 def shift_weights(rows, columns):
@@ -90,7 +90,7 @@ exercises.check_shift_weights(shift_weights)
 # %% [markdown]
 # ## 4.5 Stretch: the fewest units
 #
-# The tokens at the left edge get 0 and need no units, so `2 * rows * (columns - 1)` are enough for the exact result. If one
-# percent may be lost, half of them are enough: for small numbers GELU is nearly a straight line of slope 1/2. So make the
-# first weights small and the second ones large, $W_1 = \varepsilon M$ and $W_2 = 2 / \varepsilon$. With numbers up to 3
-# and $\varepsilon = 0.001$, the error is about 0.2 percent.
+# The tokens at the left edge get 0 and need no units, so `2 * rows * (columns - 1)` are enough for the exact result. If
+# one percent may be lost, half of them are enough: for small numbers GELU is nearly a straight line of slope 1/2. So
+# make the first weights small and the second ones large, $W_1 = \varepsilon M$ and $W_2 = 2 / \varepsilon$. With
+# numbers up to 3 and $\varepsilon = 0.001$, the error is about 0.2 percent.

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Solutions to lesson 5, the Mixer block
 #
-# Back to [the lesson](../05_mixer_layer.ipynb). Try each exercise before you look: a wrong answer of your own teaches more
-# than a right answer that you read.
+# Back to [the lesson](../05_mixer_layer.ipynb). Try each exercise before you look: a wrong answer of your own teaches
+# more than a right answer that you read.
 
 # %%
 import torch
@@ -20,9 +20,9 @@ from mixer_lib import exercises
 # %% [markdown]
 # ## 5.1 Repair the block
 #
-# The three mistakes: the first line did not add `x`, the second line added `x` instead of `u`, and `norm1` was used twice.
-# The repaired block has one line for each line of equation 1. The second line reads `u` twice, since `u` goes both past the
-# MLP and into it.
+# The three mistakes: the first line did not add `x`, the second line added `x` instead of `u`, and `norm1` was used
+# twice. The repaired block has one line for each line of equation 1. The second line reads `u` twice, since `u` goes
+# both past the MLP and into it.
 
 # %% tags=["exercise-1"]
 def mixer_block(x, norm1, token_mixing, norm2, channel_mixing):
@@ -91,7 +91,7 @@ def without_skips(block, x):
     x = block.token_mixing(block.token_norm(x))                         # [B, S, C]
     return block.channel_mixing(block.channel_norm(x))                  # [B, S, C]
 
-x, nudge = torch.randn(1, 16, 64).double(), torch.randn(1, 16, 64).double()     # [B, S, C]
+x, nudge = torch.randn(2, 1, 16, 64).double()           # [B, S, C] each
 x2 = x + 0.001 * x.norm() * nudge / nudge.norm()
 y, y2 = x, x2
 with torch.no_grad():
@@ -102,6 +102,6 @@ print(f"with skip connections: {(x2 - x).norm() / x.norm():.2%}")
 print(f"without:               {(y2 - y).norm() / y.norm():.2%}")
 
 # %% [markdown]
-# With skip connections, the change stays a small fraction of the table. Without them, it grows by a large factor. A step of
-# training changes tables a little, too. Where small changes grow so much, a gradient tells the truth only about the
-# smallest of steps, so the steps of training would have to be tiny.
+# With skip connections, the change stays a small fraction of the table. Without them, it grows by a large factor. A
+# step of training changes tables a little, too. Where small changes grow so much, a gradient tells the truth only about
+# the smallest of steps, so the steps of training would have to be tiny.
