@@ -48,9 +48,9 @@ def split_permute_merge():
 
 def channel_mixing():
     """Token 0 of the toy on its way through LayerNorm and MLP, and around them."""
-    svg = Svg(880, 312, "Channel mixing of one token: LayerNorm, MLP, and the sum with what was there")
-    W1 = torch.tensor([[0., 1., 0.], [0., -1., 0.], [0., 0., 1.], [0., 0., -1.]])           # [D_C, C]
-    W2 = torch.tensor([[0., 0., 0., 0.], [1., 1., 0., 0.], [0., 0., 1., 1.]])               # [C, D_C]
+    svg = Svg(880, 312, "Channel mixing of one token: LayerNorm, MLP, and the sum with the original token")
+    W1 = torch.tensor([[0., 1., -1.], [0., -1., 1.]])                                       # [D_C, C]
+    W2 = torch.tensor([[0., 0.], [0., 0.], [1., 1.]])                                       # [C, D_C]
     token = TOKENS[:1]                                                                      # [1, C]
     normed = layer_norm(token, [3], eps=1e-6)
     answer = gelu(normed @ W1.T) @ W2.T
@@ -79,7 +79,7 @@ def channel_mixing():
     svg.arrow((697, middle), (717, middle))
     svg.path([(188, middle), (188, 84), (687, 84)], FAINT, 1.8)
     svg.arrow((687, 84), (687, middle - 10), color=FAINT, stroke=1.8)
-    svg.text(437, 66, "residual: the token as it was", color=GRAY)
+    svg.text(437, 66, "residual: the original token", color=GRAY)
 
     numbers(svg, token + answer, 722, y, width, height)
     for s in range(1, 4):

@@ -95,11 +95,11 @@ def test_lesson_03(open_notebook):
     lesson.run_all()
     _, explorer = lesson.widget_cells()
     answer = explorer.locator(".mx-panel").nth(3).locator("text[y='11']")
-    assert answer.all_text_contents() == ["0.00", "0.37", "1.19"]       # as the lesson counts
+    assert answer.all_text_contents() == ["0.00", "0.00", "2.05"]       # as the lesson's table says
     explorer.locator("input").first.focus()
     lesson.page.keyboard.press("ArrowLeft")                             # less light
     explorer.get_by_text("stands still").nth(2).wait_for()
-    assert answer.all_text_contents() == ["0.00", "0.37", "1.19"]
+    assert answer.all_text_contents() == ["0.00", "0.00", "2.05"]
     lesson.check()
 
 

@@ -114,7 +114,17 @@ def test_show_finds_the_photographs_of_a_figure(monkeypatch):
         assert (picture[round(y * height):, round((x + w + 0.005) * width)] == 255).all()
     assert left[0] + left[2] < right[0]
     plots.show(plots.tables({"a": np.eye(3)}), alt="a table")
-    assert "<i " not in shown[1].data
+    assert "<i " not in shown[1].data and 'alt="a table"' in shown[1].data
+
+
+def test_small_tables_describe_themselves(monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots.base, "display", shown.append)
+    plots.show(plots.tables({"two\nlines": [[1.0, -2.0], [-0.0, 0.126]], "b": torch.eye(2)}))
+    assert re.search('alt="([^"]*)"', shown[0].data)[1] == "two lines: 1 \u22122; 0 0.126. b: 1 0; 0 1."
+    for large in (plots.tables({"small": np.eye(2), "large": np.eye(9)}), plots.by_depth({"a": [[1, 2]]}, "y")):
+        with pytest.raises(ValueError, match="write alt="):
+            plots.show(large)
 
 
 @pytest.mark.parametrize("theme, system, dark", [("true", "dark", False), ("false", "light", True), ("", "dark", True)])
@@ -300,7 +310,7 @@ def test_confusion_of_many_classes():
 def test_tables_write_small_numbers_and_leave_zero_white():
     figure = plots.tables({"small": [[0.0, -2.0, 1.5]], "large": np.ones((16, 16))}, "unit", "channel")
     small, large, bar = figure.axes
-    assert [text.get_text() for text in small.texts] == ["0", "-2", "1.5"] and not large.texts
+    assert [text.get_text() for text in small.texts] == ["0", "\u22122", "1.5"] and not large.texts
     assert bar.get_ylabel() == "number" and bar.get_ylim() == (-2, 2)               # where numbers are not written
     assert small.images[0].get_clim() == large.images[0].get_clim() == (-2, 2)      # one scale
     assert (small.get_xlabel(), small.get_ylabel()) == ("unit", "channel")

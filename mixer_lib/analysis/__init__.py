@@ -1,6 +1,6 @@
-"""What trained weights and gradients tell: pure functions of models and tensors.
+"""What trained weights and gradients tell us: pure functions of models and tensors.
 
-A model may lie on another device than the images, tokens or tables that it is given. Results lie where these lie.
+A model may be on another device than the images, tokens or tables that it is given. Results are where these are.
 """
 
 from .ablation import logits_with_maps, logits_without, switched_off

@@ -19,7 +19,7 @@ def switched_off(model, parts):
 
     model: its blocks have token_mixing and channel_mixing. parts: pairs (block, part). A part is "token mixing" or
     "channel mixing", which then adds nothing; or, where token mixing is an MLP with fc1 and gelu, the number of a
-    hidden unit, which then gives 0. Raises ValueError for a part that there is not."""
+    hidden unit, which then gives 0. Raises ValueError for a part that does not exist."""
     with _answering(model, dict.fromkeys(parts)):
         yield
 
@@ -28,18 +28,18 @@ def switched_off(model, parts):
 def logits_without(model, tables, off=(), by="zero", seed=0):
     """The logits [B, K] that a model would give with parts of it switched off; the model stays as it is.
 
-    tables: what `tables_by_depth` gives of B images, so that blocks before the first switch need not be computed again.
+    tables: what `tables_by_depth` gives for B images, so that blocks before the first switch are not computed again.
     off: the parts, as for `switched_off`. by: what each part answers instead, one of BY.
 
-    - "zero". The blocks after it have never seen that: part of what it costs is the shock.
-    - "mean": its mean answer over the B images, for each place and channel. What it tells about the image is gone, and
-      nothing else.
-    - "another image": what it answers to another of the B images, the same one for all parts that are off. It goes on
-      telling about an image, but the wrong one. `seed` draws who gets whose answer; nobody gets their own.
+    - "zero". The blocks after the part have never seen zeros there, so part of the cost is the shock.
+    - "mean": the part's mean answer over the B images, for each place and channel. Only what the part says about the
+      single image is gone.
+    - "another image": what the part answers to another of the B images, the same image for all parts that are off. The
+      part still describes an image, but the wrong one. `seed` draws the pairs; no image gets its own answer.
 
-    The last two take the answers of the network in which everything is on. Of a hidden unit it is the answer after the
-    GELU, for each channel. Raises ValueError for a part that there is not, for another `by`, and for a single image
-    where another one is needed."""
+    The last two take the answers of the network in which everything is on. For a hidden unit, that is the answer after
+    the GELU, for each channel. Raises ValueError for a part that does not exist, for another `by`, and for a single
+    image where another one is needed."""
     if by not in BY:
         raise ValueError(f"by is {by!r}, expected one of {', '.join(map(repr, BY))}")
     off = list(off)
@@ -68,8 +68,8 @@ def logits_with_maps(model, tables, maps):
     tables: what `tables_by_depth` gives. maps: {block: M}, M [S, S]. A token mixing reads the normalized table x
     [S, C]. Here it answers its mean answer + M (x - mean x). Both means are over the B images, for each place and
     channel, of the network as it is. So M = 0 switches off by the mean, and the `token_map` with the slopes of
-    `unit_slopes` leaves what is linear in the layer. Raises ValueError for a block that there is not, and for a map of
-    another shape."""
+    `unit_slopes` leaves what is linear in the layer. Raises ValueError for a block that does not exist, and for a map
+    of another shape."""
     hooks, first = [], min(maps, default=len(model.blocks))
     for k, M in maps.items():
         _check(model, k, "token mixing")
@@ -160,7 +160,7 @@ def _logits(model, first, table):
 
 
 def _no_images(module, inputs):
-    """What is switched off need not compute anything."""
+    """A part that is switched off need not compute anything."""
     return (inputs[0][:0],)
 
 

@@ -1,4 +1,4 @@
-"""Kernels of token mixing: how fast they wave, how far they spread, which are opposites.
+"""Kernels of token mixing: how fast they wave, how far they spread, and which ones are opposites.
 
 A *kernel* is a hidden unit of token mixing, laid out on the grid of patches: a row of fc1's weights W1, or a column of
 fc2's, W2. So `kernels` are W1, [D_S, S], or W2.T. Axes before these two (snapshots of a training) stay. A `grid` is
@@ -62,7 +62,7 @@ def participation(kernels):
 def partners(kernels):
     """The closest opposite of each of kernels [..., n, S]: (its index [..., n], their correlation [..., n]).
 
-    The correlation is the cosine of the two less their means; an opposite phase has -1. Even random kernels find
+    The correlation is the cosine of the two minus their means; an opposite phase has -1. Even random kernels find
     partners below 0, the lower the more of them there are: compare with `shuffled`. Raises ValueError for a single
     kernel."""
     index = _correlations(kernels).min(dim=-1)
@@ -90,8 +90,8 @@ def singular_pictures(kernels):
 
 
 def rank(kernels):
-    """Of how many different pictures kernels [..., n, S] are made, about: the participation ratio of their energies,
-    [...], from 1, all are multiples of one, to the smaller of n and S. Random kernels have about n S / (n + S)."""
+    """About how many different pictures kernels [..., n, S] are made of: the participation ratio of their energies,
+    [...], from 1 (all are multiples of one) to the smaller of n and S. Random kernels have about n S / (n + S)."""
     products = kernels @ kernels.mT                                                 # its eigenvalues are the energies
     return (kernels.square().sum(dim=(-2, -1)).square() / products.square().sum(dim=(-2, -1))).nan_to_num(0.0)
 
@@ -126,7 +126,7 @@ def checked(grid, S):
 
 
 def centered(kernels):
-    """Kernels less their mean. One that is the same everywhere gives exact zeros, not what rounding leaves."""
+    """Kernels minus their mean. One that is the same everywhere gives exact zeros, without rounding errors."""
     less = kernels - kernels.mean(dim=-1, keepdim=True)
     flat = less.norm(dim=-1) <= 100 * torch.finfo(kernels.dtype).eps * kernels.norm(dim=-1)
     return less.masked_fill(flat[..., None], 0)

@@ -1,4 +1,4 @@
-"""Token mixing as one linear map of places, the convolution in it, and what it reads against what it writes."""
+"""Token mixing as one linear map of places, the convolution in it, and whether it writes what it reads."""
 
 import torch
 from torch.nn.functional import normalize
@@ -66,7 +66,7 @@ def chance_share(grid, diagonal=True):
 
 def reads_and_writes(W1, W2):
     """The correlation of what each hidden unit reads, its row of W1 [..., D_S, S], with what it writes, its column of
-    W2 [..., S, D_S]: [..., D_S], the cosine of the two less their means. At -1 a unit writes the opposite of what it
+    W2 [..., S, D_S]: [..., D_S], the cosine of the two minus their means. At -1 a unit writes the opposite of what it
     reads."""
     read, write = (normalize(centered(rows), dim=-1) for rows in (W1, W2.mT))
     return (read * write).sum(dim=-1)

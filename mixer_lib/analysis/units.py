@@ -22,8 +22,8 @@ def top_answers(model, tables, block, unit, count):
     """The largest answers of a hidden unit of token mixing, before the GELU, at most one per image: (image [count], an
     index into the tables; channel [count]; answer [count]), the largest answer first.
 
-    tables: what `tables_by_depth` gives. Raises ValueError for a block or a unit that there is not, and for more
-    answers than images."""
+    tables: what `tables_by_depth` gives. Raises ValueError for a block or a unit that does not exist, and for
+    more answers than images."""
     units = [block.token_mixing.fc1.out_features for block in model.blocks]
     if not (0 <= block < len(units) and 0 <= unit < units[block]):
         raise ValueError(f"block {block} has no unit {unit}: expected a block from 0 to {len(units) - 1} and a unit "

@@ -10,6 +10,7 @@ import traceback
 
 import torch
 from IPython.display import display
+from torch.overrides import TorchFunctionMode
 
 from .card import Card
 
@@ -130,5 +131,20 @@ def compare(got, expected, wrong, otherwise):
     need(got.shape == expected.shape, f"the result has shape {list(got.shape)}, expected {list(expected.shape)}.")
     if not same(got, expected):
         place = (~torch.isclose(got.double(), expected.double(), atol=1e-5)).nonzero()[0].tolist()
+        if torch.allclose(got.double(), expected.double(), rtol=0.01, atol=0.01):
+            otherwise = "The result is close, but not equal: do not round, and use no approximation."
         raise Wrong(f"at {place} the result has {got[tuple(place)]:.4g}, expected {expected[tuple(place)]:.4g}. "
                     f"{otherwise}")
+
+
+class Calls(TorchFunctionMode):
+    """Notes in `names` which of PyTorch's functions are called while it is entered, also those inside of modules."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_function__(self, function, types, arguments=(), named=None):
+        owner = getattr(function, "__self__", None)         # x.T is the method __get__ of an object with the name T
+        self.names.add(getattr(owner if function.__name__ == "__get__" else function, "__name__", ""))
+        return function(*arguments, **(named or {}))

@@ -4,14 +4,17 @@ import torch
 from torch import nn
 from torch.nn.functional import gelu, layer_norm, relu, silu
 
-from .checking import Wrong, ask, compare, exercise, need
+from .checking import Calls, Wrong, ask, call, compare, exercise, need
+
+READY_MADE = {"layer_norm", "native_layer_norm", "group_norm", "instance_norm", "batch_norm", "rms_norm"}
 
 
-@exercise("3.1", "this is LayerNorm, scale and shift included.")
+@exercise("3.1", "this is LayerNorm, with its scale and its shift.")
 def check_layer_norm(my_layer_norm):
     """my_layer_norm(x, scale, shift, eps): [..., C] -> [..., C], normalized over the last axis."""
     torch.manual_seed(0)
-    for shape, eps in (((2, 4, 3), 1e-6), ((4, 5), 0.5)):                   # tables of a batch, and one table
+    calls = Calls()
+    for shape, eps in (((2, 4, 3), 1e-6), ((4, 5), 0.5), ((3, 2, 4, 6), 0.1)):     # a batch, a table, more axes
         x, scale, shift = 2 * torch.randn(shape) + 1, 1 + torch.rand(shape[-1]), torch.randn(shape[-1])
         x[..., 0, :] = 0                                                    # a blank token
 
@@ -52,7 +55,8 @@ def check_layer_norm(my_layer_norm):
         expected = norm() * scale + shift
         wrong = {message: value for message, value in wrong.items() if not torch.allclose(value, expected, atol=1e-5)}
         try:
-            got = ask(my_layer_norm, x, scale, shift, eps)
+            with calls:
+                got = ask(my_layer_norm, x, scale, shift, eps)
         except Wrong as wrong_shape:
             lost = "must match" in str(wrong_shape)
             raise Wrong(f"{wrong_shape}{' Did you keep the axis (keepdim=True)?' * lost}") from None
@@ -60,13 +64,16 @@ def check_layer_norm(my_layer_norm):
              "some numbers are nan, which means 'not a number'. Token 0 is blank, so its standard deviation is 0, and "
              "0 / 0 has no value. Add eps to the variance, under the square root.")
         compare(got, expected, wrong, "Compute one token by hand, step by step.")
+    used = sorted(calls.names & READY_MADE)
+    need(not used, f"the numbers are right, but they come from PyTorch's {' and '.join(used)}. The exercise asks for "
+                   "the steps themselves: the mean, the variance, the root, the scale, the shift.")
 
 
-@exercise("3.2", "you can run channel mixing on anybody's weights.")
+@exercise("3.2", "all three mistakes are gone.")
 def check_channel_mixing(channel_mixing):
     """channel_mixing(x, norm, W1, b1, W2, b2): [B, S, C] -> [B, S, C], norm a module, weights as nn.Linear's."""
     torch.manual_seed(0)
-    for B, S, C, D_C in ((2, 3, 3, 3), (2, 4, 3, 5)):                       # all sides equal hide no mistake
+    for B, S, C, D_C in ((2, 3, 3, 3), (2, 4, 3, 5), (1, 1, 4, 2)):         # equal sides hide no mistake
         x, norm = 2 * torch.randn(B, S, C) + 1, nn.LayerNorm(C, eps=1e-6)
         nn.init.normal_(norm.weight)
         nn.init.normal_(norm.bias)
@@ -76,7 +83,15 @@ def check_channel_mixing(channel_mixing):
         def mlp(x, switch=gelu, W1=W1, b1=b1, W2=W2, b2=b2):
             return switch(x @ W1.T + b1) @ W2.T + b2
 
+        alone = nn.Identity()                       # in place of the GELU
         wrong = {
+            "this is still the broken function, with all three mistakes.": normed + gelu(mlp(normed, alone, b1=0)),
+            "two mistakes are left: the residual carries the normalized table, and b1 is not used.":
+                normed + mlp(normed, b1=0),
+            "two mistakes are left: the residual carries the normalized table, and the GELU is in the wrong place.":
+                normed + gelu(mlp(normed, alone)),
+            "two mistakes are left: b1 is not used, and the GELU is in the wrong place.":
+                x + gelu(mlp(normed, alone, b1=0)),
             "the residual connection is missing: add x to the MLP's answer.": mlp(normed),
             "the norm is missing: the MLP reads norm(x).": x + mlp(x),
             "the norm and the residual connection are missing: this is the MLP alone.": mlp(x),
@@ -87,12 +102,12 @@ def check_channel_mixing(channel_mixing):
             "the norm belongs before the MLP. Here it comes last.": norm(x + mlp(x)),
             "the norm belongs before the MLP. Here it is applied to the MLP's answer.": x + norm(mlp(x)),
             "the GELU comes after the second layer. It belongs between the two layers.":
-                x + gelu(mlp(normed, switch=nn.Identity())),
+                x + gelu(mlp(normed, alone)),
             "there is one GELU too many: remove the one after the second layer.": x + gelu(mlp(normed)),
             "there is one GELU too many: remove the one after the sum.": gelu(x + mlp(normed)),
             "the GELU comes before the first layer. It belongs between the two layers.":
-                x + mlp(gelu(normed), switch=nn.Identity()),
-            "the GELU is missing. Without it, the two layers act as one.": x + mlp(normed, switch=nn.Identity()),
+                x + mlp(gelu(normed), alone),
+            "the GELU is missing. Without it, the two layers act as one.": x + mlp(normed, alone),
             "this switch is ReLU. The exercise asks for GELU.": x + mlp(normed, switch=relu),
             "this switch is SiLU, z times the sigmoid of z. The exercise asks for GELU.": x + mlp(normed, switch=silu),
             "this is the tanh form of GELU. It comes close, but the exercise asks for the exact GELU.":
@@ -109,6 +124,12 @@ def check_channel_mixing(channel_mixing):
                 "W2 is used on its side. Its shape is [outputs, inputs], so write x @ W2.T.": x + mlp(normed, W2=W2.T),
                 "this mixes down the columns, so that tokens see each other: that is lesson 4. Work along the rows.":
                     x + mlp(normed.mT).mT,
+                "W1 and W2 stand on the left, so they mix the tokens, which are the rows. Write x @ W1.T and x @ W2.T.":
+                    x + W2 @ gelu(W1 @ normed + b1) + b2,
+                "W1 stands on the left, so it mixes the tokens, which are the rows. Write x @ W1.T.":
+                    x + gelu(W1 @ normed + b1) @ W2.T + b2,
+                "W2 stands on the left, so it mixes the tokens, which are the rows. Write x @ W2.T.":
+                    x + W2 @ gelu(normed @ W1.T + b1) + b2,
             }
         compare(ask(channel_mixing, x, norm, W1, b1, W2, b2), x + mlp(normed), wrong,
                 "Compare with `forward` of `MyChannelMixing` in the lesson.")
@@ -143,21 +164,41 @@ def suspects(S, C):
          "A norm does not notice when all channels of a token move by the same amount: use different amounts."),
         ("a layer that adds the squared mean token", lambda x: x + x.mean(dim=-2, keepdim=True) ** 2, True,
          "At a table of zeros its derivative is 0: use a random table."),
+        ("a layer that multiplies each token by the one above it", lambda x: x * x.roll(1, dims=-2), True,
+         "In a table of zeros, no single nudge changes a product: use a random table."),
         ("a layer that subtracts each channel's largest number", lambda x: x - x.amax(dim=-2, keepdim=True), True,
          "Most tokens do not move the largest number: try all of them."),
     ]
 
 
+def guarded(layer, S, C, given):
+    """The layer as the answer gets it: it takes [B, S, C] only, and notes in `given` each table and a copy of it."""
+    def layer_of_suspect(x):
+        if not isinstance(x, torch.Tensor) or x.shape[1:] != (S, C):
+            got = list(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
+            raise ValueError(f"the layer takes [B, S, C], here [B, {S}, {C}], but it was given {got}")
+        if not torch._C._functorch.is_functorch_wrapped_tensor(x):          # those of jacrev and vmap live on
+            given.append((x, x.detach().clone()))
+        return layer(x)
+    return layer_of_suspect
+
+
 @exercise("3.3", "no layer fools you.")
 def check_mixes_tokens(mixes_tokens):
     """mixes_tokens(layer, S, C) -> bool; layer maps [B, S, C] to [B, S, C]."""
-    S, C = 5, 3
     torch.manual_seed(0)
-    for number, (what, layer, guilty, hint) in enumerate(suspects(S, C), start=1):
-        got = ask(mixes_tokens, layer, S, C)
-        try:
-            got = got.item() if hasattr(got, "item") else got
-        except (RuntimeError, ValueError):          # an array of many
-            raise Wrong("return one True or False for the whole layer, not an array.") from None
-        need(isinstance(got, bool), f"return True or False, not {type(got).__name__}.")
-        need(got == guilty, f"suspect {number} is {what}. You say {got}, but the answer is {guilty}. {hint}")
+    for S, C in ((5, 3), (4, 2)):
+        where = call(mixes_tokens, suspects, S, C)
+        for number, (what, layer, guilty, hint) in enumerate(suspects(S, C), start=1):
+            given = []
+            got = ask(mixes_tokens, guarded(layer, S, C, given), S, C)
+            try:
+                got = got.item() if hasattr(got, "item") else got
+            except (RuntimeError, ValueError):          # an array of many
+                raise Wrong("return one True or False for the whole layer, not an array.") from None
+            need(isinstance(got, bool), f"return True or False, not {type(got).__name__}.")
+            if got != guilty and any(not torch.equal(x.detach(), copy) for x, copy in given):
+                hint = ("A table that you gave to the layer was changed afterward. `other = x` is only a second name "
+                        "for the same table: make a copy with `x.clone()`.")
+            need(got == guilty, f"in {where}, suspect {number} is {what}. You say {got}, but the answer is {guilty}. "
+                                f"{hint}")

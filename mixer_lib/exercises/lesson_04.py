@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import gelu, linear, relu
 
-from .checking import ask, call, compare, exercise, need, whole_pair
+from .checking import Calls, Wrong, ask, call, compare, exercise, need, whole_pair
 
 
 @exercise("4.1", "you know what sharing over the channels saves.")
@@ -31,17 +31,22 @@ def check_token_mlp_parameters(token_mlp_parameters):
         hints = {
             tied: "That is the tied count again. How many columns does the table have?",
             S * tied: "That is one MLP per token. A token MLP reads a column, and there is one column per channel.",
-            D_S * tied: "That is one MLP per hidden unit. There would be one MLP per channel.",
+            D_S * tied: "That is one MLP per hidden unit. Untied means one MLP per channel.",
             C * 2 * S * D_S: "Each of the MLPs would have its own biases, too.",
             C * 2 * S * D_S + D_S + S: "Each of the MLPs would have its own biases, too.",
         }
         need(untied == C * tied, f"{where} gives {untied:,} for untied, expected {C * tied:,}. {hints.get(untied, '')}")
 
 
-@exercise("4.2", "this is token mixing, and you wrote it from nothing.")
+TURNS = {"transpose", "transpose_", "swapaxes", "swapdims", "permute", "movedim", "moveaxis", "t", "T", "mT", "H",
+         "mH", "adjoint"}
+
+
+@exercise("4.2", "this is token mixing, and the table never turned.")
 def check_token_mixing(my_token_mixing):
-    """my_token_mixing(x, W1, b1, W2, b2): [B, S, C] -> [B, S, C]."""
-    for B, S, C, D_S in ((4, 4, 4, 4), (2, 6, 5, 3)):           # in the first, every mistake has the right shape
+    """my_token_mixing(x, W1, b1, W2, b2): [B, S, C] -> [B, S, C], without turning the table."""
+    calls = Calls()
+    for B, S, C, D_S in ((4, 4, 4, 4), (2, 6, 5, 3), (3, 2, 7, 4)):     # in the first, every mistake fits
         torch.manual_seed(S)
         x, W1, b1, W2, b2 = (2 * torch.randn(shape) for shape in ((B, S, C), (D_S, S), D_S, (S, D_S), S))
 
@@ -61,15 +66,21 @@ def check_token_mixing(my_token_mixing):
             "b1 is added after the GELU. Add it before the GELU.": linear(gelu(linear(turned, W1)) + b1, W2, b2).mT,
             "the table is added to the result. That is the skip connection. The exercise asks for the mixing alone.":
                 x + mlp(turned).mT,
-            "the result still lies on its side, [B, C, S]. Transpose it back (reshape does not transpose).":
-                mlp(turned),
+            "the result lies on its side, [B, C, S]. It should be [B, S, C].": mlp(turned),
         }
         if B == S == C == D_S:
+            along = "is added along the channels. It has one number per"
             wrong |= {
-                "this mixes the channels of each token. Transpose first, so that a channel's tokens lie along the last "
-                "axis (reshape does not transpose).": mlp(x),
-                "the biases are added along the channels, but b1 has one number per hidden unit, and b2 has one number "
-                "per token. Transpose first, then use nn.functional.linear.": W2 @ gelu(W1 @ x + b1) + b2,
+                "this mixes the channels of each token. The tokens are the rows: put the weights on the left, W1 @ x.":
+                    mlp(x),
+                f"b1 {along} hidden unit, and these are the rows now: b1[:, None]. The same holds for b2.":
+                    W2 @ gelu(W1 @ x + b1) + b2,
+                f"b1 {along} hidden unit, and these are the rows now: b1[:, None].":
+                    W2 @ gelu(W1 @ x + b1) + b2[:, None],
+                f"b2 {along} token, and the tokens are the rows: b2[:, None].":
+                    W2 @ gelu(W1 @ x + b1[:, None]) + b2,
+                "the two biases are swapped: b1 has one number per hidden unit, b2 one per token.":
+                    mlp(turned, b1=b2, b2=b1).mT,
                 "this mixes the channels of each token, and then lays the table on its side.": mlp(x).mT,
                 "this mixes the images of the batch with each other: leave axis 0 where it is.":
                     mlp(x.transpose(0, 2)).transpose(0, 2),
@@ -81,8 +92,16 @@ def check_token_mixing(my_token_mixing):
                     mlp(turned, W2=W2.T).mT,
             }
         wrong = dict(reversed(wrong.items()))                   # where two agree, the later one is more precise
-        got = ask(my_token_mixing, x, W1, b1, W2, b2)
-        compare(got, mlp(turned).mT, wrong, "Compare with `mix_tokens` in the lesson.")
+        try:
+            with calls:
+                got = ask(my_token_mixing, x, W1, b1, W2, b2)
+        except Wrong as stopped:
+            bias = "must match the size" in str(stopped)
+            raise Wrong(f"{stopped}{' A bias must lie along the rows: b1[:, None], b2[:, None].' * bias}") from None
+        compare(got, mlp(turned).mT, wrong, "Write the shape behind each step, and compare with `mix_tokens`.")
+    used = sorted(calls.names & TURNS)
+    need(not used, f"the numbers are right, but something is turned on the way, by {' and '.join(used)}. Put the "
+                   "weights on the left of the table instead.")
 
 
 @exercise("4.3", "weights follow their patches, and nothing is lost.")
@@ -123,7 +142,7 @@ def check_from_column_order(from_column_order):
         }, "The mistake is in b2: it holds one number per place.")
 
 
-@exercise("4.4", "a token MLP can carry numbers from place to place, and you told it how.")
+@exercise("4.4", "a token MLP can carry numbers from place to place, and you found the weights.")
 def check_shift_weights(shift_weights):
     """shift_weights(rows, columns) -> (W1, W2), [D_S, S] and [S, D_S], that shift each channel one place right."""
     for rows, columns in ((3, 4), (2, 3), (4, 4)):
@@ -165,5 +184,14 @@ def check_shift_weights(shift_weights):
             "everything is half as large as it should be.": right / 2,
         }
         result = (W2 @ gelu(W1 @ flat.T)).T.reshape(x.shape)                            # [C, rows, columns]
+        straight = (W2 @ W1 @ flat.T).T.reshape(x.shape)                                # without GELU
+        if not torch.allclose(result, right, atol=1e-5):
+            need(not torch.allclose(result, right, rtol=0.05, atol=0.05),
+                 "the result is close, but not equal: for small numbers GELU is nearly a straight line, but only "
+                 "nearly. gelu(z) - gelu(-z) is exactly z.")
+            need(not torch.allclose(straight, right, atol=1e-5)
+                 or any(torch.allclose(result, known, atol=1e-5) for known in (gelu(right), right / 2)),
+                 "W2 @ W1 is the right shift, but the GELU between the two holds negative numbers back. Give each "
+                 "number a second hidden unit, with the opposite sign.")
         compare(result, right, wrong, f"(The numbers in brackets are [channel, row, column], on a grid of {rows} x "
                                       f"{columns}.) First write the shift as a matrix M: which entry of row s is 1?")

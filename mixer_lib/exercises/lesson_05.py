@@ -1,5 +1,7 @@
 """Lesson 05, the Mixer block and the stack."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn.functional import layer_norm
@@ -8,21 +10,36 @@ from ..model import ChannelMixing, MixerBlock, TokenMixing
 from .checking import Wrong, ask, call, compare, exercise, need, number, whole
 
 
-@exercise("5.1", "equation 1 is yours.")
+@exercise("5.1", "this is equation 1, and all three mistakes are gone.")
 def check_mixer_block(mixer_block):
     """mixer_block(x, norm1, token_mixing, norm2, channel_mixing): [B, S, C] -> [B, S, C]; all four are modules."""
     torch.manual_seed(0)
-    norm1, norm2, tokens, channels = nn.LayerNorm(5), nn.LayerNorm(5), TokenMixing(5, 7), ChannelMixing(5, 6)
-    for norm in (norm1, norm2):                 # norms that do nothing would hide a forgotten one; S = C hides nothing
-        nn.init.normal_(norm.weight)
-    x = 2 * torch.randn(2, 5, 5) + 1
-    u = x + tokens(norm1(x))
-    y = u + channels(norm2(u))
-    other = x + channels(norm2(x))
+    for B, S, C in ((2, 5, 5), (3, 4, 6)):      # where S = C, every mistake has the right shape
+        norm1, norm2, tokens, channels = nn.LayerNorm(C), nn.LayerNorm(C), TokenMixing(S, 7), ChannelMixing(C, 6)
+        for norm in (norm1, norm2):             # norms that do nothing would hide a forgotten one
+            nn.init.normal_(norm.weight)
+        x = 2 * torch.randn(B, S, C) + 1
+        u = x + tokens(norm1(x))
+        wrong = mistakes_of_a_block(x, u, norm1, tokens, norm2, channels) if S == C else {}
+        compare(ask(mixer_block, x, norm1, tokens, norm2, channels), u + channels(norm2(u)), wrong,
+                f"(The table is {S} x {C}.) Compare with `forward` of `MyMixerBlock` in the lesson.")
+
+
+def mistakes_of_a_block(x, u, norm1, tokens, norm2, channels):
+    """What goes wrong in 5.1: {message: the table that the mistake gives}. u: the table after token mixing."""
+    other = x + channels(norm1(x))
     inner = tokens(norm1(x))
     after = norm1(x + tokens(x))
     bare = x + tokens(x)
-    wrong = {
+    early = x + channels(norm2(x))
+    return {
+        "this is still the broken block, with all three mistakes.": x + channels(norm1(inner)),
+        "two mistakes are left: both skip connections. Each half adds the table that it was given.":
+            x + channels(norm2(inner)),
+        "two mistakes are left: the first skip connection is missing, and norm1 is used twice.":
+            inner + channels(norm1(inner)),
+        "two mistakes are left: the second skip connection starts from x, and norm1 is used twice.":
+            x + channels(norm1(u)),
         "this stops halfway. The table after token mixing is right, but channel mixing is missing.": u,
         "there is no skip connection: each half returns its table plus the MLP's answer.": channels(norm2(inner)),
         "the first skip connection is missing: add x to the answer of token mixing.": inner + channels(norm2(inner)),
@@ -32,8 +49,10 @@ def check_mixer_block(mixer_block):
         "the table after token mixing.": x + channels(norm2(u)),
         "both halves read x, side by side. Channel mixing comes second: it reads the table after token mixing.":
             x + inner + channels(norm2(x)),
-        "the table is right, but the input is added once more at the end.": x + y,
-        "channel mixing comes first here. In the block, token mixing comes first.": other + tokens(norm1(other)),
+        "the table is right, but the input is added once more at the end.": x + u + channels(norm2(u)),
+        "channel mixing comes first here, each with its own norm. In the block, token mixing comes first.":
+            early + tokens(norm1(early)),
+        "token_mixing and channel_mixing have traded places. Token mixing comes first.": other + tokens(norm2(other)),
         "each norm comes after its addition. In the block, each norm comes at the start of its half, before the MLP.":
             norm2(after + channels(after)),
         "each norm comes after its MLP. In the block, each norm comes before its MLP.":
@@ -44,31 +63,35 @@ def check_mixer_block(mixer_block):
         "norm1 is used twice, but norm2 has learned its own numbers.": u + channels(norm1(u)),
         "norm1 and norm2 are swapped.": (mid := x + tokens(norm2(x))) + channels(norm1(mid)),
         "this normalizes without the scale and shift that the norms have learned: call norm1 and norm2.":
-            (mid := x + tokens(layer_norm(x, [5]))) + channels(layer_norm(mid, [5])),
+            (mid := x + tokens(layer_norm(x, x.shape[-1:]))) + channels(layer_norm(mid, x.shape[-1:])),
         "the skip connections carry the normalized table. They should carry the table from before the norm.":
             (mid := norm2(norm1(x) + inner)) + channels(mid),
         "token_mixing is used in both halves.": u + tokens(norm2(u)),
-        "channel_mixing is used in both halves.": other + channels(norm2(other)),
+        "channel_mixing is used in both halves.": early + channels(norm2(early)),
         "token_mixing transposes by itself: do not transpose the table that you give it.":
             (mid := x + tokens(norm1(x).mT).mT) + channels(norm2(mid)),
         "token_mixing transposes by itself: do not transpose its answer.":
             (mid := x + tokens(norm1(x)).mT) + channels(norm2(mid)),
         "token_mixing transposes by itself: give the norm the table before any transpose, so that it reads rows.":
             (mid := x + tokens(norm1(x.mT)).mT) + channels(norm2(mid)),
+        "norm1 reads columns here. In both halves the norm works along the rows, one token at a time.":
+            (mid := x + tokens(norm1(x.mT).mT)) + channels(norm2(mid)),
+        "the second half subtracts the answer of channel mixing. Add it.": u - channels(norm2(u)),
+        "the first half subtracts the answer of token mixing. Add it.": (mid := x - inner) + channels(norm2(mid)),
     }
-    compare(ask(mixer_block, x, norm1, tokens, norm2, channels), y, wrong,
-            "Compare with `forward` of `MyMixerBlock` in the lesson.")
 
 
 @exercise("5.2", "you know how far a stack of convolutions sees.")
 def check_layers_to_reach(layers_to_reach):
     """layers_to_reach(grid_height, grid_width, kernel) -> the smallest number of layers; kernel is odd, >= 3."""
-    for height, width, kernel in ((14, 14, 3), (4, 4, 3), (14, 14, 5), (3, 9, 3), (12, 3, 5), (8, 5, 15), (1, 1, 3)):
+    for height, width, kernel in ((14, 14, 3), (4, 4, 3), (14, 14, 5), (3, 9, 3), (12, 3, 5), (8, 5, 15), (1, 1, 3),
+                                  (7, 31, 9), (2, 1, 7)):
         longest, step = max(height, width) - 1, kernel // 2
         expected = -(-longest // step)
         where = call(layers_to_reach, height, width, kernel)
         value = ask(layers_to_reach, height, width, kernel)
         got = whole(value, f"{where} gives {value!r}: the number of layers is a whole number.")
+        diagonal = ((height - 1) ** 2 + (width - 1) ** 2) ** 0.5
         across = "A layer carries numbers from the middle of its window to the edge, not across the whole window."
         hints = {
             -(-longest // kernel): across,
@@ -78,6 +101,9 @@ def check_layers_to_reach(layers_to_reach):
             -(-(longest + 1) // step): "From the first place to the last there is one step less than there are places.",
             -(-(height + width - 2) // step): "The window is a square: one step goes down and sideways at once.",
             -(-(min(height, width) - 1) // step): "This is enough for the shorter side. What about the longer side?",
+            math.ceil(longest / (kernel / 2)): "A window of 3 reaches 1 place to each side, a window of 5 reaches 2: "
+                                               "kernel // 2.",
+            math.ceil(diagonal / step): "A diagonal step counts as one step, since the window is a square.",
             longest: "With a larger kernel each layer reaches farther.",
         } if longest else {got: "With a single place there is nothing to reach: no layer is needed."}
         hint = hints.get(got, "Follow one corner from layer to layer.")
@@ -138,6 +164,8 @@ def check_gradient_by_depth(gradient_by_depth):
             need("backward through the graph a second" not in str(error),
                  "after the first gradient PyTorch has discarded the computation graph: pass retain_graph=True, or ask "
                  "for the gradients of all blocks at once.")
+            need("only for scalar outputs" not in str(error),
+                 "PyTorch takes the gradient of a single number, and blocks(x) is a whole table: add .sum().")
             raise
         values = values.tolist() if hasattr(values, "tolist") else values
         need(isinstance(values, (list, tuple)), f"return a list with one number per block, not {values!r}.")

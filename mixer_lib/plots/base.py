@@ -28,8 +28,14 @@ STYLE = ("<style>.mixer-picture { display: inline-block; position: relative; max
          'body[data-jp-theme-light="false"] { ' + DARK + ' img[src*=".svg"] { color-scheme: dark; } }</style>')
 
 
-def show(picture, alt):
-    """Display a matplotlib figure or the picture on a `Card`, with alternative text for readers who cannot see it."""
+def show(picture, alt=None):
+    """Display a matplotlib figure or the picture on a `Card`, with alternative text for readers who cannot see it.
+
+    alt: may be left out for a picture that describes itself, as `tables` of a few numbers do. Raises ValueError where
+    it must not."""
+    alt = alt or getattr(picture, "description", None)
+    if not alt:
+        raise ValueError("this picture does not describe itself: write alt='...', the text for those who cannot see it")
     display(HTML(img(picture, alt)))
 
 

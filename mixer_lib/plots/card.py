@@ -31,7 +31,7 @@ class Card:
         self.image.paste(enlarged, (round(x * SHARP), round(y * SHARP)))
 
     def photo(self, array, x, y, width, height):
-        """As `pixels`, for what has the colors of the world: on a dark page `show` leaves it as it is."""
+        """As `pixels`, for photographs: on a dark page `show` leaves their colors as they are."""
         self.pixels(array, x, y, width, height)
         self.image.info.setdefault("photos", []).append((x, y, width, height))
 

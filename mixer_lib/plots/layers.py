@@ -1,4 +1,4 @@
-"""What happens inside a layer: tables of tokens, weights, and who moves whom."""
+"""What happens inside a layer: tables of tokens, weights, and which token moves which."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,13 +10,15 @@ from .base import SERIES, as_array
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#004C78", "#0072B2", "#8CC4E6", "white", "#F5B98A", "#D55E00",
                                                       "#8F3F00"], N=257)      # odd: the middle one is white
 STRENGTH = LinearSegmentedColormap.from_list("strength", ["#FBDDC6", "#EE9A5E", "#D55E00", "#4A2100"])
+SMALL = 72      # cells of a table that shows its numbers
 
 
 def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
     """Figure of tables side by side as colored cells. tables: {title: [rows, columns]}. All have one color scale.
 
     The cells of a small table show their numbers; where a table is large, a bar shows the scale. signed: blue below 0,
-    white at 0, orange above. Otherwise all numbers are strengths, 0 and up, and white is exactly 0."""
+    white at 0, orange above. Otherwise all numbers are strengths, 0 and up, and white is exactly 0. Small tables
+    describe themselves: `show` needs no alternative text for them."""
     arrays = {title: as_array(table).astype(float) for title, table in tables.items()}
     top = max(np.abs(array).max() for array in arrays.values()) or 1.0
     ratios = [max(array.shape[1], 3) for array in arrays.values()]
@@ -29,10 +31,10 @@ def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
         axis.set_title(title, fontsize=10)
         shown = array if signed else np.ma.masked_equal(array, 0)
         axis.imshow(shown, cmap=SIGNED if signed else STRENGTH, vmin=-top if signed else 0, vmax=top)
-        if array.size <= 72:
+        if array.size <= SMALL:
             for (i, j), value in np.ndenumerate(array):
                 dark = abs(value) > (0.75 if signed else 0.45) * top
-                axis.text(j, i, f"{value + 0.0:.3g}", ha="center", va="center", fontsize=10,
+                axis.text(j, i, written(value), ha="center", va="center", fontsize=10,
                           color="white" if dark else "black")
         for side, count in zip((axis.xaxis, axis.yaxis), reversed(array.shape), strict=True):
             side.set_ticks([*range(count)] if count <= 10 else [*range(0, count, -(-count // 5))])
@@ -42,10 +44,18 @@ def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
         axis.tick_params(which="both", length=0, labelsize=10)
         axis.set_xlabel(xlabel)
     axes[0, 0].set_ylabel(ylabel)
-    if any(array.size > 72 for array in arrays.values()):
+    if all(array.size <= SMALL for array in arrays.values()):
+        figure.description = " ".join(f"{title}: {'; '.join(' '.join(map(written, row)) for row in array)}."
+                                      for title, array in arrays.items()).replace("\n", " ")
+    else:
         bar = figure.colorbar(axes[0, -1].images[0], ax=[*axes[0]], shrink=0.8, aspect=25, pad=0.02)
         bar.set_label("number" if signed else "strength")
     return figure
+
+
+def written(value):
+    """A number as it stands in a cell, with a true minus and without -0."""
+    return f"{value + 0.0:.3g}".replace("-", "−")
 
 
 def functions(panels, xlabel, ylabel):

@@ -90,7 +90,7 @@ def kernels(rows):
 
     rows: {name: (kernels [L, 2H' - 1, 2W' - 1], shares [L], controls [L])}, as `analysis.displacement_kernel` and
     `analysis.convolution_share` give them. The colors of each picture are its own. They end where the weights between
-    two different places do, less the largest 0.5% of them; what lies beyond has the color of the end."""
+    two different places do, without the largest 0.5% of them; larger weights have the color of the end."""
     wide, across, y = 104, 8, 0
     heights = [wide * pictures.shape[-2] / pictures.shape[-1] for pictures, *_ in rows.values()]    # of each picture
     lines = [-(-len(shares) // across) for _, shares, _ in rows.values()]

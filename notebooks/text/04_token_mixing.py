@@ -17,7 +17,7 @@
 # Previous: [3 · Channel mixing](03_channel_mixing.ipynb). Next: [5 · The Mixer block](05_mixer_layer.ipynb)
 
 # %% [markdown]
-# Token mixing lays the table on its side, uses the MLP of lesson 3, and turns the table back.
+# Token mixing lays the table on its side, applies the MLP of lesson 3, and turns the table back.
 #
 # ![Five tables of numbers, from left to right, with arrows between them; channel 0 is framed in each. First the tokens,
 # shape [S, C], 4 rows and 3 columns; channel 0 is the first column: 4, 8, 0, 2. An arrow T, the transpose, leads to
@@ -26,9 +26,10 @@
 # back shape [S, C], with channel 0 as a column. A bracket below the three tables in the middle: the MLP of lesson 3,
 # along the rows, from S to D_S to S. In a batch, [B, S, C] becomes [B, C, S] and comes back.](../figures/transpose.svg)
 #
-# Here is the Mixer of lesson 0, opened at its first token mixing. It works down the columns of the table: here the patches
-# exchange what they know. In this lesson you build that half of a block. Press *step back* and *step* to see the columns
-# change one after the other, and hover over a hidden unit to see its weights as a picture on the patches.
+# Here is the Mixer of lesson 0, opened at its first token mixing. This step works down the columns of the table, and
+# here the patches exchange what they know. In this lesson you build this half of a block. Press *step back* and *step*
+# to watch the columns change one after the other. Hover over a hidden unit to see its weights as a picture on the
+# patches.
 
 # %%
 from mixer_lib import widgets
@@ -38,11 +39,12 @@ widgets.living_mixer(stage="token mixing 1")
 # %% [markdown]
 # ## In this lesson you will
 #
-# - mix the tokens of a table by hand, with a loop over the channels, and with one transpose, and see them agree;
-# - predict which cells move when one number is nudged, and prove it for the whole table with a picture of derivatives;
+# - mix the tokens of a table by hand, with a loop over the channels, and with a transpose, and see that all three
+#   agree;
+# - predict which cells move when one number is nudged, and measure it for the whole table with derivatives;
 # - look at a hidden unit as a picture on the grid of patches;
-# - count what sharing over the channels saves, in the toy and in B/16;
-# - bring the patches into another order, and the weights after them, so that nothing is lost.
+# - count what sharing over the channels saves, and compare token mixing with self-attention;
+# - bring the patches into another order, and the weights with them, so that nothing is lost.
 
 # %%
 import torch
@@ -54,33 +56,30 @@ from mixer_lib.model import MlpBlock
 # %% [markdown]
 # ## The question
 #
-# Lesson 3 ended with a proof: in channel mixing, no token has ever heard of another. Stack a hundred such layers, and
+# Lesson 3 ended with a proof: in channel mixing, no token ever hears of another token. Stack a hundred such layers, and
 # the patch with the horse's back still does not know that there are legs below it.
 #
-# Here is the table that lesson 2 ended with: 4 tokens, 3 channels. Its tokens stand for a 2 × 2 grid of patches, so you
-# can lay out each *column* of the table as a small picture, a number a patch:
+# Here again is the table that lesson 2 ended with: 4 tokens, 3 channels. Its tokens stand for a 2 × 2 grid of patches,
+# so you can lay out each *column* of the table as a small picture, with one number per patch:
 
 # %%
 tokens = torch.tensor([[4., 4., 0.],            # top left
                        [8., 0., 0.],            # top right
                        [0., 0., 0.],            # bottom left
                        [2., 2., -2.]])          # bottom right; [S, C] = [4, 3]
-plots.show(
-    plots.tables({f"channel {c}": tokens[:, c].reshape(2, 2) for c in range(3)},
-                 xlabel="column of the grid", ylabel="row of the grid", width=6.6),
-    alt="Three pictures of 2 by 2 cells, one a channel. Channel 0: 4 and 8 above, 0 "
-        "and 2 below. Channel 1: 4 and 0 above, 0 and 2 below. Channel 2: 0 and 0 "
-        "above, 0 and minus 2 below.")
+columns = {f"channel {c}": tokens[:, c].reshape(2, 2) for c in range(3)}
+plots.show(plots.tables(columns, xlabel="column of the grid", ylabel="row of the grid",
+                        width=6.6))
 
 # %% [markdown]
-# Channel 0 is brightness. **Is the drawing brighter at the top than at the bottom?** You see it at once. No token can
-# tell: token 1 knows that it is bright, 8, and that is all it knows. The answer is in no row of the table. It is in a
-# column.
+# Channel 0 is brightness. **Is the drawing brighter at the top than at the bottom?** You see the answer at once. No
+# token can tell: token 1 knows that its own patch is bright, 8, and nothing else. No row of the table contains the
+# answer. A column does.
 #
 # ## The smallest example
 #
-# Column 0 holds 4, 8, 0, 2: top left, top right, bottom left, bottom right. *Top minus bottom* adds them up with the
-# weights 1, 1, -1, -1, and *left minus right* with the weights 1, -1, 1, -1:
+# Column 0 holds 4, 8, 0, 2: top left, top right, bottom left, bottom right. *Top minus bottom* is a weighted sum of
+# these numbers with the weights 1, 1, −1, −1. *Left minus right* has the weights 1, −1, 1, −1:
 
 # %%
 column = tokens[:, 0]                           # [S]
@@ -92,34 +91,34 @@ assert (W1 @ column).tolist() == [top_minus_bottom, left_minus_right]
 print(top_minus_bottom, left_minus_right)
 
 # %% [markdown]
-# 10: brighter at the top. -6: darker at the left. You have just written two hidden units of a new MLP. In lesson 3 a
-# unit had one weight for each *channel* and read a row. Here it has one weight for each *token* and reads a column.
-# An MLP that reads columns is called **token mixing**, and its number of hidden units is $D_S$, here 2;
-# `tokens_mlp_dim` in code.
+# The 10 says that the top is brighter, and the −6 says that the left is darker. You have just written two hidden units
+# of a new MLP. In lesson 3, a unit had one weight for each *channel* and read a row. Here, a unit has one weight for
+# each *token* and reads a column. An MLP that reads columns is called **token mixing**. The number of its hidden units
+# is $D_S$, here 2 (`tokens_mlp_dim` in code).
 #
 # ## The same weights for every channel
 #
-# The other channels deserve the question, too. Ask it with the same weights, one channel after the other:
+# The same question makes sense for the other channels, too. Ask it with the same weights, one channel after the other:
 
 # %%
 hidden = torch.zeros(3, 2)                      # [C, D_S]
 for c in range(3):                              # every channel,
     for d in range(2):                          # every hidden unit,
-        for s in range(4):                      # every place
+        for s in range(4):                      # every token
             hidden[c, d] += W1[d, s] * tokens[s, c]
 hidden
 
 # %% [markdown]
-# A row a channel; the first row is what you computed. Notice what is missing in the loop: a weight that depends on `c`.
-# The unit does not know which channel it is reading. Lesson 2 shared its weights over the patches; token mixing shares
-# them over the channels.
+# There is one row per channel, and the first row is what you computed. Notice what the loop does not contain: a weight
+# that depends on `c`. The unit does not know which channel it is reading. Lesson 2 shared its weights over the patches,
+# and token mixing shares its weights over the channels.
 #
 # ## On its side
 #
-# The loop wants to become a linear layer. But a linear layer works along the last axis, and the numbers that we want
-# to add up stand below each other, along the first. So lay the table on its side. This is called the **transpose**:
-# rows become columns, and the number at `[s, c]` goes to `[c, s]`. Now each row is one channel, and a linear layer
-# treats all rows alike, as it always does:
+# The loop should become a linear layer. But a linear layer works along the last axis, and the numbers to be added are
+# below each other, along the first axis. So lay the table on its side. This is called the **transpose**: rows become
+# columns, and the number at `[s, c]` goes to `[c, s]`. Now each row is one channel, and a linear layer treats all rows
+# alike, as it always does:
 
 # %%
 on_its_side = tokens.T                          # [S, C] -> [C, S]
@@ -130,11 +129,11 @@ on_its_side
 # %% [markdown]
 # ## There and back
 #
-# The rest you know from lesson 3: a bias, GELU, a second linear layer, a bias. (LayerNorm and the residual stay away
-# for this lesson; lesson 5 puts them around both kinds of mixing.) The second layer brings each channel from $D_S$
-# answers back to $S$ tokens, so its weights are `[S, D_S]`: a row says what one token takes from the answers. By
-# hand, let a token at the top take a quarter of *top minus bottom*, and one at the bottom the same with a minus; so,
-# too, for left and right. The biases are zero, so that you can follow the numbers.
+# You know the rest from lesson 3: a bias, GELU, a second linear layer, a bias. (This lesson leaves LayerNorm and the
+# residual out. Lesson 5 puts them around both kinds of mixing.) The second layer brings each channel back from $D_S$
+# answers to $S$ tokens, so its weights have the shape `[S, D_S]`: one row per token, which says how much the token
+# takes from each answer. Let a token at the top take a quarter of *top minus bottom*, and a token at the bottom minus a
+# quarter. Do the same for left and right. The biases are zero, so that you can follow the numbers.
 
 # %%
 W2 = torch.tensor([[1., 1.],                    # top left
@@ -152,7 +151,7 @@ def mix_tokens(x):
     return x.T                                  # [S, C]
 
 # %% [markdown]
-# Against the loop, one column at a time, and then a look:
+# Compare it with the loop, one column at a time, and then look at the result:
 
 # %%
 mixed = mix_tokens(tokens)
@@ -160,21 +159,17 @@ for c in range(3):
     answers = nn.functional.gelu(W1 @ tokens[:, c] + b1)                # [D_S]
     assert torch.allclose(mixed[:, c], W2 @ answers + b2, atol=1e-5)
 
-plots.show(
-    plots.tables({"tokens": tokens, "mixed": mixed}, width=5),
-    alt="Two tables of 4 tokens and 3 channels. Left, the tokens: 4 4 0; 8 0 0; 0 0 0; "
-        "2 2 minus 2. Right, mixed: in channel 0 2.5 twice and minus 2.5 twice; in "
-        "channels 1 and 2 0.977, 0, 0, minus 0.977.")
+plots.show(plots.tables({"tokens": tokens, "mixed": mixed}, width=5))
 
 # %% [markdown]
-# In channel 0, GELU lets the 10 through and turns the -6 into almost nothing, so *top minus bottom* is all that
-# remains: 2.5 for the two tokens at the top, -2.5 for those at the bottom. Token 2, the empty patch, had nothing but
-# zeros. Now it knows that it lies at the dark end of a drawing that is brighter elsewhere. It has heard of the others.
+# In channel 0, GELU lets the 10 through and turns the −6 into almost nothing. So only *top minus bottom* remains: 2.5
+# for the two tokens at the top and −2.5 for the two at the bottom. Token 2, the blank patch, held nothing but zeros.
+# Now it knows that it lies at the dark end of a drawing that is brighter elsewhere. It has heard of the others.
 #
 # ## One nudge
 #
-# **Predict.** Add 1 to one number of the table, the one of token 1 in channel 2, and mix again. How many of the 12 cells
-# of the result change, and which?
+# **Predict.** Add 1 to a single number of the table, channel 2 of token 1, and mix again. How many of the 12 cells of
+# the result change, and which ones?
 
 # %%
 from mixer_lib.exercises import predict
@@ -185,19 +180,18 @@ change = mix_tokens(nudged) - mixed                                     # [S, C]
 predict("one nudge", (change.abs() > 1e-6).sum())
 
 # %% [markdown]
-# Lesson 3 showed you the left half of this picture, channel mixing. Now its right half is yours, too:
+# Lesson 3 showed you the left half of this picture, channel mixing. Now you have built the right half, too:
 #
-# ![The same table of 6 tokens and 8 channels, twice. Left, channel mixing: one row is framed, and an arrow leads from it
-# through an MLP to the same row of a new table; every row alone, with the same weights. Right, token mixing: one column
-# is framed, and goes through an MLP to the same column of a new table; every column alone, with the same
+# ![The same table of 6 tokens and 8 channels, twice. Left, channel mixing: one row is framed, and an arrow leads from
+# it through an MLP to the same row of a new table; every row alone, with the same weights. Right, token mixing: one
+# column is framed, and goes through an MLP to the same column of a new table; every column alone, with the same
 # weights.](../figures/mixing.svg)
 #
-# ## The same code
+# ## As a module
 #
-# Read `mix_tokens` again. Between the two transposes stands, line for line, the MLP of lesson 3, which the library
-# calls `MlpBlock`. *Channel mixing of the table on its side is token mixing of the table.* So there is no new layer
-# to write, only two transposes. In a batch the images stay in front and the other two axes trade places,
-# `transpose(1, 2)`:
+# Read `mix_tokens` again. Between the two transposes is, line for line, the MLP of lesson 3, which the library calls
+# `MlpBlock`. *Channel mixing of the table on its side is token mixing of the table.* So there is no new layer to write,
+# only two transposes. In a batch the images stay in front, and the other two axes trade places: `transpose(1, 2)`.
 
 # %%
 class MyTokenMixing(nn.Module):
@@ -213,15 +207,15 @@ class MyTokenMixing(nn.Module):
 # %%
 mixing = MyTokenMixing(num_patches=4, tokens_mlp_dim=2)
 weights = {"fc1.weight": W1, "fc1.bias": b1, "fc2.weight": W2, "fc2.bias": b2}
-mixing.mlp.load_state_dict(weights)     # our weights by hand, in place of random ones
+mixing.mlp.load_state_dict(weights)     # our hand-made weights replace random ones
 assert torch.allclose(mixing(tokens[None])[0], mixed, atol=1e-5)
 
 # %% [markdown]
 # ## Who hears whom
 #
-# A nudge tests one number. Derivatives test all of them, and exactly. As in lesson 3, `influence` tells how strongly
-# each token of the result moves with each token of the input, or each channel with each channel, and white means
-# exactly 0. Here are both kinds of mixing with random weights, at the horse's 16 tokens of 64 channels:
+# A nudge tests one number. Derivatives test all of them. As in lesson 3, `influence` measures how strongly each token
+# of the result moves with each token of the input, or each channel with each channel, and white means exactly 0. Here
+# are both kinds of mixing with random weights, measured at the horse's 16 tokens of 64 channels:
 
 # %%
 from mixer_lib.analysis import influence
@@ -237,36 +231,38 @@ channel_mixing = ChannelMixing(64, 256)
 token_mixing = MyTokenMixing(16, 32)
 
 # %%
-between = {(layer, what): influence(layer, horse_tokens, what)
-           for what in ("tokens", "channels")
-           for layer in (channel_mixing, token_mixing)}
-titles = ["channel mixing,\ntokens", "token mixing,\ntokens",
-          "channel mixing,\n16 of 64 channels", "token mixing,\n16 of 64 channels"]
-tables = {title: table[:16, :16] for title, table in zip(titles, between.values())}
+channel_tokens = influence(channel_mixing, horse_tokens, "tokens")          # [S, S]
+token_tokens = influence(token_mixing, horse_tokens, "tokens")              # [S, S]
+channel_channels = influence(channel_mixing, horse_tokens, "channels")      # [C, C]
+token_channels = influence(token_mixing, horse_tokens, "channels")          # [C, C]
 plots.show(
-    plots.tables(tables, xlabel="input", ylabel="output", signed=False, width=11),
-    alt="Four tables of influence, 16 by 16, white where it is exactly 0. Between "
-        "tokens, channel mixing has only its diagonal, and token mixing is full. "
-        "Between channels, channel mixing is full, and token mixing has only its "
-        "diagonal.")
+    plots.tables({"channel mixing:\ntokens": channel_tokens,
+                  "token mixing:\ntokens": token_tokens,
+                  "channel mixing:\n16 of 64 channels": channel_channels[:16, :16],
+                  "token mixing:\n16 of 64 channels": token_channels[:16, :16]},
+                 xlabel="input", ylabel="output", signed=False, width=11),
+    alt="Four tables of influence, 16 by 16, white where it is exactly 0, with a bar "
+        "for the scale. Between tokens, channel mixing has only its diagonal, and "
+        "token mixing is full. Between channels, channel mixing is full, and token "
+        "mixing has only its diagonal.")
 
 # %%
 others = ~torch.eye(64, dtype=torch.bool)                   # all but the diagonal
-assert (between[token_mixing, "tokens"] > 0).all()
-assert (between[token_mixing, "channels"][others] == 0).all()
-assert (between[channel_mixing, "tokens"][others[:16, :16]] == 0).all()
-assert (between[channel_mixing, "channels"] > 0).all()
+assert (token_tokens > 0).all()
+assert (token_channels[others] == 0).all()
+assert (channel_tokens[others[:16, :16]] == 0).all()
+assert (channel_channels > 0).all()
 
 # %% [markdown]
 # Each is blind where the other sees. Channel mixing lets the channels of a token talk, but no two tokens. Token mixing
 # lets the tokens talk, but no two channels: it can compare the brightness at the top with the brightness at the bottom,
-# and never brightness with color. (Derivatives speak of one table, here the horse's. That it is so for every table you
-# know from the loop, which takes each channel by itself.) A Mixer needs both, one after the other. Lesson 5 puts them
-# together, each with a LayerNorm before it and a residual around it.
+# and it can never compare brightness with color. (The derivatives were taken at a single table, the horse's. The loop
+# proves it for every table, since it handles each channel by itself.) A Mixer has both, one after the other. Lesson 5
+# puts them together, and trains networks that have only one of them.
 #
 # ## A wrong way with the right shape
 #
-# Lesson 1 warned of `reshape`, and here it lies in wait again. It, too, turns `[B, S, C]` into `[B, C, S]`:
+# Lesson 1 warned of `reshape`, and here is the same trap again. `reshape`, too, turns `[B, S, C]` into `[B, C, S]`:
 
 # %%
 class WithReshape(MyTokenMixing):
@@ -275,7 +271,7 @@ class WithReshape(MyTokenMixing):
         x = self.mlp(x.reshape(B, C, S))                    # the right shape
         return x.reshape(B, S, C)
 
-tables = {"with transpose": between[token_mixing, "tokens"],
+tables = {"with transpose": token_tokens,
           "with reshape": influence(WithReshape(16, 32), horse_tokens, "tokens")}
 plots.show(
     plots.tables(tables, xlabel="input token", ylabel="output token", signed=False,
@@ -284,15 +280,16 @@ plots.show(
         "reshape only the diagonal is there; all else is white.")
 
 # %% [markdown]
-# `reshape` moves nothing. It takes 16 numbers at a time as they lie in memory, and those are a quarter of *one*
-# token. So no token hears another: it is a poor kind of channel mixing under the name of token mixing. (Were $C$ not
-# a multiple of $S$, some groups would straddle two tokens, and neighbors in the table would hear a little of each
-# other.) It gives no error, and it would train. Exercise 3.3 finds it in a second.
+# `reshape` moves nothing. It takes 16 numbers at a time in the order in which they lie in memory, and 16 such numbers
+# are a quarter of *one* token. So no token hears another: this is a poor kind of channel mixing under the name of token
+# mixing. (If $C$ were not a multiple of $S$, some groups would straddle two tokens, and neighbors in the table would
+# hear a little of each other.) The mistake causes no error, and the network would train. Exercise 3.3 finds it in a
+# second.
 #
 # ## A hidden unit is a picture
 #
-# A row of $W_1$ has one weight for each patch. So lay it out on the grid of patches, like a channel. Here are four
-# units by hand for the 16 patches of the horse:
+# A row of $W_1$ has one weight for each patch. So it can be laid out on the grid of patches, like a channel. Here are
+# four hand-made units for the 16 patches of the horse:
 
 # %%
 place = torch.arange(16)
@@ -302,18 +299,14 @@ units = {"top minus bottom": torch.where(row < 2, 1., -1.),
          "left minus right": torch.where(col < 2, 1., -1.),
          "center minus rim": torch.where(center, 3., -1.),
          "checkerboard": torch.where((row + col) % 2 == 0, 1., -1.)}
-plots.show(
-    plots.tables({name: unit.reshape(4, 4) for name, unit in units.items()},
-                 xlabel="column of the grid", ylabel="row of the grid", width=10),
-    alt="Four pictures of 4 by 4 weights. Top minus bottom: 1 in the two upper rows, "
-        "minus 1 in the lower. Left minus right: 1 in the two left columns, minus 1 in "
-        "the right. Center minus rim: 3 in the four middle cells, minus 1 around them. "
-        "Checkerboard: 1 and minus 1 in turn.")
+pictures = {name: unit.reshape(4, 4) for name, unit in units.items()}
+plots.show(plots.tables(pictures, xlabel="column of the grid", ylabel="row of the grid",
+                        width=10))
 
 # %% [markdown]
-# A unit *reads* with such a picture, and it *writes* with one: a column of $W_2$ says how much of its answer goes to
-# each place. In a trained Mixer nobody has drawn them; they have come out of training, and lesson 9 opens them up.
-# (The paper's Figure 5 shows some, on a grid of 14 × 14.)
+# A unit *reads* with such a picture, and it *writes* with another one: a column of $W_2$ says how much of the unit's
+# answer goes to each place. In a trained Mixer nobody has drawn these pictures. Training has produced them, and lesson
+# 9 looks at them. (The paper's Figure 5 shows some, on a grid of 14 × 14.)
 #
 # ## What sharing saves
 #
@@ -322,7 +315,7 @@ plots.show(
 # would be C times as many to learn.](../figures/sharing.svg)
 #
 # Count the token MLP: $S \cdot D_S$ weights and $D_S$ biases, then $D_S \cdot S$ weights and $S$ biases. $C$ does not
-# occur. Shared weights are also called *tied*. **Untied**, with an MLP for each channel, there would be $C$ times as
+# occur. Shared weights are also called *tied*. **Untied**, with one MLP for each channel, there would be $C$ times as
 # many. B/16 is a model of the paper with 12 token MLPs; lesson 6 counts the rest of it.
 
 # %%
@@ -344,28 +337,41 @@ print(f"all of B/16 {whole:,}, untied {untied:,}: {untied / whole:.1f} times as 
 assert token_mlp(16, 32) == sum(p.numel() for p in token_mixing.parameters())
 
 # %% [markdown]
-# From 60 million to 1.45 *billion* parameters. And for what? The authors tried it and saw no noticeable gain ([the
-# paper](https://arxiv.org/abs/2105.01601), Appendix A). That is plausible: whether the top differs from the bottom is
-# a good question whatever a channel means.
+# Untying would raise the count from 60 million to 1.45 *billion* parameters. The authors tried it and saw no noticeable
+# gain ([the paper](https://arxiv.org/abs/2105.01601), Appendix A). That is plausible: whether the top differs from the
+# bottom is a good question, whatever a channel means.
 #
 # ## The order of the patches
 #
-# All channels are treated alike. Places are not. Token $s$ has its own column of $W_1$, its own row of $W_2$, its own
-# number in $b_2$. A token by itself says nothing of where its patch was (lesson 2), but the token MLP gives each
-# place its own treatment. So a Mixer needs no further note of positions (section 2 of the paper). Put this to the test.
+# All channels are treated alike. The places are not. Token $s$ has its own column of $W_1$, its own row of $W_2$, and
+# its own number in $b_2$. A token by itself does not reveal where its patch was (lesson 2), but the token MLP treats
+# each place differently. So a Mixer needs no further note of positions (section 2 of the paper). Test this.
 #
-# **Predict.** Swap tokens 0 and 3 of the toy, then mix. Is the result the old one with rows 0 and 3 swapped?
+# `order` lists, for each place, which token comes there: place 0 gets token 1, place 1 gets token 3, place 3 gets token
+# 0, and token 2 stays. So `tokens[order]` is the table in the new order. Reading the list the other way, "where does
+# token 0 go?", is a different list, the inverse order:
 
 # %%
-order = [3, 1, 2, 0]                            # place 0 gets token 3, and so on
-mixed_after = mix_tokens(tokens[order])         # swap, then mix
-swapped_after = mixed[order]                    # mix, then swap
-predict("swap, then mix", torch.allclose(mixed_after, swapped_after))
+order = torch.tensor([1, 3, 2, 0])              # place s gets token order[s]
+inverse = order.argsort()                       # token s goes to place inverse[s]
+print("first column in the new order:", tokens[order][:, 0].tolist())
+print("in the inverse order:         ", tokens[inverse][:, 0].tolist())
+assert torch.equal(tokens[order][inverse], tokens)      # one undoes the other
 
 # %% [markdown]
-# Does it make a difference whether you bring the tokens into a new order before a layer or after it? Here are both kinds
-# of mixing on the horse, in a random order; such a rearrangement is called a **permutation**. The layers get `float64`,
-# numbers of about 16 digits, so that we can look closely.
+# **Predict.** Bring the tokens of the toy into the new order, then mix. Is the result the old result in the new order?
+
+# %%
+mixed_after = mix_tokens(tokens[order])         # reorder, then mix
+reordered_after = mixed[order]                  # mix, then reorder
+predict("reorder, then mix", torch.allclose(mixed_after, reordered_after),
+        picture=plots.tables({"reorder, then mix": mixed_after,
+                              "mix, then reorder": reordered_after}, width=5))
+
+# %% [markdown]
+# So for token mixing it matters whether you reorder before the layer or after it. Compare both kinds of mixing on the
+# horse, with a random order; such a rearrangement is called a **permutation**. The layers get `float64`, numbers of
+# about 16 digits, so that rounding does not blur the comparison.
 
 # %%
 torch.manual_seed(0)
@@ -378,23 +384,23 @@ for name, layer in layers.items():
     print(f"{name}: the same? {torch.allclose(before, after, rtol=0, atol=1e-12)}")
 
 # %% [markdown]
-# Channel mixing treats all places alike, so for it the order makes no difference. Such a layer is called **permutation
-# equivariant**. Token mixing is not.
+# Channel mixing treats all places alike: reorder its input, and its output is reordered in the same way. Such a layer
+# is called **permutation equivariant**. Token mixing is not permutation equivariant.
 #
 # ## Let the weights follow
 #
-# And yet the order of the patches is only a convention. If the tokens move, move their weights with them: the columns
-# of $W_1$, the rows of $W_2$ and the numbers of $b_2$ belong to places. $b_1$ stays, because it belongs to the hidden
-# units, and they have no place.
+# And yet the order of the patches is only a convention. If the tokens move, move their weights with them. The columns
+# of $W_1$, the rows of $W_2$, and the numbers of $b_2$ belong to places. $b_1$ stays, because it belongs to the hidden
+# units, which have no place.
 
 # %%
 layer = layers["token mixing"]
 mlp = layer.mlp
 follows = MyTokenMixing(16, 32).double()
 follows.mlp.load_state_dict({
-    "fc1.weight": mlp.fc1.weight[:, order],     # [D_S, S]: a column a place
+    "fc1.weight": mlp.fc1.weight[:, order],     # [D_S, S]: one column per place
     "fc1.bias": mlp.fc1.bias,                   # [D_S]: no place
-    "fc2.weight": mlp.fc2.weight[order],        # [S, D_S]: a row a place
+    "fc2.weight": mlp.fc2.weight[order],        # [S, D_S]: one row per place
     "fc2.bias": mlp.fc2.bias[order],            # [S]
 })
 difference = follows(x[:, order]) - layer(x)[:, order]      # [B, S, C]
@@ -402,21 +408,69 @@ assert difference.abs().max() < 1e-12
 print("patches permuted, weights permuted: the same table, permuted")
 
 # %% [markdown]
-# Not close, but equal: every hidden unit adds up the same 16 products as before. It adds them in another order, and a
-# computer rounds after each addition, so the last of the 16 digits may differ. Hence the `1e-12`, where mathematics
-# says 0.
+# In mathematics the two are equal, since every hidden unit adds up the same 16 products as before. A computer rounds
+# after each addition, and the products now come in another order, so the last of the 16 digits may differ. Therefore
+# the code allows a difference of `1e-12`.
 #
-# Think about what this means. For every Mixer that reads patches in raster order there is one that reads them in any
+# Think about what this means. For every Mixer that reads patches in raster order, there is one that reads them in any
 # other order and gives the same answers. No order is better than another, as long as *all* images come in the same
-# one. Lesson 11 shuffles the patches of a whole data set and trains.
+# order. Lesson 11 shuffles the patches of a whole data set and trains.
 #
-# The order is a convention, the number of patches is not: $S$ is built into the weights, a column a place, while $C$
-# is nowhere in them. So the layer takes tables of any width, but of one height only. Try `token_mixing(torch.zeros(1,
-# 16, 1000))`, then `token_mixing(torch.zeros(1, 64, 64))`: an image with more patches does not fit.
+# The order is a convention, but the number of patches is not: $S$ is built into the weights, with one column per place,
+# while $C$ is nowhere in them. So the layer takes tables of any width, but of one height only. Try
+# `token_mixing(torch.zeros(1, 16, 1000))`, then `token_mixing(torch.zeros(1, 64, 64))`: an image with more patches does
+# not fit.
+#
+# ## Beside self-attention
+#
+# Transformers mix their tokens in another way, with **self-attention**. In its barest form it is five lines. Each token
+# compares itself with all tokens, by products of their channels. The results become shares that add up to 1
+# (`softmax`), and the token takes a sum of all tokens with these shares. (A real transformer puts linear layers before
+# the comparison and after the sum.)
+
+# %%
+def attention_weights(x):
+    scores = x @ x.transpose(1, 2) / x.shape[2] ** 0.5      # [B, S, S]
+    return scores.softmax(dim=2)                            # each row adds up to 1
+
+def attention(x):
+    return attention_weights(x) @ x                         # [B, S, C]
+
+# %%
+two = embed(cifar.train_images[[3510, 0]].float() / 255).detach().double()   # [2, S, C]
+horse_weights, other_weights = attention_weights(two)                        # [S, S]
+apart = (horse_weights - other_weights).abs().max()
+print(f"attention: weights of two images differ by up to {apart:.3f}")
+print("attention: equivariant?",
+      torch.allclose(attention(two[:, order]), attention(two)[:, order]))
+print("attention: 64 patches?  ", list(attention(torch.zeros(1, 64, 64)).shape))
+
+# %% [markdown]
+# | | token mixing | self-attention |
+# |---|---|---|
+# | how much a token takes from another | learned, the same for every image | computed from the tokens of this image |
+# | places | each has its own weights | not known: position embeddings must be added |
+# | number of patches | fixed by the weights | any |
+# | products per image | $2 S D_S C$ | $2 S^2 C$, and $4 S C^2$ for the linear layers |
+# | weights | $2 S D_S$ | $4 C^2$ for the linear layers |
+#
+# With the sizes of B/16, here is one token mixing and one self-attention (with its linear layers, without biases):
+
+# %%
+S, C, D_S = 196, 768, 384
+print(f"token mixing:   {2 * S * D_S * C / 1e6:6.1f} million products, "
+      f"{2 * S * D_S:9,} weights")
+print(f"self-attention: {(2 * S**2 * C + 4 * S * C**2) / 1e6:6.1f} million products, "
+      f"{4 * C**2:9,} weights")
+
+# %% [markdown]
+# Token mixing is much cheaper at this size, and it grows linearly with $S$ as long as $D_S$ stays the same; attention
+# grows with the square. In exchange, attention chooses for each image who listens to whom, and it takes images of any
+# size. Lesson 13 trains both in the same frame.
 #
 # ## The library's version
 #
-# `mixer_lib.model.TokenMixing` *is* an `MlpBlock` with the two transposes around it; open
+# `mixer_lib.model.TokenMixing` *is* an `MlpBlock` with the two transposes around it. Open
 # [`mixer_lib/model.py`](../mixer_lib/model.py) and compare. With the same weights, on eight images:
 
 # %%
@@ -431,8 +485,8 @@ library(batch).shape
 # %% [markdown]
 # ## Move it
 #
-# Let the four units by hand read the horse. For channels that mean something, here are four detectors by hand, in the
-# manner of lesson 2: brightness; right minus left and bottom minus top *inside* each patch; red minus blue.
+# Let the four hand-made units read the horse. To have channels that mean something, here are four hand-made detectors,
+# as in lesson 2: brightness; right minus left and bottom minus top *inside* each patch; red minus blue.
 
 # %%
 from mixer_lib import patchify
@@ -448,24 +502,24 @@ channels = {"brightness": pixels.mean((1, 2, 3)),       # each [S]
 
 # %% [markdown]
 # Choose a channel (a column of the table) and a hidden unit (a row of $W_1$), with the buttons or in the small table at
-# the lower left, which has a row for each unit. Both are laid out on the grid and multiplied patch by patch. The
+# the lower left, which has one row for each unit. Both are laid out on the grid and multiplied patch by patch. The
 # products add up to one number of the hidden layer, which then goes through GELU. (There is no bias here.) Point at a
 # patch to see its product. The stronger the orange, the larger the number, so the dark horse is pale. Things to try:
 #
-# 1. Change the channel alone. Which of the three squares beside the image stays as it is, and why?
+# 1. Change only the channel. Which of the three squares beside the image stays as it is, and why?
 # 2. Stay with *brightness*. Before you try the units: which unit's sum will be largest, and on which side of 0?
 # 3. Which unit says something about the color of the horse?
 # 4. The checkerboard finds next to nothing in three of the four channels. Why?
 #
 # <details><summary>What you should see</summary>
 #
-# 1. The unit's weights: they are shared by all channels.
-# 2. Center minus rim, far to the left, -2.41: the horse stands in the middle, and it is darker than what is around it.
-#    GELU lets almost nothing of this through, -0.02. A unit with the opposite weights would pass on 2.39.
-# 3. In *red minus blue*, again center minus rim, 0.59: the reddish brown is in the middle. Top minus bottom sees it,
+# 1. The unit's weights: all channels share them.
+# 2. Center minus rim, far to the left, −2.41: the horse is in the middle, and it is darker than its surroundings. GELU
+#    lets almost nothing of this through, −0.02. A unit with the opposite weights would pass on 2.39.
+# 3. In *red minus blue*, again center minus rim, 0.59: the reddish brown is in the middle. Top minus bottom notices it,
 #    too, 0.49, since there is hardly any red at the bottom.
-# 4. Neighboring patches resemble each other, and it subtracts neighbors. Images vary slowly from place to place, so
-#    units that vary slowly have more to find. Keep this in mind for lesson 9.
+# 4. Neighboring patches resemble each other, and the checkerboard subtracts neighbors. Images vary slowly from place to
+#    place, so units that vary slowly find more. Keep this in mind for lesson 9.
 #
 # </details>
 
@@ -495,7 +549,7 @@ exercises.check_token_mlp_parameters(token_mlp_parameters)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# First $S$, as in lesson 1. Then two linear layers, each with its biases: how many numbers does each give out?
+# First $S$, as in lesson 1. Then two linear layers, each with its biases: how many numbers does each layer give out?
 #
 # </details>
 #
@@ -505,10 +559,11 @@ exercises.check_token_mlp_parameters(token_mlp_parameters)
 #
 # </details>
 #
-# ### 4.2 Token mixing from an empty cell · medium · 8 minutes
+# ### 4.2 Token mixing without a transpose · medium · 8 minutes
 #
-# Without looking up, write it for a batch, with the weights as `nn.Linear` keeps them: a row of `W1` is a hidden
-# unit, a row of `W2` is a token.
+# Write token mixing for a batch, but never turn the table: no `transpose`, no `.T`, no `.mT`, no `permute`, and nothing
+# of this kind. The weights come as `nn.Linear` keeps them: a row of `W1` is a hidden unit, a row of `W2` is a token.
+# Without a look at the lesson, if you can.
 
 # %% tags=["exercise-2"]
 def my_token_mixing(x, W1, b1, W2, b2):
@@ -523,8 +578,9 @@ exercises.check_token_mixing(my_token_mixing)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Five lines: on its side, linear, GELU, linear, back. `nn.functional.linear(x, W, b)` works along the last axis,
-# however many axes stand before it. And which axis must not move?
+# A matrix that stands on the left of a table mixes its rows: `W1 @ x` has the shape `[B, D_S, C]`, since `@` handles
+# each image of the batch by itself. Now the hidden units are the rows. So along which axis must `b1` lie? `b1[:, None]`
+# has the shape `[D_S, 1]`.
 #
 # </details>
 #
@@ -537,9 +593,8 @@ exercises.check_token_mixing(my_token_mixing)
 # ### 4.3 Rescue the weights · hard · 12 minutes
 #
 # Somebody has trained a token MLP on tables whose patches were counted *down the columns* of the grid: place 1 is the
-# patch below place 0. (It is the mistake of lesson 1, patch axes swapped.) Lesson 1 called such weights useless for
-# tables in raster order. Prove it wrong: bring the weights into raster order, for a grid of `rows` × `columns`
-# patches.
+# patch below place 0. (It is the mistake of lesson 1, patch axes swapped.) For tables in raster order these weights are
+# useless as they are. Rescue them: bring the weights into raster order, for a grid of `rows` × `columns` patches.
 
 # %% tags=["exercise-3"]
 def from_column_order(W1, b1, W2, b2, rows, columns):
@@ -554,8 +609,8 @@ exercises.check_from_column_order(from_column_order)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# You need `order[s]`: the place in column order of the patch that stands at place $s$ in raster order. Take a sheet
-# of paper and a grid of 2 × 3, and write both numbers into each cell. Column by column you write 0 1, 2 3, 4 5; read
+# You need `order[s]`: the place in column order of the patch that is at place $s$ in raster order. Take a sheet of
+# paper and a grid of 2 × 3, and write both numbers into each cell. Column by column you write 0 1, 2 3, 4 5; then read
 # what you wrote along the rows.
 #
 # </details>
@@ -568,9 +623,9 @@ exercises.check_from_column_order(from_column_order)
 #
 # ### 4.4 A layer that moves the picture · hard · 15 minutes
 #
-# Find weights for a token MLP, GELU included, biases zero, that move the picture of every channel one patch to the
-# *right*. Each token gets the number of its left neighbor; at the left edge, where there is none, it gets 0. You
-# choose $D_S$.
+# Find weights for a token MLP, with GELU and with biases of zero, that move the picture of every channel one patch to
+# the *right*. Each token gets the number of its left neighbor; at the left edge, where there is no neighbor, it gets 0.
+# You choose $D_S$.
 
 # %% tags=["exercise-4"]
 def shift_weights(rows, columns):
@@ -585,10 +640,10 @@ exercises.check_shift_weights(shift_weights)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Forget GELU first: write the shift as a matrix $M$ of $S \times S$ zeros and ones. Beware of the left edge: the
-# first token of a row follows the last of the row above in the table, and is not its neighbor in the picture. Then
-# get past GELU: GELU($z$) − GELU($-z$) = $z$ for every number $z$ (try some). So spend two hidden units on each
-# number, $2S$ in all, and let the second layer take the difference. `torch.cat` puts matrices together.
+# Forget GELU first: write the shift as a matrix $M$ of $S \times S$ zeros and ones. Beware of the left edge: in the
+# table, the first token of a row comes right after the last token of the row above, but in the picture they are not
+# neighbors. Then get past GELU: GELU($z$) − GELU($-z$) = $z$ for every number $z$ (try some). So spend two hidden units
+# on each number, $2S$ in all, and let the second layer take the difference. `torch.cat` puts matrices together.
 #
 # </details>
 #
@@ -597,18 +652,23 @@ exercises.check_shift_weights(shift_weights)
 # In [solutions/04_token_mixing.ipynb](solutions/04_token_mixing.ipynb), exercise 4.4.
 #
 # </details>
-
-# %% [markdown]
+#
+# ### 4.5 Stretch: the fewest units · open
+#
+# Your solution of 4.4 probably has $2S$ hidden units. Does it have to be so many? How few can you get away with if the
+# result may be off by one percent? (There is no check for this one.)
+#
 # ## Recap
 #
-# - You mixed tokens by hand, with a loop over the channels, and with a **transpose**; all agree, and between the two
-#   transposes stands the MLP of lesson 3.
-# - A nudge moves its own column and nothing else. The derivatives show it at the horse's table, the loop proves it:
-#   in token mixing all tokens talk and no two channels do, the opposite of channel mixing.
-# - A hidden unit is a picture on the grid of patches: one weight a place.
-# - All channels share the weights: 151,108 a token MLP in B/16. Untied, the model would be 24 times as large.
-# - Another order of the patches gives another result, unless the columns of $W_1$, the rows of $W_2$ and $b_2$
-#   follow: then it is the same table, permuted. The number of places is built in.
+# - You mixed tokens by hand, with a loop over the channels, and with a **transpose**. All agree, and between the two
+#   transposes is the MLP of lesson 3.
+# - A nudge moves its own column and nothing else. Derivatives show it for the horse's table, and the loop proves it for
+#   every table: in token mixing all tokens talk and no two channels do, the opposite of channel mixing.
+# - A hidden unit is a picture on the grid of patches, with one weight per place.
+# - All channels share the weights: 151,108 parameters per token MLP in B/16. Untied, the model would be 24 times as
+#   large. Self-attention computes its weights from each image; token mixing learns them once.
+# - Another order of the patches gives another result, unless the columns of $W_1$, the rows of $W_2$ and $b_2$ follow:
+#   then the result is the same table, permuted. The number of places is built in.
 #
 # ## Quiz
 #
@@ -617,18 +677,18 @@ exercises.check_shift_weights(shift_weights)
 #
 # <details><summary>Answer</summary>
 #
-# None: $C$ does not occur in it. With the larger image $S$ is four times as large, and so is the number of its weights,
-# $2 S D_S$ (with the same $D_S$).
+# None: $C$ does not occur in the token MLP. With the larger image $S$ is four times as large, and so is the number of
+# weights, $2 S D_S$ (with the same $D_S$).
 #
 # </details>
 #
-# **2.** Every row of $W_1$ is constant, and so is every column of $W_2$, and all numbers of $b_2$ are equal. What
-# does this token mixing know of places?
+# **2.** Every row of $W_1$ is constant, so is every column of $W_2$, and all numbers of $b_2$ are equal. What does this
+# token mixing know of places?
 #
 # <details><summary>Answer</summary>
 #
-# Nothing. Each unit reads the sum of all tokens, whatever their order, and writes the same to each. The layer tells
-# everybody about the average, and it is permutation equivariant: to permute such weights changes nothing.
+# Nothing. Each unit reads the sum of all tokens, whatever their order, and writes the same number to each token. The
+# layer tells all tokens about the average. It is permutation equivariant, since permuting such weights changes nothing.
 #
 # </details>
 #
@@ -636,15 +696,17 @@ exercises.check_shift_weights(shift_weights)
 #
 # <details><summary>Answer</summary>
 #
-# The influence between tokens. If it is white off the diagonal, or but for a thin band beside it, the tokens do not
-# talk, whatever the shapes say.
+# The influence between tokens. If the picture is white off the diagonal, or white except for a thin band beside it, the
+# tokens do not talk, whatever the shapes say.
 #
 # </details>
 #
 # ## To read
 #
-# - [The paper](https://arxiv.org/abs/2105.01601), section 2: the first line of equation 1 is this lesson; further
-#   down, on sharing over channels and on position; Appendix A, on token MLPs that are not shared.
+# - [The paper](https://arxiv.org/abs/2105.01601), section 2: the first line of equation 1 is this lesson; further down,
+#   on sharing over channels and on position; Appendix A, on token MLPs that are not shared.
+# - [An image is worth 16 × 16 words](https://arxiv.org/abs/2010.11929): the transformer that mixes the same patches
+#   with self-attention.
 # - [`mixer_lib/model.py`](../mixer_lib/model.py): `MlpBlock` and `TokenMixing`, one below the other.
 # - The [glossary](glossary.md).
 #

@@ -4,7 +4,9 @@ from . import but
 
 RIGHT = {
     "check_layer_norm": {
-        "PyTorch": "return F.layer_norm(x, [x.shape[-1]], scale, shift, eps)",
+        "std": """
+            spread = (torch.std(x, dim=-1, correction=0, keepdim=True) ** 2 + eps) ** 0.5
+            return (x - x.mean(-1, True)).div(spread).mul(scale).add(shift)""",
         "squares": """
             d = x - x.mean(-1, keepdim=True)
             return shift + scale * d * torch.rsqrt((d ** 2).mean(-1, keepdim=True) + eps)""",
@@ -17,7 +19,13 @@ RIGHT = {
                 d = token - token.mean()
                 rows.append(d / math.sqrt((d * d).mean() + eps) * scale + shift)
             return torch.stack(rows).reshape(x.shape)""",
-        "double": "return F.layer_norm(x.double(), [len(scale)], scale.double(), shift.double(), eps)",
+        "double": """
+            y = x.double()
+            y = y - y.sum(-1, keepdim=True) / y.shape[-1]
+            return scale * y / (y.pow(2).sum(-1, keepdim=True) / y.shape[-1] + eps).sqrt() + shift""",
+        "two means": """
+            mean, square = x.mean(-1)[..., None], (x ** 2).mean(-1)[..., None]
+            return (x - mean) / (square - mean ** 2 + eps).sqrt() * scale + shift""",
     },
     "check_channel_mixing": {
         "F.linear": "return x + F.linear(F.gelu(F.linear(norm(x), W1, b1)), W2, b2)",
@@ -122,10 +130,41 @@ WRONG = {
         ("its own eps", "not the one that you are given", ("+ eps", "+ 1e-6")),
         ("no keepdim", r"RuntimeError.*keepdim=True\)\?$", (", keepdim=True", "")),
         ("half", "Compute one token by hand", ("+ shift", "+ shift / 2")),
+        ("rounded", "do not round", ("+ shift", "+ shift).round(decimals=3)"), ("return (x", "return ((x")),
+        ("blank tokens left as they are", "at .* the result has 0, expected", ("    return (x - mean)",
+         "    scale, shift = torch.where(variance > 0, scale, 0), torch.where(variance > 0, shift, 0)\n"
+         "    return (x - mean)")),
+        ("largest in place of deviation", "Compute one token by hand", ("(variance + eps).sqrt()",
+                                                                   "(x - mean).abs().amax(-1, keepdim=True).add(eps)")),
+        ("mean absolute deviation", "Compute one token by hand", ("(variance + eps).sqrt()",
+                                                        "(x - mean).abs().mean(-1, keepdim=True).add(eps)")),
         ("list", "got list", ("+ shift", "+ shift\n    return x.tolist()"), ("return (x - mean)", "x = (x - mean)")),
         ("in place", "changes a tensor", ("return", "x -= mean\n    return"), ("(x - mean)", "x")),
-    ]},
+    ]} | {
+        "F.layer_norm": ("PyTorch's layer_norm", "return F.layer_norm(x, [x.shape[-1]], scale, shift, eps)"),
+        "torch.layer_norm": ("PyTorch's layer_norm", "return torch.layer_norm(x, x.shape[-1:], scale, shift, eps)"),
+        "nn.LayerNorm": ("PyTorch's layer_norm", """
+            norm = nn.LayerNorm(len(scale), eps=eps)
+            norm.weight.data, norm.bias.data = scale, shift
+            return norm(x)"""),
+        "GroupNorm": ("PyTorch's group_norm", """
+            flat = x.reshape(-1, x.shape[-1])
+            return F.group_norm(flat, 1, scale, shift, eps).reshape(x.shape)"""),
+    },
     "check_channel_mixing": {name: (word, but(MIX, *changes)) for name, word, *changes in [
+        ("untouched", "all three mistakes", ("y = norm(x)", "x = y = norm(x)"), (" + b1", ""),
+         ("F.gelu(y @ W1.T)", "y @ W1.T"), ("hidden @ W2.T + b2", "F.gelu(hidden @ W2.T + b2)")),
+        ("the GELU repaired", "two mistakes .*residual.*b1", ("y = norm(x)", "x = y = norm(x)"), (" + b1", "")),
+        ("b1 repaired", "two mistakes .*residual.*GELU", ("y = norm(x)", "x = y = norm(x)"),
+         ("F.gelu(y @ W1.T + b1)", "y @ W1.T + b1"), ("hidden @ W2.T + b2", "F.gelu(hidden @ W2.T + b2)")),
+        ("the residual repaired", "two mistakes .*b1.*GELU", (" + b1", ""),
+         ("F.gelu(y @ W1.T)", "y @ W1.T"), ("hidden @ W2.T + b2", "F.gelu(hidden @ W2.T + b2)")),
+        ("weights on the left", "W1 and W2 stand on the left", ("y @ W1.T", "W1 @ y"),
+         ("hidden @ W2.T", "W2 @ hidden")),
+        ("W1 on the left", "W1 stands on the left", ("y @ W1.T", "W1 @ y")),
+        ("W2 on the left", "W2 stands on the left", ("hidden @ W2.T", "W2 @ hidden")),
+        ("rounded", "do not round", ("return x + hidden @ W2.T + b2",
+                                       "return (x + hidden @ W2.T + b2).round(decimals=3)")),
         ("no residual", "residual connection is missing", ("x + hidden", "hidden")),
         ("GELU of the sum", "the one after the sum", ("x + hidden @ W2.T + b2", "F.gelu(x + hidden @ W2.T + b2)")),
         ("no norm", "norm is missing", ("norm(x)", "x")),
@@ -168,7 +207,8 @@ WRONG = {
             ("channels in place of tokens", "channel mixing. You say True|IndexError",
              ("(layer, torch.randn(S, C))", '(layer, torch.randn(S, C), between="channels")')),
             ("the neighbors only", "You say False", ("moves[off_diagonal]", "moves.diagonal(-1)")),
-            ("the lesson's sizes", "RuntimeError", ("torch.randn(S, C)", "torch.randn(16, 64)")),
+            ("the lesson's sizes", r"takes \[B, S, C\], here \[B, 5, 3\], but it was given \[1, 16, 64\]",
+             ("torch.randn(S, C)", "torch.randn(16, 64)")),
             ("a table", "not an array", ("bool((moves[off_diagonal] != 0).any())", "moves != 0")),
             ("a count", "not int", ("bool((moves[off_diagonal] != 0).any())", "int((moves[off_diagonal] != 0).sum())")),
             ("a strength", "not float", ("bool((moves[off_diagonal] != 0).any())", "moves[off_diagonal].max()")),
@@ -182,6 +222,16 @@ WRONG = {
             ("first output only", "You say False.*Move each token", ("        moved[s] = False",
                                                                     "        moved[1:] = moved[s] = False")),
             ("rounded", "mixes weakly", ("(layer(other) != layer(x))", "((layer(other) - layer(x)).abs() > 0.01)")),
+            ("from a table of zeros", "by the one above it.*no single nudge", ("torch.randn(1, S, C)",
+                                                                          "torch.zeros(1, S, C)"),
+             ("(layer(other) != layer(x))", "((layer(other) - layer(x)) != 0)")),
+            ("a second name", r"token mixing.*make a copy with `x\.clone", ("x.clone()", "x")),
+            ("one copy for all", "channel mixing. You say True", ("    for s in range(S):\n        other = x.clone()",
+                                                               "    other = x.clone()\n    for s in range(S):")),
+            ("without the batch", r"it was given \[5, 3\]", ("torch.randn(1, S, C)", "torch.randn(S, C)"),
+             ("other[0, s]", "other[s]")),
+            ("one token alone", r"it was given \[3\]", ("layer(other)", "layer(other[0, s])")),
+            ("five tokens only", r"in mixes_tokens\(function, 4, 2\)|IndexError", ("range(S)", "range(5)")),
             ("own token counted", "channel mixing. You say True", ("        moved[s] = False\n", "")),
         ]},
         "always": ("channel mixing. You say True", "return True"),

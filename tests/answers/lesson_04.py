@@ -3,6 +3,10 @@
 from . import but
 
 MIX = """
+    hidden = F.gelu(W1 @ x + b1[:, None])
+    return W2 @ hidden + b2[:, None]
+"""
+TURNED = """
     x = x.transpose(1, 2)
     x = F.linear(x, W1, b1)
     x = F.gelu(x)
@@ -36,19 +40,17 @@ RIGHT = {
     },
     "check_token_mixing": {
         "channel by channel": """
-            columns = [F.gelu(x[:, :, c] @ W1.T + b1) @ W2.T + b2 for c in range(x.shape[2])]
+            columns = [F.linear(F.gelu(F.linear(x[:, :, c], W1, b1)), W2, b2) for c in range(x.shape[2])]
             return torch.stack(columns, dim=2)""",
-        "no transpose": "return W2 @ F.gelu(W1 @ x + b1[:, None]) + b2[:, None]",
+        "reshaped biases": "return torch.matmul(W2, F.gelu(W1 @ x + b1.reshape(-1, 1))) + b2.unsqueeze(1)",
         "einsum": """
             hidden = nn.GELU()(torch.einsum("ds,bsc->bdc", W1, x) + b1[:, None])
             return torch.einsum("sd,bdc->bsc", W2, hidden) + b2[:, None]""",
-        "the library's": """
-            from mixer_lib.model import TokenMixing
-            layer = TokenMixing(x.shape[1], len(b1))
-            layer.load_state_dict({"fc1.weight": W1, "fc1.bias": b1, "fc2.weight": W2, "fc2.bias": b2})
-            return layer(x)""",
         "image by image": """
-            return torch.stack([F.linear(F.gelu(F.linear(one.T, W1, b1)), W2, b2).T for one in x])""",
+            return torch.stack([W2 @ F.gelu(W1 @ one + b1[:, None]) + b2[:, None] for one in x])""",
+        "as a convolution": """
+            hidden = F.gelu(F.conv1d(x, W1[:, :, None], b1))
+            return F.conv1d(hidden, W2[:, :, None], b2)""",
     },
     "check_from_column_order": {
         "loop": """
@@ -114,39 +116,52 @@ WRONG = {
         ("the lesson's S", r"\(12, 4, 5, 7\) gives 247", ("(image_size // patch_size) ** 2", "16")),
         ("the lesson's C", r"\(12, 4, 5, 7\) gives 9,088 for untied", ("hidden_dim * tied", "64 * tied")),
     ]},
-    "check_token_mixing": {name: (word, but(MIX, *changes)) for name, word, *changes in [
-        ("from the left", "added along the channels",
-         ("x = x.transpose(1, 2)", "return W2 @ F.gelu(W1 @ x + b1) + b2")),
-        ("channels mixed", "mixes the channels of each token. Transpose",
-         ("x = x.transpose(1, 2)", "x = x"), ("return x.transpose(1, 2)", "return x")),
-        ("reshape", "mixes the channels of each token. Transpose", ("x = x.transpose(1, 2)", "B, S, C = x.shape; "
-         "x = x.reshape(B, C, S)"), ("return x.transpose(1, 2)", "return x.reshape(B, S, C)")),
-        ("back by reshape", "still lies on its side", ("x = x.transpose(1, 2)", "shape = x.shape; "
-         "x = x.transpose(1, 2)"), ("return x.transpose(1, 2)", "return x.reshape(shape)")),
-        ("not back", "still lies on its side", ("return x.transpose(1, 2)", "return x")),
+    "check_token_mixing": {**{name: (word, but(MIX, *changes)) for name, word, *changes in [
+        ("biases along the channels", "The same holds for b2", ("b1[:, None]", "b1"), ("b2[:, None]", "b2")),
+        ("b1 along the channels", r"b1 is added along the channels.*b1\[:, None\]\.$", ("b1[:, None]", "b1")),
+        ("b2 along the channels", "b2 is added along the channels", ("b2[:, None]", "b2")),
+        ("biases as rows", "The same holds for b2", ("b1[:, None]", "b1[None]"), ("b2[:, None]", "b2[None]")),
+        ("no GELU", "GELU between the two layers is missing", ("F.gelu(W1 @ x + b1[:, None])", "W1 @ x + b1[:, None]")),
+        ("ReLU", "ReLU", ("F.gelu", "F.relu")),
+        ("tanh GELU", "tanh approximation", ("+ b1[:, None])", "+ b1[:, None], approximate='tanh')")),
+        ("GELU at the end", "one GELU too many", ("W2 @ hidden + b2[:, None]", "F.gelu(W2 @ hidden + b2[:, None])")),
+        ("no b1", "b1 is not added", (" + b1[:, None]", "")),
+        ("no b2", "b2 is not added", (" + b2[:, None]", "")),
+        ("no biases", "the biases are not added", (" + b1[:, None]", ""), (" + b2[:, None]", "")),
+        ("b1 after the GELU", "Add it before the GELU", ("W1 @ x + b1[:, None])", "W1 @ x) + b1[:, None]")),
+        ("W1 on its side", "W1 is used the wrong way", ("W1 @ x", "W1.T @ x")),
+        ("W2 on its side", "W2 is used the wrong way", ("W2 @ hidden", "W2.T @ hidden")),
+        ("both on their sides", "the weights are used the wrong way", ("W1 @ x", "W1.T @ x"),
+         ("W2 @ hidden", "W2.T @ hidden")),
+        ("skip connection", "skip connection", ("return W2", "return x + W2")),
+        ("channels mixed", "mixes the channels of each token. The tokens", ("W1 @ x + b1[:, None]",
+         "F.linear(x, W1, b1)"), ("W2 @ hidden + b2[:, None]", "F.linear(hidden, W2, b2)")),
+        ("biases swapped", "biases are swapped", ("b1[", "b0["), ("b2[", "b1["), ("b0[", "b2[")),
+        ("the bias in front", r"RuntimeError.*b1\[:, None\]|at|shape", ("b1[:, None]", "b1[:, None, None]")),
+        ("rounded", "do not round", ("return W2 @ hidden + b2[:, None]",
+                                       "return (W2 @ hidden + b2[:, None]).round(decimals=3)")),
+        ("array", "got ndarray", ("return W2 @ hidden + b2[:, None]", "return (W2 @ hidden + b2[:, None]).numpy()")),
+        ("in place", "changes a tensor", ("return", "b2.zero_(); return")),
+        ("the first image alone", "shape", ("W1 @ x", "W1 @ x[0]")),
+    ]}, **{name: (word, but(TURNED, *changes)) for name, word, *changes in [
+        ("with two transposes", "turned on the way, by transpose",),
+        ("with .mT", "turned on the way, by mT", ("x.transpose(1, 2)", "x.mT")),
+        ("with permute", "turned on the way, by permute", ("x.transpose(1, 2)", "x.permute(0, 2, 1)")),
+        ("with swapaxes", "turned on the way, by swapaxes", ("x.transpose(1, 2)", "x.swapaxes(1, 2)")),
+        ("not back", "lies on its side", ("return x.transpose(1, 2)", "return x")),
         ("only back", "and then lays the table on its side", ("x = x.transpose(1, 2)", "x = x")),
         ("batch axis", "mixes the images", ("x.transpose(1, 2)", "x.transpose(0, 2)")),
-        ("batch axis with tokens", "mixes the channels", ("x.transpose(1, 2)", "x.transpose(0, 1)")),
-        ("no GELU", "GELU between the two layers is missing", ("x = F.gelu(x)", "x = x")),
-        ("ReLU", "ReLU", ("F.gelu(x)", "F.relu(x)")),
-        ("tanh GELU", "tanh approximation", ("F.gelu(x)", "F.gelu(x, approximate='tanh')")),
-        ("GELU at the end", "one GELU too many", ("x = F.linear(x, W2, b2)", "x = F.gelu(F.linear(x, W2, b2))")),
-        ("no b1", "b1 is not added", ("W1, b1", "W1")),
-        ("no b2", "b2 is not added", ("W2, b2", "W2")),
-        ("no biases", "the biases are not added", ("W1, b1", "W1"), ("W2, b2", "W2")),
-        ("b1 after the GELU", "Add it before the GELU", ("W1, b1", "W1"), ("F.gelu(x)", "F.gelu(x) + b1")),
-        ("W1 transposed", "W1 is used the wrong way", ("F.linear(x, W1, b1)", "x @ W1 + b1")),
-        ("W2 transposed", "W2 is used the wrong way", ("F.linear(x, W2, b2)", "x @ W2 + b2")),
-        ("both transposed", "the weights are used the wrong way", ("F.linear(x, W1, b1)", "x @ W1 + b1"),
-         ("F.linear(x, W2, b2)", "x @ W2 + b2")),
-        ("skip connection", "skip connection", ("x = x.transpose(1, 2)", "table = x; x = x.transpose(1, 2)"),
-         ("return x.transpose(1, 2)", "return table + x.transpose(1, 2)")),
-        ("biases swapped", "shape|at .* the result", ("W1, b1", "W1, b2"), ("W2, b2", "W2, b1")),
+        ("reshape", "mixes the channels of each token. The tokens", ("x = x.transpose(1, 2)", "B, S, C = x.shape; "
+         "x = x.reshape(B, C, S)"), ("return x.transpose(1, 2)", "return x.reshape(B, S, C)")),
         ("square tables only", r"RuntimeError.*`x = x\.reshape",
          ("F.gelu(x)", "F.gelu(x)\n    x = x.reshape(4, 4, 4)")),
-        ("array", "got ndarray", ("return x.transpose(1, 2)", "return x.transpose(1, 2).numpy()")),
-        ("in place", "changes a tensor", ("return x.transpose(1, 2)", "b2.zero_(); return x.transpose(1, 2)")),
     ]},
+        "the library's": ("turned on the way, by transpose", """
+            from mixer_lib.model import TokenMixing
+            layer = TokenMixing(x.shape[1], len(b1))
+            layer.load_state_dict({"fc1.weight": W1, "fc1.bias": b1, "fc2.weight": W2, "fc2.bias": b2})
+            return layer(x)"""),
+    },
     "check_from_column_order": {name: (word, but(ORDER, *changes)) for name, word, *changes in [
         ("inverse", "W1 is in the inverse order", ("reshape(columns, rows)", "reshape(rows, columns)")),
         ("W1 left", "W1 is unchanged", ("W1[:, order]", "W1")),
@@ -180,6 +195,10 @@ WRONG = {
          "M[s, s - 1] = 1\n        else:\n            M[s, s + columns - 1] = 1")),
         ("GELU ignored", "GELU is still in the way",
          ("torch.cat([M, -M]), torch.cat([eye, -eye], dim=1)", "M, eye")),
+        ("small weights", "only nearly", ("torch.cat([M, -M]), torch.cat([eye, -eye], dim=1)",
+                                          "0.01 * M, 200 * eye")),
+        ("large weights", "the right shift, but the GELU", ("torch.cat([M, -M]), torch.cat([eye, -eye], dim=1)",
+                                                            "1000 * M, eye / 1000")),
         ("plus", "Subtract one of the two", ("[eye, -eye]", "[eye, eye]")),
         ("minus the wrong one", "the wrong sign", ("[eye, -eye]", "[-eye, eye]")),
         ("twice", "twice as large", ("[eye, -eye]", "[2 * eye, -2 * eye]")),

@@ -6,8 +6,8 @@ QUESTIONS = {
     "how many blocks": Question(
         choices=("1", "2", "3", "4", "6"),
         why="""
-One block is enough, however far apart two patches lie: each hidden unit of token mixing reads all places and writes
-to all of them, and none of them is far."""),
+One block is enough, however far apart two patches are. Each hidden unit of token mixing reads all places and writes to
+all of them, and no place is farther away than another."""),
     "how many convolutions": Question(
         choices=("1", "2", "3", "4", "6"),
         alt="Five tables of 16 output tokens by 16 input patches, dark where the patch moves the token, white "
@@ -24,10 +24,16 @@ Below, a cell is dark where a patch moves a token."""),
             "at depth 1 and 700 to 1000 at depth 0. The five without rise steadily, to between 50,000 and "
             "125,000.",
         why="""
-Larger, and by a factor of about {answer:.0f}! A line is one draw of the weights, and all five tell the same story.
-Read from right to left, as the gradient goes. Without skip connections each block multiplies it by about the same
-factor, which is a straight line on this axis. With them it grows, too, but by ever less the deeper the block; the
-first block alone does a good part of it.
+Larger, by a factor of about {answer:.0f}! Each line is one draw of the weights, and all five draws agree. Read the
+lines from right to left, as the gradient goes. Without skip connections each block multiplies the gradient by about the
+same factor, which is a straight line on this axis. With them the gradient grows, too, but less in each deeper block;
+the first block alone causes a good part of the growth.
 
-You may have heard the opposite, that gradients *vanish* in deep stacks. The next paragraphs look closer."""),
+You may have heard the opposite, that gradients *vanish* in deep stacks. The next section looks closer."""),
+    "the part that is missed most": Question(
+        choices=("token mixing", "channel mixing", "skip connections", "norms"),
+        close=3,
+        alt="ALT",
+        why="""
+WHY"""),
 }

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Solutions to lesson 3, channel mixing
 #
-# Back to [the lesson](../03_channel_mixing.ipynb). Try each exercise before you look: a wrong answer teaches more
-# than a right one that you read.
+# Back to [the lesson](../03_channel_mixing.ipynb). Try each exercise before you look: a wrong answer of your own
+# teaches more than a right answer that you read.
 
 # %%
 import torch
@@ -26,7 +26,10 @@ def my_layer_norm(x, scale, shift, eps):
 exercises.check_layer_norm(my_layer_norm)
 
 # %% [markdown]
-# ## 3.2 Channel mixing from its weights
+# ## 3.2 Repair channel mixing
+#
+# The three mistakes: the residual carried the normalized table instead of `x`, `b1` was not added, and the GELU came
+# after the second layer instead of between the two.
 
 # %% tags=["exercise-2"]
 def channel_mixing(x, norm, W1, b1, W2, b2):
@@ -42,8 +45,8 @@ exercises.check_channel_mixing(channel_mixing)
 # %% [markdown]
 # ## 3.3 The detective
 #
-# At a random table, a layer that mixes has, almost surely, a derivative off the diagonal that is not zero. A special
-# table will not do: at a table of zeros a derivative may happen to vanish, as that of a square does.
+# At a random table, a layer that mixes almost surely has a derivative off the diagonal that is not zero. A special
+# table will not do: at a table of zeros a derivative may happen to be 0, as the derivative of a square is.
 
 # %%
 from mixer_lib.analysis import influence
@@ -62,10 +65,10 @@ def mixes_tokens(layer, S, C):
 exercises.check_mixes_tokens(mixes_tokens)
 
 # %% [markdown]
-# Without derivatives, one exchanges one token after the other for random numbers, and compares all other rows:
+# It also works without derivatives: replace one token after the other by random numbers, and compare all other rows.
 
 # %%
-def mixes_by_exchange(layer, S, C):
+def mixes_by_replacing(layer, S, C):
     x = torch.randn(1, S, C)
     for s in range(S):
         other = x.clone()
@@ -76,4 +79,12 @@ def mixes_by_exchange(layer, S, C):
             return True
     return False
 
-exercises.check_mixes_tokens(mixes_by_exchange)
+exercises.check_mixes_tokens(mixes_by_replacing)
+
+# %% [markdown]
+# ## 3.4 Stretch: a better question
+#
+# It cannot be done for all patches. The patch with only its bottom right pixel bright has the token 2, 2, 2, and
+# LayerNorm turns it into 0, 0, 0. A blank patch, 0, 0, 0, becomes 0, 0, 0 as well. The MLP reads the same numbers for
+# both, so it must give the same answer to both, although the first patch has edges and the second has none. A fourth
+# detector would help, or biases in the embedding: then the two patches would no longer be equal after the norm.

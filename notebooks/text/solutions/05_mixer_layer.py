@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Solutions to lesson 5, the Mixer block
 #
-# Back to [the lesson](../05_mixer_layer.ipynb). Try each exercise before you look: a wrong answer teaches more than a
-# right one that you read.
+# Back to [the lesson](../05_mixer_layer.ipynb). Try each exercise before you look: a wrong answer of your own teaches
+# more than a right answer that you read.
 
 # %%
 import torch
@@ -18,10 +18,11 @@ import torch
 from mixer_lib import exercises
 
 # %% [markdown]
-# ## 5.1 The block, from its parts
+# ## 5.1 Repair the block
 #
-# Two lines, one for each line of equation 1. The second reads `u` twice: as what goes past the MLP, and as what
-# goes into it.
+# The three mistakes: the first line did not add `x`, the second line added `x` instead of `u`, and `norm1` was used
+# twice. The repaired block has one line for each line of equation 1. The second line reads `u` twice, since `u` goes
+# both past the MLP and into it.
 
 # %% tags=["exercise-1"]
 def mixer_block(x, norm1, token_mixing, norm2, channel_mixing):
@@ -37,8 +38,8 @@ exercises.check_mixer_block(mixer_block)
 # %% [markdown]
 # ## 5.2 How many convolutions?
 #
-# The farthest pair of places are two ends of the longer side. They are `longer - 1` steps apart, a layer carries news
-# `kernel // 2` steps, and what is left over needs a layer of its own.
+# The two places farthest apart are the ends of the longer side. They are `longer - 1` steps apart, a layer carries news
+# `kernel // 2` steps, and a remaining distance needs one more layer.
 
 # %% tags=["exercise-2"]
 def layers_to_reach(grid_height, grid_width, kernel):
@@ -54,8 +55,8 @@ exercises.check_layers_to_reach(layers_to_reach)
 # %% [markdown]
 # ## 5.3 Which block is told to move most?
 #
-# `retain_graph=True` keeps what PyTorch has recorded of the computation, so that the next block can ask, too. On
-# `fresh_stack(32)` of the lesson, the first block has the largest number, three to five times that of the last.
+# `retain_graph=True` keeps PyTorch's record of the computation, so that the next block can use it, too. On
+# `fresh_stack(32)` of the lesson, the first block has the largest number, three to five times that of the last block.
 
 # %% tags=["exercise-3"]
 def gradient_by_depth(blocks, x):
@@ -72,3 +73,35 @@ def gradient_by_depth(blocks, x):
 
 # %%
 exercises.check_gradient_by_depth(gradient_by_depth)
+
+# %% [markdown]
+# ## 5.4 Stretch: a small change, 32 blocks later
+#
+# Here is one way to measure it, with the library's blocks:
+
+# %%
+from mixer_lib import MlpMixer
+
+torch.manual_seed(0)
+blocks = MlpMixer(image_size=32, patch_size=8, in_channels=3, num_classes=10,
+                  num_blocks=32, hidden_dim=64, tokens_mlp_dim=32,
+                  channels_mlp_dim=256).blocks.double()
+
+def without_skips(block, x):
+    x = block.token_mixing(block.token_norm(x))                         # [B, S, C]
+    return block.channel_mixing(block.channel_norm(x))                  # [B, S, C]
+
+x, nudge = torch.randn(2, 1, 16, 64).double()           # [B, S, C] each
+x2 = x + 0.001 * x.norm() * nudge / nudge.norm()
+y, y2 = x, x2
+with torch.no_grad():
+    for block in blocks:
+        x, x2 = block(x), block(x2)
+        y, y2 = without_skips(block, y), without_skips(block, y2)
+print(f"with skip connections: {(x2 - x).norm() / x.norm():.2%}")
+print(f"without:               {(y2 - y).norm() / y.norm():.2%}")
+
+# %% [markdown]
+# With skip connections, the change stays a small fraction of the table. Without them, it grows by a large factor. A
+# step of training changes tables a little, too. Where small changes grow so much, a gradient tells the truth only about
+# the smallest of steps, so the steps of training would have to be tiny.
