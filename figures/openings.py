@@ -23,7 +23,7 @@ def split_permute_merge():
     merged = image.transpose(0, 2, 1, 3)                                                    # [i, j, u, v]
     cell, top = 30, 104
     for k, (table, gap, title, code, axes, words) in enumerate((
-            (image, 0, "image", "", ("", ""), ["[4, 4]", "line by line"]),
+            (image, 0, "image", "", ("", ""), ["[4, 4]", "row by row"]),
             (image, 10, "split", "reshape(2, 2, 2, 2)", ("i, u", "j, v"), ["[2, 2, 2, 2]", "nothing has moved"]),
             (merged, 10, "permute", "permute(0, 2, 1, 3)", ("i, j", "u, v"), ["[2, 2, 2, 2]", "which before where"]),
             (merged, 0, "merge", "reshape(4, 4)", ("", ""), ["[4, 4] = [S, D]", "one row per patch"]))):
@@ -42,7 +42,7 @@ def split_permute_merge():
         if k:
             svg.arrow((middle - 136, top + 2 * cell), (middle - (112 if gap else 80), top + 2 * cell))
     svg.text(440, 308, "A color is a patch: i says its row in the grid, j its column. A letter is a place in the "
-                       "patch: u says its line, v its column.", size=12)
+                       "patch: u says its row, v its column.", size=12)
     return svg
 
 

@@ -1,4 +1,4 @@
-"""Is everything there that the lessons need? The check says what is missing and what to do."""
+"""Checks that everything the lessons need is there, and says what is missing and what to do."""
 
 import importlib.metadata
 import os
@@ -13,13 +13,13 @@ from .checkpoints import load_pretrained, pretrained_names
 from .data import load_dataset
 from .training.devices import best_device, describe, fast_bf16
 
-NOTEBOOK = ["ipykernel>=6"]                    # what a notebook needs beside the package's own requirements
-MEMORY = 2e9                                    # bytes; the most that a lesson takes
+NOTEBOOK = ["ipykernel>=6"]                    # needed by notebooks, not by the package
+MEMORY = 2e9                                    # bytes: the most that a lesson uses
 
 
 def check_setup():
-    """Say in one line that everything the lessons need is there. If anything is missing, print a line for each thing:
-    "✓" there, or "✗" missing and what to do. Returns how many are missing."""
+    """Prints one line if everything the lessons need is there. Otherwise it prints one line per thing, with "✓", or with
+    "✗" and what to do. Returns how many things are missing."""
     checks = [_python(), *_packages(), _memory(), _images(), _models()]
     missing = sum(bool(problem) for problem, _ in checks)
     device, cpu = best_device(), torch.device("cpu")
@@ -32,7 +32,7 @@ def check_setup():
     for problem, what in checks:
         print(f"✗ {what}: {problem}" if problem else f"✓ {what}")
     print(f"· {lessons}")
-    print(f"{missing} of {len(checks)} things are missing: fix the lines marked ✗, restart the kernel, run this again.")
+    print(f"{missing} of {len(checks)} things are missing. Fix what is marked ✗, restart the kernel, run this again.")
     return missing
 
 
@@ -58,7 +58,7 @@ def _packages():
 
 def _memory():
     memory = psutil.virtual_memory().total
-    few = "a lesson takes up to 2 GB; close other programs and other notebooks' kernels"
+    few = "a lesson takes up to 2 GB; close other programs and the kernels of other notebooks"
     return few * (memory < MEMORY), f"{os.cpu_count()} cores, {memory / 1e9:.0f} GB of memory"
 
 

@@ -57,7 +57,7 @@ def check_embedding(shown, patch, channel, pixel):
     value, one, total = pixels.flatten()[pixel], weight.flatten()[pixel], said(TOKENS[patch, channel])
     assert (f"Row {pixel // 4}, column {pixel % 4} of patch {patch}: pixel {said(value, 3)} × weight {said(one, 4)} = "
             f"{said(value * one, 4)}. All 16 such products add up to tokens[{patch}, {channel}] = {total}, the "
-            f"{[*DETECTORS][channel]} of the patch.") in shown.text()
+            f"answer to {[*DETECTORS][channel]}.") in shown.text()
     outputs = shown.page.locator(".mx-spans output").all_inner_texts()
     products = (weight * pixels).flatten()
     assert outputs == [said(number, 3) for number in (products.clamp(min=0).sum(), products.clamp(max=0).sum(),

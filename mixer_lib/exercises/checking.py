@@ -6,6 +6,7 @@ one line. A check of several parts is a generator that yields the name of each p
 
 import functools
 import operator
+import re
 import traceback
 
 import torch
@@ -61,7 +62,8 @@ def ask(answer, *arguments, **named):
     except (Exception, SystemExit) as error:
         lines = [step.line for step in traceback.extract_tb(error.__traceback__) if step.name == name_of(answer)]
         where = f", in the line `{lines[-1]}`" if lines and lines[-1] else ""
-        raise Wrong(f"{call(answer, *arguments, **named)} stopped with {one_line(error)}{where}.") from None
+        said = f"{one_line(error)}{advice(error)}{where}."
+        raise Wrong(f"{call(answer, *arguments, **named)} stopped with {said}") from None
     if value is None or value is Ellipsis:
         raise NotDone
     for given, copy in zip(arguments, copies):
@@ -88,6 +90,25 @@ def name_of(answer):
 
 def one_line(error):
     return " ".join(traceback.format_exception_only(error)[-1].split()).rstrip(".")
+
+
+# PyTorch's errors, as regular expressions, and what they mean for a beginner.
+ADVICE = {
+    "invalid for input of size": "a reshape must keep the number of entries",
+    "view size is not compatible": "after permute or transpose, use reshape in place of view",
+    r"cannot be multiplied|dimensions of batch2|size mismatch, got|inconsistent tensor":
+        "in A @ B, the last size of A must equal the last but one of B",
+    "must match the size of tensor": "sizes that meet must be equal, or one of them 1",
+    "[Ww]eight of size|Expected .*weight to|expected input.*channels|weight should have":
+        "a convolution's kernel has the shape [C, C_in, P, P]",
+    "number of dim.* in the tensor input does not match|dims don't match": "permute must name each axis once",
+}
+
+
+def advice(error):
+    """In parentheses, what one of PyTorch's errors means; nothing for other errors."""
+    found = [words for pattern, words in ADVICE.items() if re.search(pattern, str(error))]
+    return f" ({found[0]})" if found else ""
 
 
 def need(condition, message):

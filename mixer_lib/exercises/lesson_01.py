@@ -9,28 +9,38 @@ from .checking import ask, call, compare, exercise, need, whole_pair
 @exercise("1.1", "you can size the table of any image.")
 def check_table_shape(table_shape):
     """table_shape(image_size, patch_size, in_channels) -> (S, D)."""
-    for arguments, expected in {(32, 8, 3): (16, 192), (28, 7, 1): (16, 49), (224, 16, 3): (196, 768)}.items():
-        size, P, channels = arguments
-        where = call(table_shape, *arguments)
-        got = whole_pair(ask(table_shape, *arguments), "(S, D)", where)
-        need(got != expected[::-1], f"{where} gives {got}: these are the right numbers in the wrong order. Rows (S) "
-                                    "come first.")
-        need(got[0] != size // P, f"{where} counts {got[0]} patches, only those along one side. The grid has as many "
-                                  "rows as columns.")
-        need(channels == 1 or got[1] != P * P, f"{where} gives D = {got[1]}, which counts only one channel. A patch "
-                                               f"holds the pixels of all {channels} channels.")
-        need(got[1] != channels * P, f"{where} gives D = {got[1]}, which counts only one line of the patch. A patch "
-                                     f"has {P} lines.")
-        need(got == expected, f"{where} gives {got}, expected {expected}.")
+    for size, P, channels in ((32, 8, 3), (28, 7, 1), (224, 16, 3), (30, 5, 2), (12, 4, 4), (9, 1, 3), (14, 14, 5)):
+        side = size // P
+        S, D = expected = side ** 2, channels * P * P
+        where = call(table_shape, size, P, channels)
+        got = whole_pair(ask(table_shape, size, P, channels), "(S, D)", where)
+        need(got != expected[::-1] or S == D, f"{where} gives {got}: these are the right numbers in the wrong order. "
+                                              "Rows (S) come first.")
+        hints = {
+            size // P: "This counts only the patches along one side. The grid has as many rows as columns.",
+            (side + 1) ** 2: "Count the squares between the cuts, not the cuts.",
+            size ** 2: "This is the number of pixels. Count patches.",
+            size ** 2 // P: "A patch has P pixel rows and P pixel columns.",
+        }
+        hint = hints.get(got[0], "How many patches are there?")
+        need(got[0] == S, f"{where} gives S = {got[0]}, expected {S}. {hint}")
+        hints = {
+            P * P: f"This counts only one channel. A patch holds the pixels of all {channels} channels.",
+            channels * P: f"This counts only one pixel row of the patch. A patch has {P} pixel rows.",
+            channels * size ** 2: "This counts the whole image. A row of the table holds one patch.",
+        }
+        hint = hints.get(got[1], "How many numbers does one patch hold?")
+        need(got[1] == D, f"{where} gives D = {got[1]}, expected {D}. {hint}")
 
 
 @exercise("1.2", "you can follow any pixel into the table.")
 def check_find_pixel(find_pixel):
     """find_pixel(channel, row, column, image_size, patch_size) -> (s, d)."""
-    for size, P in ((32, 8), (12, 4)):
+    for size, P in ((32, 8), (12, 4), (15, 5), (6, 6), (7, 1)):
         image = torch.arange(3 * size * size).reshape(1, 3, size, size)        # every number differs
         table = patchify(image, P)[0]                                          # [S, D]
-        for channel, row, column in ((0, 0, 0), (0, 2 * P, P), (0, 1, 2), (1, 0, 0), (2, size - 2, P + 1)):
+        for channel, row, column in ((0, 0, 0), (0, size - P, P % size), (0, 1, 2), (1, 0, 0),
+                                     (2, size - 2, (P + 1) % size), (1, size - 1, size - 3)):
             where = call(find_pixel, channel, row, column, size, P)
             got_s, got_d = whole_pair(ask(find_pixel, channel, row, column, size, P), "(s, d)", where)
             s, d = (table == image[0, channel, row, column]).nonzero()[0].tolist()
@@ -40,24 +50,25 @@ def check_find_pixel(find_pixel):
                 i: "What about the column?",
                 i * n: "What about the column?",
                 j: "What about the row?",
-                i + j: "Count all the patches in each row of the grid above the pixel.",
-                i * size + j: "Count patches along a row of the grid, not pixels.",
-                i * P + j: "How many patches does a row of the grid hold? The answer is not P.",
-                j * n + i: "Patches are counted along a row of the grid first, then down.",
+                i + j: "Count all the patches in each grid row above the pixel.",
+                i * size + j: "Count patches along a grid row, not pixels.",
+                i * P + j: "How many patches does a grid row hold? The answer is not P.",
+                j * n + i: "Patches are counted along a grid row first, then down.",
             }
             inside = u * P + v
             d_hints = {
                 d + 1: "Counting begins at 0.",
                 inside: "The channel is missing: all of channel 0 comes first, then all of channel 1.",
                 channel * P * P + row * P + column: "Count from the corner of the patch, not of the image.",
-                channel * P * P + v * P + u: "Inside a patch, too, count along a line first, then down.",
+                channel * P * P + v * P + u: "Inside a patch, too, count along a pixel row first, then down.",
                 inside * 3 + channel: "Inside a patch the order is (channel, row, column).",
                 **{channel * worth + inside: "Each channel of the patch has P * P numbers."
                    for worth in (1, P, size * size)},
-                **{channel * P * P + u * worth + v: "Each line of the patch has P numbers." for worth in (1, size)},
+                **{channel * P * P + u * worth + v: "Each pixel row of the patch has P numbers."
+                   for worth in (1, size)},
             }
             of_lesson = row // 8 * 4 + column // 8, channel * 64 + row % 8 * 8 + column % 8
-            need(size == 32 or (got_s, got_d) != of_lesson or of_lesson == (s, d),
+            need(P == 8 or (got_s, got_d) != of_lesson or of_lesson == (s, d),
                  f"{where} gives {got_s, got_d}: that would be right for the lesson's 32 x 32 pixels with P = 8. Use "
                  "image_size and P.")
             need((got_s, got_d) != (d, s) or s == d, f"{where} gives {got_s, got_d}: these are the right numbers in "
@@ -83,7 +94,7 @@ def check_patchify_channels_last(patchify_channels_last):
             "then permute.":
                 images.reshape(B, H // P, P, W // P, P, C).swapaxes(2, 3).reshape(table),
             f"the channels come last, but {strips}": images.permute(0, 2, 3, 1).reshape(table),
-            "each patch is right, but the patches are counted down the columns: go along the rows first.":
+            "each patch is right, but the patches are counted down the columns: go along the grid rows first.":
                 split.permute(0, 4, 2, 3, 5, 1).reshape(table),
             "each patch is transposed: its rows and columns are swapped.":
                 split.permute(0, 2, 4, 5, 3, 1).reshape(table),
@@ -114,7 +125,7 @@ def check_unpatchify(unpatchify):
                 patches.reshape(B, C, H, W),
             "each patch is in its place but transposed: its rows and columns are swapped.":
                 split.permute(0, 3, 1, 5, 2, 4).reshape(B, C, H, W),
-            "the patches are laid out down the columns, but they were counted along the rows.":
+            "the patches are laid out down the columns, but they were counted along the grid rows.":
                 patches.reshape(B, w, h, C, P, P).permute(0, 3, 2, 4, 1, 5).reshape(B, C, H, W),
             "this reads a patch as in exercise 1.3, (row, column, channel). Here the order is (channel, row, column).":
                 patches.reshape(B, h, w, P, P, C).permute(0, 5, 1, 3, 2, 4).reshape(B, C, H, W),
@@ -125,4 +136,4 @@ def check_unpatchify(unpatchify):
             "the first split takes the channel too early: a row of the table is one patch with all its channels.":
                 patches.reshape(B, C, h, w, P, P).permute(0, 1, 2, 4, 3, 5).reshape(B, C, H, W),
         }
-        compare(ask(unpatchify, patches, P, H, W), images, wrong, "Undo the lesson's steps in reverse order.")
+        compare(ask(unpatchify, patches, P, H, W), images, wrong, "Undo the lesson's steps, the last step first.")

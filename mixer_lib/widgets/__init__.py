@@ -1,4 +1,4 @@
-"""What a person can touch: widgets that are drawn in the page, and the charts of a model while it trains."""
+"""Widgets that are drawn in the page, and the live charts of a model while it trains."""
 
 from .explorers import (
     cost_explorer,

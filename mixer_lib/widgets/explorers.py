@@ -1,4 +1,4 @@
-"""Explorers of the parts of a Mixer: choose an input, and see what the part makes of it."""
+"""Explorers of the parts of a Mixer: choose an input, and see what the part does with it."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from .page import Page
 
 
 def patch_explorer(image):
-    """Choose a patch size, hover or pick a patch, one of its pixels or an entry of the table, and see where all lie.
+    """Choose a patch size, point at a patch, a pixel, or an entry of the table, and see where it is in the other two.
 
     image: uint8 [C, H, W], square."""
     channels, side = image.shape[0], image.shape[1]
@@ -35,7 +35,7 @@ def embedding_explorer(image, detectors):
 
 
 def token_unit_explorer(image, channels, units):
-    """Choose a channel of the table and a hidden unit of token mixing, and see what the unit makes of the channel.
+    """Choose a channel of the table and a hidden unit of token mixing, and see what the unit computes from the channel.
 
     image: [C_in, H, W], square. channels: {name: [S]}. units: {name: weights [S]}; they have no bias."""
     columns, rows = (torch.from_numpy(as_array([*numbers.values()])).float() for numbers in (channels, units))
@@ -49,8 +49,8 @@ def token_unit_explorer(image, channels, units):
 
 
 def token_explorer(tokens, norm, mlp):
-    """Choose a token, multiply it, add to all its channels or drag one of its bars, and see what each step of channel
-    mixing makes of it.
+    """Choose a token, multiply it, add to all its channels, or drag one of its bars, and see the result of each step of
+    channel mixing.
 
     tokens: [S, C]. norm, mlp: modules, norm an nn.LayerNorm and mlp with fc1, gelu and fc2."""
     arrays = {"tokens": tokens, "scale": norm.weight, "shift": norm.bias, "fc1": mlp.fc1.weight, "bias1": mlp.fc1.bias,
@@ -82,7 +82,7 @@ def kernel_explorer(image, blocks):
 
 
 def influence_explorer(image, strengths, patch_size):
-    """Touch a patch and see which tokens it moves at every depth; touch a token and see which patches reach it.
+    """Touch a patch and see which tokens it moves at each depth. Touch a token and see which patches reach it.
 
     image: [C_in, H, W]. strengths: [depths, S, S]; entry [d, j, i] says how strongly token j at depth d moves with
     patch i."""
@@ -92,7 +92,7 @@ def influence_explorer(image, strengths, patch_size):
 
 
 def cost_explorer(image_size=224):
-    """Choose a Mixer's sizes, and see where its parameters and its multiply-accumulates lie.
+    """Choose the sizes of a Mixer, and see which parts have its parameters and its multiply-accumulates.
 
     image_size: the side of the images in pixels. They have 3 channels, and there are 1000 classes."""
     options = {"patch_size": [P for P in (7, 8, 14, 16, 28, 32, 56) if image_size % P == 0],
@@ -108,11 +108,11 @@ def cost_explorer(image_size=224):
 
 
 def costs_by_part(image_size, options):
-    """What a part costs with each option, from `cost_by_part`: {what: {part: counts}}. The counts of a mixing are those
-    of one block, [patch sizes, hidden dims, dims of its MLP]; the embedding's and the head's are [patch sizes, hidden
-    dims].
+    """The cost of each part with each option, from `cost_by_part`: {what: {part: counts}}. The counts of a mixing step
+    are for one block, [patch sizes, hidden dims, dims of its MLP]. Those of the embedding and the head are
+    [patch sizes, hidden dims].
 
-    A count is linear in C, and in the width of the MLP, too: its values at 1 and 2 give all others."""
+    A count is linear in C and in the width of the MLP, so its values at 1 and 2 give all others."""
     def at(P, C, D):
         return cost_by_part({"image_size": image_size, "patch_size": P, "in_channels": 3, "num_classes": 1000,
                              "num_blocks": 1, "hidden_dim": C, "tokens_mlp_dim": D, "channels_mlp_dim": D})

@@ -1,4 +1,4 @@
-"""A trained Mixer that runs in the page: watch it stage by stage, or draw digits for it to read."""
+"""A trained Mixer that runs in the page: watch each stage, or draw digits for it to read."""
 
 import torch
 
@@ -38,7 +38,7 @@ def digit_pad(model, dataset):
     """Draw a digit and watch the model read it: the image that it is given, and the probability of each class.
 
     model: an MlpMixer that reads gray images of 28 x 28 pixels. dataset: with its mean, std, and classes. A button puts
-    one of its test images after the other on the pad, for learners who cannot draw. Raises ValueError for another
+    one test image after the other on the pad, for readers who cannot draw. Raises ValueError for another
     model."""
     weights, facts = _sent(model, dataset)
     if model.image_shape != (1, 28, 28):
@@ -48,7 +48,7 @@ def digit_pad(model, dataset):
 
 
 def _sent(model, dataset):
-    """The weights by their names, and what else mixer.js needs to know of a model and of the images it reads."""
+    """The weights by name, and what else mixer.js needs to know about a model and its images."""
     if type(model) is not MlpMixer or model.config.in_channels != 1 or not model.num_classes:
         raise ValueError("the page runs an MlpMixer with one input channel and a head, such as one that reads MNIST")
     (H, W), (rows, columns) = model.image_shape[1:], model.config.grid
@@ -59,7 +59,7 @@ def _sent(model, dataset):
 
 
 def _short(weight):
-    """In 16 bits where that changes nothing, as with the bundled models; in 32 otherwise."""
+    """In 16 bits if that changes no weight, as with the bundled models; otherwise in 32."""
     weight = weight.detach().cpu().float()
     half = weight.half()
     return half.numpy() if torch.equal(half.float(), weight) else as_array(weight)

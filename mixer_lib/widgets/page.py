@@ -1,4 +1,4 @@
-"""Widgets that are drawn in the page: Python sends their numbers once, and JavaScript answers the hand.
+"""Widgets that are drawn in the page: Python sends their numbers once, and JavaScript responds to the reader.
 
 The modules lie in page/. `kit.js` is what all share; the others each export a widget as anywidget takes it. They are
 plain ES modules; since a notebook loads one module per widget, `module` puts what one imports in front of it."""
@@ -52,8 +52,8 @@ class Page(anywidget.AnyWidget):
     """A widget that the module page/NAME.js draws.
 
     picked: what the person has chosen, {name: number or text}; Python may set it, too. arrays, shapes, facts: what is
-    drawn, sent once, and again by `show`. answer: what Python answers to what is picked, where the page cannot answer
-    itself. problem: an error of Python's that the page shall show."""
+    drawn, sent once, and again by `show`. answer: what Python computes for a selection where the page cannot. problem:
+    an error in Python, which the page shows."""
 
     arrays = traitlets.Dict().tag(sync=True)        # {name: bytes}
     shapes = traitlets.Dict().tag(sync=True)        # {name: [NumPy's name of the kind, shape]}
@@ -69,7 +69,7 @@ class Page(anywidget.AnyWidget):
         super().__init__(**_in_bytes(arrays or {}), facts=facts or {}, picked=picked or {})
 
     def show(self, arrays, facts):
-        """Draw other numbers: they go to the page in one message, and stay there as if they had been sent at first."""
+        """Draw other numbers. They go to the page in one message and replace the first ones there."""
         with self.hold_sync():
             self.set_trait("facts", facts)
             for name, value in _in_bytes(arrays).items():
@@ -77,10 +77,10 @@ class Page(anywidget.AnyWidget):
 
 
 def answering(page, name, answers):
-    """`page`, which from now on is answered when its selection `name` changes.
+    """Makes Python answer whenever the selection `name` of `page` changes; returns `page`.
 
-    answers(value): yields the answers, dictionaries, each more complete than the one before. The first is sent at once,
-    the others as they come, unless something else was picked in the meantime. An exception is shown in the page."""
+    answers(value): a generator of dictionaries, each more complete than the one before. The first is sent at once. The
+    others follow as they come, unless the reader picks something else in the meantime. The page shows an exception."""
     current = task = None               # asyncio keeps no task alive itself
 
     def send(coming):
@@ -97,7 +97,7 @@ def answering(page, name, answers):
 
     async def send_rest(coming):
         while True:
-            await asyncio.sleep(0)      # lets the next move of the hand come first
+            await asyncio.sleep(0)      # lets the reader's next move come first
             if coming is not current or not send(coming):
                 return
 

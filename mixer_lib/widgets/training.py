@@ -14,7 +14,7 @@ from .. import plots
 from ..data import augment, mix
 from .page import Page, answering
 
-# The changes that a page without a kernel can show, each alone: crop padding, flip, RandAugment's magnitude, blend.
+# The changes that a page without a kernel can show, one at a time: crop padding, flip, RandAugment's magnitude, blend.
 ALONE = {"none": (0, 0, 0, ""), "crops": (4, 0, 0, ""), "flips": (0, 1, 0, ""), "RandAugment": (0, 0, 15, ""),
          "MixUp": (0, 0, 0, "mixup"), "CutMix": (0, 0, 0, "cutmix")}
 STORED = 3              # draws of each
@@ -22,9 +22,9 @@ POINTS = 600            # of a curve
 
 
 def augmentation_explorer(images, labels, classes):
-    """Choose augmentations, draw as often as you like, and see the images that the network is given with their labels.
+    """Choose augmentations, draw as often as you like, and see the images and labels that the network is given.
 
-    Python draws them when the page asks; a page without a kernel shows a few stored draws. images: uint8
+    Python draws them on request; a page without a kernel shows a few stored draws. images: uint8
     [N, C, H, W], N from 2. labels: int64 [N]."""
     def drawn(draw, crop_padding, flip, randaugment, blend):
         random = torch.Generator().manual_seed(draw)
@@ -47,7 +47,7 @@ def augmentation_explorer(images, labels, classes):
 
 
 def prediction_browser(images, labels, probabilities, classes):
-    """Touch one of the images [N, C, H, W], and see it large and a trained model's probabilities, [N, K], for it."""
+    """Touch an image of [N, C, H, W] to enlarge it and to see the probabilities, [N, K], that a model gives it."""
     return Page("predictions", {"images": pixels(images), "labels": labels, "probabilities": probabilities},
                 {"classes": [*classes]}, {"image": 0})
 
@@ -60,12 +60,12 @@ def pixels(images):
 class LiveTraining:
     """A callback for `fit` that draws its curves while it trains: fit(..., callbacks=[LiveTraining()]).
 
-    Its button ends the run as the kernel's interrupt does: the model and the history keep what they have. (A kernel
-    hears a button while a cell runs from ipykernel 7 on, with JupyterLab 4.4; the interrupt works everywhere.)
+    Its button ends the run as an interrupt of the kernel does: the model and the history keep what they have. (The
+    button needs ipykernel 7 and JupyterLab 4.4 to react while a cell runs; the interrupt works everywhere.)
 
-    The page keeps the curves when the run has ended. Each message holds them whole, in POINTS points at most, about 7
-    kB: so a second view, a page that is loaded again, and one without a kernel show all of them. seconds: the shortest
-    time between two messages in an epoch; longer where making one is slow."""
+    The page keeps the curves after the run. Each message holds all of them, in at most POINTS points (about 7 kB), so a
+    second view, a reloaded page, and a page without a kernel show them, too. seconds: the shortest time between two
+    messages within an epoch; it grows if making one is slow."""
 
     def __init__(self, seconds=0.5):
         self.seconds = self.pause = seconds
@@ -84,7 +84,7 @@ class LiveTraining:
         get_comm_manager().register_comm(listener)
 
     def stop(self, change=None):
-        """Let the run end after the step it is in."""
+        """Let the run end after the current step."""
         self.stopped = change is None or self.stopped or change.new.get("stop", False)
 
     def __call__(self, history):
@@ -113,7 +113,7 @@ class LiveTraining:
         self.page.show(arrays, facts | {"total": total, "state": state, "seconds": seconds, "left": left})
 
     def end(self, result=None):
-        """Say that the run has ended, however it did: an interrupt or an error makes no last call of the callbacks."""
+        """Say that the run has ended. After an interrupt or an error the callbacks are not called a last time."""
         if self.history is None:
             return                      # it has not begun yet
         get_ipython().events.unregister("post_run_cell", self.end)

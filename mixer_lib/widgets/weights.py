@@ -102,7 +102,7 @@ def displacement_explorer(models, snapshots=None, seed=0):
     """See the convolution in token mixing: for each block of some models the kernel by displacement, what a place takes
     on average from the place at each displacement, and how much of the block's map is convolution, beside its control.
     Hover a displacement, and see all pairs of places with it and how they spread; hover a place, and see its own row of
-    the map beside the kernel. Move along the training of a model with snapshots.
+    the map beside the kernel. Move through the training of a model with snapshots.
 
     models: {name: MlpMixer}. snapshots: {name: (steps, snapshots)} of some of them, as `load_snapshots` gives them; the
     last is of the model itself. seed: of the control, which relabels the places. It opens on the block with the largest

@@ -9,25 +9,25 @@
 # %% [markdown]
 # # 1 · Patches: an image becomes a table
 #
-# *After this lesson you can turn any image into the table of patches that a Mixer reads, turn it back, and tell by
-# eye when the cutting went wrong.*
+# *After this lesson you can turn any image into the table of patches that a Mixer reads, turn the table back into the
+# image, and see at a glance when the cutting went wrong.*
 #
-# **About 30 minutes, with the exercises 60.** You need: Python, and to have met a PyTorch tensor once.
+# **About 35 minutes, with the exercises 65.** You need: Python, and to have met a PyTorch tensor once.
 #
 # Previous: [0 · Start here](00_start_here.ipynb). Next: [2 · The patch embedding](02_patch_embedding.ipynb)
 
 # %% [markdown]
 # Cutting an image into patches takes three moves: *split*, *permute*, *merge*.
 #
-# ![Four tables of 4 by 4 cells, in a row. A cell's color says which patch it belongs to, its letter, a to d, which
-# place of the patch it is. First, the image: green top left, pink top right, yellow bottom left, gray bottom right; in
-# each patch a and b above, c and d below. Second, split, reshape(2, 2, 2, 2): the same cells with a gap between the
-# patches; the axes i and u go down, j and v across; nothing has moved. Third, permute(0, 2, 1, 3): now i and j go down,
-# u and v across, so that each line has one color and reads a, b, c, d. Fourth, merge, reshape(4, 4): the gaps are gone.
-# Each row of the table, shape [S, D], is one patch.](../figures/split_permute_merge.svg)
+# ![Four tables of 4 by 4 cells, side by side. The color of a cell says which patch it belongs to; its letter, a to d,
+# says which place in the patch it has. First, the image: green top left, pink top right, yellow bottom left, gray bottom
+# right; in each patch a and b above, c and d below. Second, split, reshape(2, 2, 2, 2): the same cells with a gap between
+# the patches; the axes i and u go down, j and v across; nothing has moved. Third, permute(0, 2, 1, 3): now i and j go
+# down, u and v across, so that each row of cells has one color and reads a, b, c, d. Fourth, merge, reshape(4, 4): the
+# gaps are gone. Each row of the table, shape [S, D], is one patch.](../figures/split_permute_merge.svg)
 #
-# Here is the Mixer of lesson 0, opened at its second stage: the patches of a digit become the rows of a table. In this
-# lesson you build that step. Press *step back* and *step* to see the pixels move, and hover over a patch to find its row.
+# Below is the Mixer of lesson 0, opened at its second stage, where the patches of a digit become the rows of a table. You
+# will build this stage here. Press *step back*, then *step*, to see the pixels move. Hover over a patch to find its row.
 
 # %%
 from mixer_lib import widgets
@@ -37,12 +37,11 @@ widgets.living_mixer(stage="patches")
 # %% [markdown]
 # ## In this lesson you will
 #
-# - cut an image into patches in three ways (by hand, with a loop, with `reshape` and `permute`) and see them agree;
+# - cut an image into patches in three ways (by hand, with a loop, with `reshape` and `permute`) and see that they agree;
 # - predict the shape of the table, `[S, D]`, for any image;
-# - follow a pixel of the image into its table, and put a table back together into an image;
-# - tell two orders of the numbers inside a patch apart;
-# - recognize two wrong ways of cutting that still give the right shape.
-#
+# - recognize two wrong ways of cutting that still give the right shape;
+# - follow a pixel of the image into the table, and undo a permutation to get back from the table to the image;
+# - tell apart two orders of the numbers inside a patch.
 
 # %%
 import torch
@@ -51,16 +50,16 @@ from mixer_lib import plots
 from mixer_lib.data import load_dataset
 
 # %% [markdown]
-# ## The question
+# ## Which pixels belong in which row?
 #
-# A Mixer has no idea what an image is. It reads a **table**: a fixed number of rows, each a list of numbers. So before
-# anything is learned, someone has to decide which pixels go into which row. The paper's answer is short: cut the image
-# into equal squares, called **patches**, and give each patch a row. Here is an image from CIFAR-10 with the cuts drawn
-# in.
+# A Mixer does not know what an image is. It reads a **table** with a fixed number of rows, each of which is a list of
+# numbers. So before the network can learn anything, someone has to decide which pixels go into which row. The paper cuts
+# the image into equal squares, called **patches**, and gives each patch one row. Here is an image from CIFAR-10 with the
+# cuts drawn in:
 
 # %%
-cifar = load_dataset("cifar10")     # real images, a sample that comes with the course
-horse = cifar.train_images[3510]    # [3, 32, 32]: colors, rows, columns; 0 to 255
+cifar = load_dataset("cifar10")     # real images: a sample that comes with the course
+horse = cifar.train_images[3510]    # [3, 32, 32]: color channel, row, column; 0 to 255
 plots.show(
     plots.patch_grid(horse, patch_size=8),
     alt="A horse, 32 by 32 pixels, cut by white lines into 4 rows of 4 squares. The "
@@ -68,32 +67,37 @@ plots.show(
         " at the left of the second row, to 15, bottom right.")
 
 # %% [markdown]
-# The squares are counted as you read: along a row, then down. This is **raster order**. Sixteen squares will become
-# sixteen rows. The rest of this lesson is about doing this without a single pixel going astray.
+# The patches are numbered in the order in which you read a page: along a row, then down. This order is called **raster
+# order**. The sixteen patches will become sixteen rows of a table. The rest of this lesson makes sure that each pixel
+# lands where it should.
+#
+# The word *row* needs care, because images and tables both have rows. This lesson says *pixel row* for a row of pixels
+# in an image or a patch, *grid row* for a row of patches, and *row of the table* for a row of the table.
 #
 # ## The smallest example
 #
-# Take an image so small that you can see every number: 4 × 4 pixels, one channel, each pixel's value its own number.
+# Take an image so small that you can see each number: 4 × 4 pixels, one channel. The value of each pixel is its own
+# position in memory.
 
 # %%
 tiny = torch.arange(16).reshape(4, 4)          # [H, W]
 tiny
 
 # %% [markdown]
-# Cut it into patches of 2 × 2 pixels and write each patch as one row: its first line of pixels, then its second. (A
-# row of pixels is also called a *line* here, so that you do not confuse it with a row of the table.)
+# Cut this image into patches of 2 × 2 pixels. Write each patch as one row of the table: first its upper pixel row, then its
+# lower one.
 #
-# **Predict.** The table has four rows. Which four numbers stand in row 1? Run the cell and type them.
+# **Predict.** The table has four rows, numbered from 0. Which four numbers are in row 1? Run the cell and type them.
 
 # %%
 from mixer_lib import patchify
 from mixer_lib.exercises import predict
 
 batch = tiny[None, None]                # [1, 1, 4, 4]: two axes of length 1 in front
-predict("row 1", patchify(batch, 2)[0, 1])      # soon you write patchify yourself
+predict("row 1", patchify(batch, 2)[0, 1])      # soon you will write patchify yourself
 
 # %% [markdown]
-# Three letters to keep; the whole course uses them:
+# Three letters name the sizes. The whole course uses them:
 #
 # | letter | name | here |
 # |---|---|---|
@@ -115,7 +119,8 @@ by_hand
 # %% [markdown]
 # ## With a loop
 #
-# Nobody writes sixteen slices by hand. The top left corner of each patch steps through the image in steps of $P$:
+# Nobody writes sixteen slices by hand. A loop can find them: the top left corner of the patch moves across the image in
+# steps of $P$.
 
 # %%
 def patches_by_loop(image, P):
@@ -131,57 +136,63 @@ def patches_by_loop(image, P):
 assert torch.equal(patches_by_loop(tiny, 2), by_hand)
 
 # %% [markdown]
-# The `assert` says nothing, which is good news: the loop gives the same table. Every step of this course is checked
-# against the one before in this way.
+# The `assert` is silent, so the loop gives the same table.
 #
 # ## Without a loop
 #
-# The loop is right but slow: a large image has hundreds of patches, and a batch hundreds of images. We want a few
-# tensor operations, whatever the size. The idea: give the cuts axes of their own.
+# The loop is right but slow. A large image has hundreds of patches, and a batch has hundreds of images. We want a few
+# tensor operations that work for any size. The idea is to give the cuts axes of their own, as in the picture at the top
+# of this lesson.
 #
-# `tiny` has 4 rows. Read them as 2 *rows of patches* with 2 *rows of pixels* in each; the same for the columns. Call
-# the four axes $i$ (patch row), $u$ (pixel row in the patch), $j$ (patch column), $v$ (pixel column in the patch):
+# **Split.** `tiny` has 4 pixel rows. Think of them as 2 grid rows with 2 pixel rows in each, and do the same for the columns.
+# Now there are four axes: $i$ (grid row), $u$ (pixel row inside the patch), $j$ (grid column), and $v$ (pixel column
+# inside the patch).
 
 # %%
 x = tiny.reshape(2, 2, 2, 2)      # [H/P, P, W/P, P]: i, u, j, v
 x.shape
 
 # %% [markdown]
-# `reshape` moved nothing. It only gave names to positions: `x[i, u, j, v]` is the pixel in line `u` and column `v` of
-# the patch in row `i` and column `j` of the grid. In that order the pixel row `u` stands before the patch column `j`.
-# We want both patch axes first, then both pixel axes. `permute` puts the axes in a new order; its numbers name the old
-# axes, counted from 0. So `permute(0, 2, 1, 3)` takes $i$, $u$, $j$, $v$ to $i$, $j$, $u$, $v$:
+# This `reshape` moved no number. It only gave each position a new name: `x[i, u, j, v]` is the pixel in row `u` and column
+# `v` of the patch in grid row `i` and grid column `j`.
+#
+# **Permute.** The two patch axes, $i$ and $j$, must come first, and the two pixel axes, $u$ and $v$, last. `permute` puts
+# axes into a new order. You list the old numbers of the axes, counted from 0. So `permute(0, 2, 1, 3)` turns $i$, $u$,
+# $j$, $v$ into $i$, $j$, $u$, $v$.
 
 # %%
 x = x.permute(0, 2, 1, 3)         # [H/P, W/P, P, P]: i, j, u, v
 x[0, 1]                           # patch 1, as a square
 
+# %% [markdown]
+# **Merge.** One last `reshape` merges $i$ with $j$ and $u$ with $v$.
+
 # %%
-table = x.reshape(4, 4)           # [S, D]: merge i with j, and u with v
+table = x.reshape(4, 4)           # [S, D]
 assert torch.equal(table, by_hand)
 
 # %% [markdown]
-# Split, permute, merge. It is worth saying aloud once: **split** each side into *which patch* and *where in the patch*,
-# **permute** all *which* before all *where*, **merge**.
+# In short: **split** each side into *which patch* and *where in the patch*; **permute**, so that *which patch* comes before
+# *where in the patch*; **merge**.
 #
 # ## Two wrong ways with the right shape
 #
-# A table of the right shape is no proof of anything. Here are the two mistakes that people make, on the horse. Both
-# give 16 rows of numbers, and no error.
+# The right shape does not prove that a table is right. Here are the two most common mistakes, on the horse. Both give 16
+# rows of numbers and no error.
 
 # %%
-gray = horse.float().mean(dim=0)        # [32, 32], one channel is enough here
+gray = horse.float().mean(dim=0)        # [32, 32]: one channel is enough here
 right = gray.reshape(4, 8, 4, 8).permute(0, 2, 1, 3).reshape(16, 64)            # [S, D]
 no_permute = gray.reshape(16, 64)                                               # [S, D]
 wrong_permute = gray.reshape(4, 8, 4, 8).permute(2, 0, 1, 3).reshape(16, 64)    # [S, D]
 print(right.shape, no_permute.shape, wrong_permute.shape)
 
 # %% [markdown]
-# Draw each of the 16 rows as a square of 8 × 8 pixels, and lay the squares out in raster order. The first table gives
-# the horse, whole.
+# To see what is in a table, draw each of its 16 rows as a square of 8 × 8 pixels, and lay the squares out in raster
+# order. The right table gives the horse again:
 
 # %%
-# Swapping two axes twice brings them back, so here the same permute undoes the cut.
+# permute(0, 2, 1, 3) swaps two axes. Swapping them a second time brings them back.
 def lay_out(table):
     """Draw each row as a square, the squares in raster order: [16, 64] -> [32, 32]"""
     return table.reshape(4, 4, 8, 8).permute(0, 2, 1, 3).reshape(32, 32)
@@ -194,27 +205,28 @@ def beside_the_right_one(table, title):
 assert torch.equal(lay_out(right), gray)
 
 # %% [markdown]
-# **Predict.** What does `no_permute` give, made by `reshape` alone?
+# **Predict.** `no_permute` was made by `reshape` alone. What does it look like?
 
 # %%
 predict("reshape alone", picture=beside_the_right_one(no_permute, "reshape alone"))
 
 # %% [markdown]
-# **Predict.** And `wrong_permute`, with the axes of the patches swapped?
+# **Predict.** In `wrong_permute`, the two patch axes are swapped. What does it look like?
 
 # %%
 predict("patch axes swapped",
         picture=beside_the_right_one(wrong_permute, "patch axes swapped"))
 
 # %% [markdown]
-# Neither mistake raises an error, and training would run. So look at your tables.
+# Neither mistake raises an error, and a network would train on either table without complaint. So always look at your
+# tables.
 #
 # ## Colors and batches
 #
-# A real image has $C_{in}$ channels, and we cut a whole batch of images at once: `[B, C_in, H, W]`. The recipe is the
-# same with two more axes. The batch stays in front. Where does the channel go? It says *where in the patch* a number
-# stands, so it goes with the pixels. We put it before them, an order that will turn out handy in lesson 2. The axes
-# after the split, with the numbers that `permute` uses: 0 image, 1 channel, 2 $i$, 3 $u$, 4 $j$, 5 $v$.
+# A real image has $C_{in}$ color channels, and we cut a whole batch of images at once: `[B, C_in, H, W]`. The recipe stays
+# the same, with two more axes. The batch axis stays in front. Where does the channel axis go? The color says *where in the
+# patch* a number is, so this axis goes with the pixel axes. We put it before them; lesson 2 will make use of this order.
+# After the split, `permute` knows the axes by these numbers: 0 image, 1 channel, 2 $i$, 3 $u$, 4 $j$, 5 $v$.
 
 # %%
 def my_patchify(images, P):
@@ -228,14 +240,14 @@ tables = my_patchify(cifar.train_images[:100], 8)
 tables.shape
 
 # %% [markdown]
-# One hundred images, $S = 4 \cdot 4 = 16$ patches each, and $D = 3 \cdot 8 \cdot 8 = 192$ numbers a patch. In a
-# picture, with the three colors of a pixel drawn as one square (so a row shows 64 squares; the table itself holds 64
-# reds, then 64 greens, then 64 blues):
+# These are 100 images with $S = 4 \cdot 4 = 16$ patches each and $D = 3 \cdot 8 \cdot 8 = 192$ numbers per patch. The next
+# picture shows one of these tables. It draws the three colors of a pixel as one colored square, so a row shows 64 squares.
+# The table itself holds 64 reds, then 64 greens, then 64 blues.
 #
-# ![Left, the horse cut into 4 by 4 patches, numbered from 0 to 15 along the rows; patch 5 is framed. Right, a table
-# of 16 rows, each a patch's pixels side by side, line after line; row 5 is framed](../figures/patch_grid.svg)
+# ![Left, the horse cut into 4 by 4 patches, numbered from 0 to 15 along the grid rows; patch 5 is framed. Right, a table
+# of 16 rows, each with the 64 pixels of one patch side by side; row 5 is framed](../figures/patch_grid.svg)
 #
-# Check it against the loop, one channel at a time:
+# Compare the result with the loop, one channel at a time:
 
 # %%
 for channel in range(3):
@@ -245,24 +257,83 @@ for channel in range(3):
 print("the loop and split-permute-merge agree on all three channels")
 
 # %% [markdown]
+# ## Move it
+#
+# Point at any of the three pictures. The other two follow: the same patch in the image, on its own, and as a row of the
+# table. The same pixel is marked in all three. Click to keep a place. With the keyboard, go to a picture with
+# <kbd>Tab</kbd>, then use the arrow keys.
+#
+# 1. Move slowly along one row of the table. When does the line of text below the pictures jump to another color?
+# 2. Make the patches as small as possible, then as large as possible. What happens to the shape of the table?
+# 3. Go back to $P = 8$ and click any pixel of the patch. Which two other numbers of its row belong to the same pixel?
+#
+# <details><summary>What you should see</summary>
+#
+# 1. After each $P^2$ numbers: at 64 and at 128 for $P = 8$. All reds come first, then all greens, then all blues.
+# 2. $P = 2$ gives 256 rows of 12 numbers, and $P = 16$ gives 4 rows of 768. The total is 3,072 numbers each time.
+# 3. The numbers that are 64 and 128 places farther on: for $d$ below 64, the numbers $d$, $d + 64$, and $d + 128$ are the
+#    red, green, and blue of one pixel.
+#
+# </details>
+
+# %%
+widgets.patch_explorer(horse)
+
+# %% [markdown]
+# The patch size is a trade-off. The table always holds all pixel values of the image: $S \cdot D = C_{in} H W$. Small
+# patches give many short rows, and large patches give few long rows. More rows show finer detail but cost more computing.
+# [Lesson 6](06_classifier.ipynb) counts how much.
+#
 # ## Follow a pixel
 #
-# Where does the green value of the pixel in line 8, column 14 go? Line 8 lies in grid line $8 // 8 = 1$, column 14 in
-# grid column $14 // 8 = 1$, so in patch $1 \cdot 4 + 1 = 5$. Inside that patch it is in line 0, column 6. Green is
-# channel 1, and channel 0 comes first with its 64 numbers, so it is number $64 + 0 \cdot 8 + 6 = 70$.
+# Where in the table is the green value of the pixel in row 8, column 14 of the image?
+#
+# - *Which patch?* Row 8 is in grid row $8 // 8 = 1$, and column 14 is in grid column $14 // 8 = 1$. A grid row holds 4
+#   patches, so this is patch $1 \cdot 4 + 1 = 5$.
+# - *Where in the patch?* The remainders tell: row $8 \mathbin{\%} 8 = 0$, column $14 \mathbin{\%} 8 = 6$. Green is channel
+#   1, and the 64 numbers of channel 0 come first. So this is number $64 + 0 \cdot 8 + 6 = 70$ of its row.
 
 # %%
 assert my_patchify(horse[None], 8)[0, 5, 70] == horse[1, 8, 14]
 horse[1, 8, 14]
 
 # %% [markdown]
-# Exercise 1.2 asks you for the rule.
+# Exercise 1.2 asks you for the general rule.
 #
+# ## The way back
+#
+# No pixel is lost, so there must be a way from the table back to the image. Splitting and merging are easy to undo: both
+# are a `reshape` to the shape before. The middle step needs a thought. `lay_out` above repeated the same `permute`, but that
+# works only because `permute(0, 2, 1, 3)` swaps one pair of axes.
+#
+# **Predict.** A tensor of shape `[2, 3, 5]` goes through `permute(1, 2, 0)` and comes out with shape `[3, 5, 2]`. Which
+# `permute` brings it back?
+
+# %%
+x = torch.arange(30).reshape(2, 3, 5)
+there = x.permute(1, 2, 0)                                          # [3, 5, 2]
+orders = [(1, 2, 0), (2, 0, 1), (2, 1, 0)]
+predict("undo a permutation",
+        {str(order): torch.equal(there.permute(order), x) for order in orders})
+
+# %% [markdown]
+# The rule works for any number of axes: ask of each old axis where it is now. `argsort` answers this question for all axes
+# at once. Here is the inverse of the `permute` in `my_patchify`, which moves more than two axes:
+
+# %%
+order = torch.tensor([0, 2, 4, 1, 3, 5])
+back = order.argsort()              # axis 0 is at position 0, axis 1 at position 3, ...
+split = horse.reshape(1, 3, 4, 8, 4, 8)
+assert torch.equal(split.permute(*order).permute(*back), split)
+assert not torch.equal(back, order)                         # repeating it would be wrong
+back
+
+# %% [markdown]
 # ## The order inside a patch
 #
-# Why channel first? It is a choice, and other people choose otherwise. Many image files and programs keep the three
-# colors of a pixel together: (row, column, channel) in place of our (channel, row, column). Here is patch 5 as a
-# vector, that is, a plain list of numbers, in both orders:
+# Why does our patch list all reds first? This order is a choice, and other people choose differently. Many image files and
+# programs keep the three colors of a pixel together. Their order is (row, column, channel), and ours is (channel, row,
+# column). Here is patch 5 in both orders, written as a vector, that is, a plain list of numbers:
 
 # %%
 patch = horse[:, 8:16, 8:16]                            # [3, 8, 8]: patch 5
@@ -273,29 +344,26 @@ print("channel last: ", channel_last[:9].tolist())
 assert torch.equal(channel_first, my_patchify(horse[None], 8)[0, 5])
 
 # %% [markdown]
-# The first begins with nine red values, eight of them from one line of the picture. The second takes red, green, blue
-# of one pixel, then red, green, blue of the next. The numbers are the same, in another order, and that order is the
-# same for every patch:
+# The first list begins with nine red values, eight of them from one pixel row. The second list begins with red, green, and
+# blue of one pixel, then red, green, and blue of the next. Both hold the same numbers, only in another order. The
+# reordering is the same for every patch:
 
 # %%
-order = torch.arange(192).reshape(3, 8, 8).permute(1, 2, 0).flatten()   # who comes when
-print(order[:9].tolist())
-assert torch.equal(channel_last, channel_first[order])
+reorder = torch.arange(192).reshape(3, 8, 8).permute(1, 2, 0).flatten()     # [D]
+print(reorder[:9].tolist())                             # which number comes when
+assert torch.equal(channel_last, channel_first[reorder])
 
 # %% [markdown]
-# Which order is better? Neither. What follows in lesson 2 gives each of the $D$ places a weight of its own, and a
-# weight does not care where in the list it stands. But weights that were learned with one order and are used with the
-# other meet the wrong numbers, nearly all of them, and again no error is raised. Whoever publishes weights has to say
-# which order they are for.
+# Neither order is better. In lesson 2, each of the $D$ numbers gets a weight of its own, and a weight does not care about
+# its position in the list. But weights learned with one order must not be used with the other: nearly all of them would meet
+# the wrong number, and again there is no error. So whoever publishes weights has to say which order they are for.
 #
-# ## Two more roads to the same table
+# ## Optional: the same cut in other people's code
 #
-# You will meet both in other people's code, so here they are, shown equal. On a first reading, skip to the next
-# heading.
+# You can skip this section on a first reading. It shows three notations that you will meet elsewhere.
 #
-# The method `unfold(axis, size, step)` asks for a new axis of windows along one side. No number is copied: the result
-# looks at the same memory with other **strides**, the number of steps in memory from one entry to the next along each
-# axis.
+# The method `unfold(axis, size, step)` adds an axis of windows along one side. It copies nothing. The result looks at the
+# same memory with other **strides**: the number of steps in memory from one entry to the next, along each axis.
 
 # %%
 windows = horse.unfold(1, 8, 8).unfold(2, 8, 8)             # [C_in, H/P, W/P, P, P]
@@ -305,12 +373,12 @@ by_view = windows.permute(1, 2, 0, 3, 4).reshape(16, 192)   # [S, D]
 assert torch.equal(by_view, my_patchify(horse[None], 8)[0])
 
 # %% [markdown]
-# Read the strides `(1024, 256, 8, 32, 1)` from the right: one pixel to the right is 1 step; one pixel down is 32, a
-# line of the image; the next patch is 8 to the right; the next row of patches 8 · 32 = 256 down; the next channel 32
-# · 32 = 1024. The cuts are nothing but arithmetic.
+# Read the strides `(1024, 256, 8, 32, 1)` from the right. The next pixel to the right is 1 step away. The next pixel row is
+# 32 steps away, the width of the image. The next patch to the right is 8 steps away, the next grid row 8 · 32 = 256, and
+# the next channel 32 · 32 = 1024. A cut is nothing but arithmetic.
 #
-# `nn.functional.unfold` is made for convolutions. It gives the table lying on its side, `[B, D, S]`, and only for
-# floats:
+# `nn.functional.unfold` was made for convolutions. It takes floats only, and it returns the table lying on its side,
+# `[B, D, S]`:
 
 # %%
 floats = horse[None].float()                                            # [1, 3, 32, 32]
@@ -319,10 +387,26 @@ by_unfold = columns.transpose(1, 2)                                     # [1, 16
 assert torch.equal(by_unfold, my_patchify(horse[None], 8).float())
 
 # %% [markdown]
+# <details><summary>The third notation, einops, which much published Mixer code uses</summary>
+#
+# The package [einops](https://einops.rocks) writes split, permute, and merge as one line, with a name for each axis:
+#
+# ```python
+# from einops import rearrange
+#
+# tables = rearrange(images, "b c (i u) (j v) -> b (i j) (c u v)", u=P, v=P)
+# ```
+#
+# On the left, parentheses split an axis: the height is `i` grid rows of `u` pixel rows. The arrow permutes. On the right,
+# parentheses merge: `(i j)` numbers the patches in raster order, and `(c u v)` is our order inside a patch. The order
+# (row, column, channel) would be `(u v c)`. The course does not need einops, so this line is not run here.
+#
+# </details>
+#
 # ## The library's version
 #
-# From here on the course imports what you have built. `mixer_lib.patchify` is the function above, with a check that the
-# patches tile the image, and images and patches that need not be square. It is fifteen lines: open
+# From here on the course imports what you have built. `mixer_lib.patchify` is your function plus two things: it checks that
+# the patches cover the image exactly, and it accepts images and patches that are not square. Open
 # [`mixer_lib/model.py`](../mixer_lib/model.py) and read it.
 
 # %%
@@ -330,10 +414,10 @@ from mixer_lib import unpatchify
 
 assert torch.equal(patchify(horse[None], 8), my_patchify(horse[None], 8))
 assert torch.equal(unpatchify(patchify(horse[None], 8), 8, 32), horse[None])
-print("nothing lost: cut and put together again, every pixel is back")
+print("cut and put together again: every pixel is back")
 
 # %% [markdown]
-# And what if the patches do not tile the image?
+# What if the patches do not fit the image?
 
 # %%
 try:
@@ -342,40 +426,13 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# ## Move it
-#
-# Move over any of the three pictures. The other two follow: the same patch in the image, on its own, and as a row of
-# the table, and in all three the same pixel. A click keeps what you point at. With the keyboard, go to a picture with
-# Tab, then use the arrow keys. Things to try:
-#
-# 1. Move slowly along one row of the table. When does the line below jump to another color channel?
-# 2. Make the patches as small as they go. What happens to the shape of the table? And as large as they go?
-# 3. Back at $P = 8$, click any pixel of the patch. Which two other numbers of its row belong to the same pixel?
-#
-# <details><summary>What you should see</summary>
-#
-# 1. After each $P^2$ numbers, at 64 and 128 for $P = 8$: all of red comes first, then green, then blue.
-# 2. $P = 2$: 256 rows of 12 numbers. $P = 16$: 4 rows of 768. The number of entries stays.
-# 3. Those 64 and 128 farther on: for $d$ below 64, the numbers $d$, $d + 64$ and $d + 128$ are red, green and blue of
-#    one pixel.
-#
-# </details>
-
-# %%
-widgets.patch_explorer(horse)
-
-# %% [markdown]
-# Notice what the patch size trades. The table always holds the same 3072 numbers, since $S \cdot D = C_{in} H W$. Small
-# patches make many short rows, large ones few long rows. A Mixer compares rows with each other, and the more rows, the
-# finer, and the costlier. [Lesson 6](06_classifier.ipynb) counts how much.
-#
 # ## Exercises
 #
-# Write your code in place of the `...`, run the cell, then run the check below it. A check tells you what is wrong.
+# Write your code in place of the `...`, run the cell, then run the check below it. The check says what is wrong.
 #
-# ### 1.1 The shape of the table · easy · 3 minutes
+# ### 1.1 The shape of the table · write · easy · 3 minutes
 #
-# Write a function that tells the shape of the table, as a pair $(S, D)$, for a square image.
+# Write a function that returns the shape of the table for a square image, as a pair $(S, D)$.
 
 # %% tags=["exercise-1"]
 def table_shape(image_size, patch_size, in_channels):
@@ -388,11 +445,10 @@ from mixer_lib import exercises
 
 exercises.check_table_shape(table_shape)
 
-
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# How many patches fit along one side? The grid has that many rows *and* that many columns. For D, recall that a patch
+# How many patches fit along one side? The grid has that many rows *and* that many columns. For $D$, remember that a patch
 # holds the pixels of every channel.
 #
 # </details>
@@ -403,14 +459,14 @@ exercises.check_table_shape(table_shape)
 #
 # </details>
 #
-# ### 1.2 Find a pixel · medium · 8 minutes
+# ### 1.2 Find a pixel · write · medium · 8 minutes
 #
-# A pixel value stands in channel `channel`, line `row`, column `column` of a square image. In which row `s` of the
-# *table* is it, and which number `d` of that row? Only arithmetic: `//` and `%` are your friends.
+# Take the value in color channel `channel`, pixel row `row`, and pixel column `column` of a square image. In which row `s`
+# of the *table* is this value, and which number `d` of that row is it? You need arithmetic only: `//` and `%`.
 
 # %% tags=["exercise-2"]
 def find_pixel(channel, row, column, image_size, patch_size):
-    """Where a pixel stands in the table, as a pair (s, d)."""
+    """Where a pixel value stands in the table, as a pair (s, d)."""
     P = patch_size
     ...  # your code here
 
@@ -418,13 +474,12 @@ def find_pixel(channel, row, column, image_size, patch_size):
 # %%
 exercises.check_find_pixel(find_pixel)
 
-
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `row // P` is the line of the grid, `row % P` the line inside the patch. The table's rows count patches: all of one
-# line of the grid before the next. The numbers inside a row count (channel, row, column): a channel is worth $P \cdot
-# P$ numbers, a line is worth $P$, a column is worth 1.
+# `row // P` is the grid row, and `row % P` is the pixel row inside the patch. The rows of the table count patches: all
+# patches of one grid row, then those of the next. The numbers inside a row count (channel, row, column): one step in
+# channel is worth $P \cdot P$ numbers, one step in row is worth $P$, and one step in column is worth 1.
 #
 # </details>
 #
@@ -434,10 +489,27 @@ exercises.check_find_pixel(find_pixel)
 #
 # </details>
 #
-# ### 1.3 Another order inside the patch · medium · 8 minutes
+# ### 1.3 Another order inside the patch · repair · medium · 8 minutes
 #
-# The paper's own code (in JAX) keeps the three colors of a pixel side by side: inside a patch its order is (row,
-# column, channel). Write `patchify` with that order. This is what one needs to load the released weights.
+# The paper's own code (in JAX) keeps the three colors of a pixel side by side: inside a patch, its order is (row, column,
+# channel). Here is a first try at a `patchify` with that order. It runs, and its shape is right, but each of its rows shows
+# a piece of a gray, striped picture:
+
+# %%
+def broken_channels_last(images, P):
+    B, C_in, H, W = images.shape
+    x = images.reshape(B, H // P, P, W // P, P, C_in)
+    x = x.permute(0, 1, 3, 2, 4, 5)                         # [B, H/P, W/P, P, P, C_in]
+    return x.reshape(B, (H // P) * (W // P), P * P * C_in)  # [B, S, D]
+
+rows = broken_channels_last(horse[None], 8)[0, 4:8]         # the second grid row
+plots.show(
+    plots.image_row(rows.reshape(4, 8, 8, 3).permute(0, 3, 1, 2), columns=4, width=4),
+    alt="Four squares of 8 by 8 pixels: grayish stripes that fit together nowhere, "
+        "and no part of a horse.")
+
+# %% [markdown]
+# Find the line that is wrong, and write the function correctly.
 
 # %% tags=["exercise-3"]
 def patchify_channels_last(images, P):
@@ -449,11 +521,11 @@ def patchify_channels_last(images, P):
 # %%
 exercises.check_patchify_channels_last(patchify_channels_last)
 
-
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Split exactly as before. Only the order in `permute` changes: the channel axis now comes last of all.
+# Read the first `reshape` once more. `reshape` moves no number, so what order do the axes of `images` have when it is done?
+# Split as the lesson does, and let `permute` move the channel axis to the end.
 #
 # </details>
 #
@@ -463,10 +535,10 @@ exercises.check_patchify_channels_last(patchify_channels_last)
 #
 # </details>
 #
-# ### 1.4 Put it back together · hard · 10 minutes
+# ### 1.4 Put the image back together · write · hard · 10 minutes
 #
-# Write the inverse of `patchify` (the lesson's, with each row of the table in the order channel, row, column) for
-# images of any size.
+# Write the inverse of the lesson's `patchify`, for images of any size. Each row of the table has the order (channel, row,
+# column).
 
 # %% tags=["exercise-4"]
 def my_unpatchify(patches, P, H, W):
@@ -482,8 +554,9 @@ exercises.check_unpatchify(my_unpatchify)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Run the film backwards. `patchify` ended by merging `[B, H/P, W/P, C_in, P, P]` into `[B, S, D]`, so begin by
-# splitting `[B, S, D]` into those six axes. Then bring them into the order `[B, C_in, H/P, P, W/P, P]`, and merge.
+# Go through `my_patchify` from the last line to the first. It ended by merging `[B, H/P, W/P, C_in, P, P]` into
+# `[B, S, D]`, so begin by splitting `[B, S, D]` into those six axes. Then undo the `permute`, as in *The way back*: you
+# need the order `[B, C_in, H/P, P, W/P, P]`. Then merge.
 #
 # </details>
 #
@@ -492,26 +565,31 @@ exercises.check_unpatchify(my_unpatchify)
 # In [solutions/01_patches.ipynb](solutions/01_patches.ipynb), exercise 1.4.
 #
 # </details>
+#
+# ### Stretch
+#
+# A patch must be a square here, and patches must not overlap. Change one of these rules: cut *overlapping* patches, 8 × 8
+# pixels with a step of 4, for example with `unfold`. What are $S$ and $D$ now? Can you still put the image back together,
+# and what would you do with a pixel that is in four patches?
 
 # %% [markdown]
 # ## Recap
 #
-# - You cut an image into patches by hand, with a loop, and by **split, permute, merge**; all three agree, and so do two
-#   kinds of `unfold`.
-# - The table is `[S, D]` with $S = (H/P)(W/P)$ patches and $D = C_{in} P^2$ numbers a patch.
-# - Patches are in raster order. You followed a pixel into the table, and nothing is lost: `unpatchify` puts the table
-#   back together.
-# - Inside a patch our order is (channel, row, column); the other order in use, (row, column, channel), holds the same
-#   numbers, and weights learned for one are useless for the other.
-# - A wrong `reshape` or `permute` keeps the shape and destroys the picture. Look at what you cut.
+# - You cut an image into patches by hand, with a loop, and by **split, permute, merge**. All three agree.
+# - The table has the shape `[S, D]`, with $S = (H/P)(W/P)$ patches and $D = C_{in} P^2$ numbers per patch.
+# - A wrong `reshape` or `permute` can keep the shape and destroy the picture, so look at what you cut.
+# - You followed a pixel into the table. The way back undoes each step; the inverse of a permutation asks where each axis
+#   is now.
+# - Inside a patch our order is (channel, row, column). The order (row, column, channel) holds the same numbers, but weights
+#   learned for one order are useless for the other.
 #
 # ## Quiz
 #
-# **1.** A gray 28 × 28 digit is cut with $P = 7$. What is the shape of its table?
+# **1.** A gray digit of 28 × 28 pixels is cut with $P = 7$. What is the shape of its table?
 #
 # <details><summary>Answer</summary>
 #
-# `[16, 49]`: 4 × 4 patches of 7 × 7 pixels, one channel.
+# `[16, 49]`: there are 4 × 4 patches of 7 × 7 pixels, and one channel.
 #
 # </details>
 #
@@ -519,24 +597,25 @@ exercises.check_unpatchify(my_unpatchify)
 #
 # <details><summary>Answer</summary>
 #
-# $S$ grows four times, $D$ shrinks to a quarter, the number of entries stays: it is the number of pixel values.
+# $S$ becomes four times as large, and $D$ shrinks to a quarter. The number of entries stays the same, because the table
+# always holds all pixel values of the image.
 #
 # </details>
 #
-# **3.** Two tables of an image have the same rows, in different order. Do they hold the same information? Does a
-# trained Mixer give the same answer for both?
+# **3.** Two tables of an image have the same rows in a different order. Do they hold the same information? Does a trained
+# Mixer give the same answer for both?
 #
 # <details><summary>Answer</summary>
 #
-# The same information, since you can sort the rows back if you know the order. But a trained Mixer has learned weights
-# for *row 0*, *row 1*, and so on; on reordered rows it answers something else. Lesson 11 plays with this.
+# They hold the same information: if you know the order, you can sort the rows back. But a trained Mixer has learned weights
+# for *row 0*, *row 1*, and so on, so it gives another answer for the reordered table. Lesson 11 is about this.
 #
 # </details>
 #
 # ## To read
 #
-# - [The paper](https://arxiv.org/abs/2105.01601), section 2: the few sentences on patches that this lesson unrolls.
+# - [The paper](https://arxiv.org/abs/2105.01601), section 2: the few sentences on patches that this lesson spells out.
 # - [`mixer_lib/model.py`](../mixer_lib/model.py): `patchify` and `unpatchify`.
-# - The [glossary](glossary.md) holds every new word of the course in a sentence.
+# - The [glossary](glossary.md) explains every new word of the course in a sentence.
 #
 # Next: [2 · The patch embedding](02_patch_embedding.ipynb).

@@ -9,16 +9,16 @@
 # %% [markdown]
 # # 2 · The patch embedding: each patch becomes a token
 #
-# *After this lesson you can turn a table of patches into a table of tokens with one linear layer, say what it means
-# that all patches share it, and count what not sharing would cost.*
+# *After this lesson you can turn a table of patches into a table of tokens with one linear layer, explain what it means
+# that all patches share this layer, and count what it would cost not to share it.*
 #
-# **About 30 minutes, with the exercises 60.** You need: [lesson 1](01_patches.ipynb).
+# **About 35 minutes, with the exercises 65.** You need: [lesson 1](01_patches.ipynb).
 #
 # Previous: [1 · Patches](01_patches.ipynb). Next: [3 · Channel mixing](03_channel_mixing.ipynb)
 
 # %% [markdown]
-# Here is the Mixer of lesson 0, opened at the stage *tokens*: one linear layer turns each patch, a row of 49 numbers, into
-# a token, a row of 64. In this lesson you build that layer. Hover over a token to see which patch it comes from.
+# Below is the Mixer of lesson 0, opened at the stage *tokens*. One linear layer turns each patch, a row of 49 numbers, into
+# a token, a row of 64 numbers. You will build this layer here. Hover over a token to see the patch that it comes from.
 
 # %%
 from mixer_lib import widgets
@@ -29,10 +29,10 @@ widgets.living_mixer(stage="tokens")
 # ## In this lesson you will
 #
 # - compute a token by hand, from four pixels and three questions;
-# - write the same layer with a loop over the patches, as one matrix product and as `nn.Linear`, and see them agree;
-# - predict what a token knows of the place where its patch was;
-# - count the parameters of a layer that is shared and of one that is not;
-# - recognize the same layer when somebody writes it as a convolution.
+# - write the same layer with a loop over the patches, as a matrix product, and as `nn.Linear`, and see that they agree;
+# - predict whether a token knows where its patch was;
+# - see what trained detectors look like, beside untrained ones;
+# - count the parameters of a shared layer and of one that is not shared, and recognize the same layer as a convolution.
 
 # %%
 import torch
@@ -43,10 +43,10 @@ from mixer_lib.data import load_dataset
 from mixer_lib.exercises import predict
 
 # %% [markdown]
-# ## The question
+# ## What would you ask a patch?
 #
-# Lesson 1 left you with a table. Here are the first 8 of the 192 numbers of its row 5, the horse's back. (From now
-# on, the pixel values of a photo run from 0 to 1.)
+# Lesson 1 left you with a table. Here are the first 8 of the 192 numbers in its row 5, which is the back of the horse.
+# (From now on, the pixel values of a photograph run from 0 to 1.)
 
 # %%
 cifar = load_dataset("cifar10")
@@ -55,35 +55,40 @@ horse_table = patchify(horse[None], 8)              # [B, S, D] = [1, 16, 192]
 horse_table[0, 5, :8]
 
 # %% [markdown]
-# Nothing is missing, and nothing is said. Is the patch bright? Does an edge run through it? The answers are in there,
-# but no single number holds one: each tells how red one pixel is, or how green, or how blue. What would you rather know
-# of a patch?
+# All the data are there, but no single number tells us anything. Is the patch bright? Does an edge run through it? The
+# answers depend on many numbers together, while each number only says how red, green, or blue one pixel is.
 #
 # The idea of this lesson: put the same few questions to every patch, and keep the answers in place of the pixels. Each
-# question is a **weighted sum** of the pixels, about the simplest question that one can ask of numbers.
+# question is a **weighted sum** of the pixels, which is about the simplest question that one can ask of numbers.
 #
 # ## The smallest example
 #
-# A gray drawing of 4 × 4 pixels in round numbers, 0 for dark and 8 for light, is cut into patches of 2 × 2. Below it,
-# its table:
+# Here is a gray drawing of 4 × 4 pixels in round numbers, where 0 is dark and 8 is light. It is the *toy* example of
+# lessons 2 to 4.
 
 # %%
 tiny = torch.tensor([[0., 8., 8., 8.],
                      [0., 8., 8., 8.],
                      [0., 0., 0., 8.],
                      [0., 0., 0., 0.]])             # [H, W]
-table = patchify(tiny[None, None], 2)[0]            # [S, D] = [4, 4]
-plots.show(plots.patch_grid(tiny[None] / 12 + 0.1, patch_size=2),
+grays = 0.1 + tiny / 12                             # for the picture: dark to light gray
+plots.show(plots.patch_grid(grays[None], patch_size=2),
            alt="Four by four pixels in four numbered patches. Patch 0, top left: left"
                " column dark, right column light. Patch 1, top right: all light. "
-               "Patch 2, bottom left: all dark. Patch 3, bottom right: dark, but for "
-               "one light pixel at its top right.")
+               "Patch 2, bottom left: all dark. Patch 3, bottom right: dark, except for"
+               " one light pixel at its top right.")
+
+# %% [markdown]
+# Cut into patches of 2 × 2 pixels, it becomes this table:
+
+# %%
+table = patchify(tiny[None, None], 2)[0]            # [S, D] = [4, 4]
 table
 
 # %% [markdown]
-# Three questions come to mind: how bright is the patch, is it brighter on the right than on the left, is it brighter
-# at the bottom than at the top? Each becomes four **weights**, one for each number of the patch, in the order of the
-# table: top left, top right, bottom left, bottom right. Let us call such a list of weights a **detector**.
+# Three questions come to mind. How bright is the patch? Is it brighter on the right than on the left? Is it brighter at the
+# bottom than at the top? Each question becomes four **weights**, one for each number of the patch, in the order of the
+# table: top left, top right, bottom left, bottom right. We call such a list of weights a **detector**.
 
 # %%
 weight = torch.tensor([[ .25,  .25,  .25,  .25],    # brightness
@@ -91,7 +96,8 @@ weight = torch.tensor([[ .25,  .25,  .25,  .25],    # brightness
                        [-.25, -.25,  .25,  .25]])   # bottom minus top: [C, D] = [3, 4]
 
 # %% [markdown]
-# A detector's answer: multiply each pixel with its weight, and add up. Patch 0 is `[0, 8, 0, 8]`, a vertical edge:
+# To get the answer of a detector, multiply each pixel by its weight and add the products. Patch 0 is `[0, 8, 0, 8]`, a
+# vertical edge:
 
 # %%
 patch_0_by_hand = torch.tensor([
@@ -102,9 +108,9 @@ patch_0_by_hand = torch.tensor([
 patch_0_by_hand
 
 # %% [markdown]
-# Half bright, brighter on the right, no difference between bottom and top. Three numbers that speak, in place of four
-# that do not. They are the patch's **token**, and each place in a token is a **channel**: channel 0 of every token is
-# the brightness of its patch.
+# The patch is half bright, brighter on the right, and equally bright at the bottom and at the top. These three numbers are
+# the **token** of the patch. Each position in a token is a **channel**: channel 0 of every token is the brightness of its
+# patch.
 #
 # **Predict.** Patch 3 is `[0, 8, 0, 0]`. What is its token?
 
@@ -112,31 +118,32 @@ patch_0_by_hand
 predict("token of patch 3", [(weight[c] * table[3]).sum() for c in range(3)])
 
 # %% [markdown]
-# The letter for the number of channels is $C$, here 3; in code it is `hidden_dim`. Mind the word: the *color channels*
-# of an image, $C_{in}$ of them, are what a camera has measured. The *channels* of a token are what detectors have
-# answered.
+# The letter for the number of channels is $C$, here 3. In code it is `hidden_dim`. The word *channel* now has two meanings.
+# The *color channels* of an image, $C_{in}$ of them, are what a camera measured. The *channels* of a token are what
+# detectors answered.
 #
 # ## A bias
 #
-# Brightness 4: is that bright or dark? It would be handy if 0 meant *medium*, bright patches were positive and dark
-# ones negative. For that a detector gets one more number, its **bias**, which is added to the sum. Here -4 does it:
+# Is a brightness of 4 bright or dark? It would help if 0 meant *medium*, with positive numbers for bright patches and
+# negative numbers for dark ones. So a detector gets one more number, its **bias**, which is added to the sum. Here a bias
+# of -4 does the job:
 
 # %%
 [(weight[0] * patch).sum().item() - 4 for patch in table]
 
 # %% [markdown]
-# Weighted sums of the inputs, plus a bias each: this is a **linear layer**. Written out, with $x_{s,d}$ for pixel value
-# $d$ of patch $s$:
+# Weighted sums of the inputs, plus one bias each: this is a **linear layer**. As a formula, with $x_{s,d}$ for number $d$ of
+# patch $s$:
 #
 # $$\text{token}_{s,c} = \sum_{d} \text{weight}_{c,d} \cdot x_{s,d} + \text{bias}_c$$
 #
-# Weights and biases together are the layer's **parameters**: the numbers that training will set. Our detectors are
-# happy with biases of 0.
+# The weights and biases together are the **parameters** of the layer. These are the numbers that training will set. For our
+# three detectors, biases of 0 are fine.
 #
 # ## With a loop over the patches
 #
-# One patch after the other. `weight @ patch` is a matrix product: it multiplies each row of `weight` with the patch and
-# adds up, all three detectors at once.
+# The loop takes one patch after the other. `weight @ patch` is a matrix product: it multiplies each row of `weight` by the
+# patch and adds the products, for all three detectors at once.
 
 # %%
 def embed_by_loop(table, weight, bias):
@@ -152,8 +159,8 @@ assert torch.equal(tokens[0], patch_0_by_hand)
 tokens
 
 # %% [markdown]
-# Now look for what is *not* in the loop. There is no `weight[s]`. Whatever the patch and wherever it comes from, it
-# meets the same weights. They are **shared**. This small omission is the subject of the rest of the lesson.
+# Notice what is *not* in the loop: there is no `weight[s]`. Every patch meets the same weights, wherever in the image it
+# comes from. The weights are **shared**. The rest of this lesson is about this one fact.
 #
 # ![Two halves. Left, titled the same weights for every row, patch embedding and channel mixing: from each of a table's five
 # rows a line leads to one and the same box of weights; below, five empty boxes: not shared, there would be S times as
@@ -161,32 +168,32 @@ tokens
 # line leads to one box; below, six boxes: not shared, there would be C times as many to
 # learn.](../figures/sharing.svg)
 #
-# The left half is this lesson. The right half is the surprise of lesson 4.
+# The left half of the picture is this lesson. The right half comes in lesson 4.
 #
 # ## Without a loop
 #
-# `tokens` has a row for each patch and a column for each detector. That is what a matrix product makes: rows of its
-# left side times columns of its right. Our detectors are the *rows* of `weight`, so `.T` turns it on its side first.
-# The bias is added to every row.
+# `tokens` has one row per patch and one column per detector. A matrix product makes exactly such a table: it combines each
+# row of its left side with each column of its right side. Our detectors are the *rows* of `weight`, so `.T` first turns
+# `weight` on its side. The bias is added to every row.
 
 # %%
 by_matmul = table @ weight.T + bias                 # [S, D] @ [D, C] + [C] -> [S, C]
 assert torch.equal(by_matmul, tokens)
 
 # %% [markdown]
-# PyTorch's `nn.Linear` is this line with the parameters kept inside. It, too, keeps a detector in each row: `[C, D]`.
+# PyTorch's `nn.Linear` is this line of code with the parameters kept inside. It, too, stores one detector per row: `[C, D]`.
+# A new layer starts with random parameters; `load_state_dict` puts ours in their place.
 
 # %%
 linear = nn.Linear(4, 3)                            # from D = 4 numbers to C = 3
-linear.weight.data.copy_(weight)                    # ours in place of random ones
-linear.bias.data.copy_(bias)
+linear.load_state_dict({"weight": weight, "bias": bias})
 assert torch.allclose(linear(table), tokens)
 
 # %% [markdown]
 # ## The horse
 #
-# Sixteen patches of 192 numbers become sixteen tokens of 64. Nobody designs 64 detectors by hand, and nobody needs to.
-# They begin as random numbers, and training finds out which questions are worth asking (lesson 7).
+# Now sixteen patches of 192 numbers become sixteen tokens of 64. Nobody designs 64 detectors by hand. They start as random
+# numbers, and training finds out which questions are worth asking (lesson 7).
 
 # %%
 torch.manual_seed(0)
@@ -197,13 +204,13 @@ assert torch.allclose(horse_tokens[0], by_loop, atol=1e-5)
 horse_tokens.shape
 
 # %% [markdown]
-# `nn.Linear` works on the last axis and leaves those before it alone, so it takes a batch as it comes. And notice
-# that $D$ is gone. How many numbers a token has is ours to choose: 64 here, 768 in the paper's Mixer-B/16. From now
-# on a Mixer works on tables of $S$ tokens with $C$ channels and never sees a pixel again.
+# `nn.Linear` works on the last axis and leaves the axes before it alone, so it accepts a batch as it is. Notice that $D$ is
+# gone. We choose how many numbers a token has: 64 here, 768 in the paper's Mixer-B/16. From now on, the Mixer works on
+# tables of $S$ tokens with $C$ channels. It never sees a pixel again.
 #
-# ## What a token knows of its place
+# ## Does a token know where its patch was?
 #
-# **Predict.** We paste patch 0 of the horse, top left, over patch 15, bottom right. Now the same pixels stand at opposite
+# **Predict.** We paste patch 0 of the horse, top left, over patch 15, bottom right. Now the same pixels are in two opposite
 # corners. Are the two tokens equal?
 
 # %%
@@ -214,9 +221,11 @@ same = torch.allclose(pasted_tokens[0, 0], pasted_tokens[0, 15], atol=1e-5)
 predict("opposite corners", same)
 
 # %% [markdown]
-# The layer does not ask how *many* patches there are, either. The three detectors of the toy work on any gray image
-# cut with $P = 2$. On the horse, that is 256 patches, and each channel of the tokens, laid out as the patches were,
-# is a small picture:
+# ## A channel is a picture
+#
+# The layer does not know how *many* patches there are, either. So the three detectors for patches of 2 × 2 pixels work on
+# any gray image. The horse has 256 such patches. Lay out one channel of their tokens as the patches were, and you get a
+# small picture:
 
 # %%
 gray = horse.mean(dim=0)                                    # [C_in, H, W] -> [H, W]
@@ -234,14 +243,114 @@ plots.show(
         "bright margin ends, and light where the hind leg meets the ground.")
 
 # %% [markdown]
-# The same twelve weights at 256 places. Where the picture is even, the last two are mid gray, which is 0: nothing to
-# report. And now the name makes sense: a *channel* of a token table is a picture of answers to one question, as the red
-# channel of a photo is a picture of redness.
+# The same twelve weights were used at 256 places. Where the image is even, channels 1 and 2 are mid gray, which means 0: they
+# have nothing to report. This also explains the name: a *channel* of a token table is a picture of the answers to one
+# question, as the red channel of a photograph is a picture of redness.
 #
-# ## What not sharing would cost
+# ## Move it
 #
-# Suppose each place had detectors of its own. Then `weight` would be `[S, C, D]`, a set for each place, and the loop
-# would say `weight[s]`. As long as all sets are equal, nothing changes:
+# Here are four detectors for patches of 8 × 8 gray pixels: the three that you know, enlarged, and one that compares the
+# center of a patch with its rim. A detector has one weight per pixel, so we can draw it like a patch: blue for weights
+# below 0, orange for weights above 0.
+
+# %%
+sides = torch.where(torch.arange(8) < 4, -1, 1) / 64        # [P], left half negative
+center = torch.full((8, 8), -1 / 96)                        # the 48 pixels of the rim
+center[2:6, 2:6] = 1 / 32                                   # the 16 in the middle
+detectors = {"brightness": torch.full((8, 8), 1 / 64),
+             "right minus left": sides.expand(8, 8),
+             "bottom minus top": sides[:, None].expand(8, 8),
+             "center minus rim": center}                    # each [P, P]
+
+# %% [markdown]
+# Point at a patch of the image. Its pixels are multiplied by the weights, and the products add up to one number in the table
+# of tokens. Point at a pixel to see its weight and its product. Click to keep your choice, or use the arrow keys. The map
+# at the lower left shows one channel of all patches.
+#
+# 1. Choose *brightness* and move over the image. What changes in the picture, and what never changes?
+# 2. Find the patch with the strongest answer to *right minus left*, above 0 or below. What do you see in this patch?
+# 3. Click patch 8 and try each channel. What has *center minus rim* found?
+# 4. The tokens of patches 13, 14, and 15 are nearly equal. Why? Could you tell from a token which patch it belongs to?
+#
+# <details><summary>What you should see</summary>
+#
+# 1. The pixels, the products, their sum, and the marked number change. The weights never do, because all patches share
+#    them.
+# 2. Patch 4, with -0.15: bright background on the left, the dark rump on the right. The blue products of the bright left
+#    half outweigh the orange products of the dark right half.
+# 3. It found the hind leg of the horse: -0.11, dark in the middle of brighter surroundings.
+# 4. All three patches show bright, even ground. Their tokens say *bright and plain*, and nothing about the place.
+#
+# </details>
+
+# %%
+widgets.embedding_explorer(gray, detectors)
+
+# %% [markdown]
+# ## What trained detectors look like
+#
+# Our four detectors have names. What does training come up with? The paper draws the embedding of two trained Mixers in its
+# Figure 7. We can do the same with two models that come with the course: the Mixer of lesson 0, with gray patches of 7 × 7
+# pixels, and one that was trained on the photographs of CIFAR-10, with color patches of 4 × 4 pixels.
+#
+# To judge the pictures we need a number, and a control. The number says how well neighboring weights agree: 1 if they are
+# equal, and about 0 if they are random. The control is the same model before training.
+
+# %%
+def agreement(filters):
+    """[C, C_in, P, P] -> [C]: products of neighbors, relative to squares"""
+    across = filters[..., :, 1:] * filters[..., :, :-1]     # with the neighbor on the left
+    down = filters[..., 1:, :] * filters[..., :-1, :]       # with the neighbor above
+    pairs = across.flatten(1).mean(dim=1) + down.flatten(1).mean(dim=1)     # [C]
+    return pairs / 2 / filters.square().flatten(1).mean(dim=1)
+
+def filters_of(model):
+    """The detectors of a patch embedding, the smoothest first: [C, C_in, P, P]"""
+    weight = model.patch_embedding.linear.weight.detach()   # [C, D]
+    P = model.config.patch_size
+    filters = weight.view(len(weight), -1, P, P)
+    return filters[agreement(filters).argsort(descending=True)]
+
+# %%
+from mixer_lib import MlpMixer
+from mixer_lib.checkpoints import load_pretrained
+
+pictures, agree = [], {}
+for name in ("mnist", "cifar10"):
+    trained, about = load_pretrained(name)
+    torch.manual_seed(0)
+    untrained = MlpMixer(**vars(trained.config))            # the same sizes
+    for state, model in (("trained", trained), ("untrained", untrained)):
+        filters = filters_of(model)
+        agree[name, state] = agreement(filters).mean()
+        print(f"{name:8}{state:10}{len(filters):4} detectors, neighbors agree: "
+              f"{agree[name, state]:5.2f}")
+        for one in filters[:16]:                            # the 16 smoothest
+            pictures.append(0.5 + 0.5 * one / one.abs().max())      # 0 is mid gray
+
+# %%
+plots.show(
+    plots.image_row(pictures, columns=16),
+    alt="Four rows of 16 small squares. First row, trained on digits: smooth gray "
+        "patterns, such as a bright corner, a dark bar, a bright stroke. Second row, "
+        "the same untrained: noise. Third row, trained on photographs: 4 by 4 colored"
+        " squares, some with a light half and a dark half, most nearly as irregular "
+        "as noise. Fourth row, the same untrained: colored noise.")
+assert agree["mnist", "trained"] > 0.4 > 0.05 > abs(agree["mnist", "untrained"])
+assert 0.3 > agree["cifar10", "trained"] > 0.1 > abs(agree["cifar10", "untrained"])
+
+# %% [markdown]
+# Each row of the picture shows the 16 smoothest detectors of one model: digits trained, digits untrained, photographs
+# trained, photographs untrained. The detectors for digits clearly learned something: they look for corners, bars, and
+# strokes. The small detectors for photographs show much less. The eye hardly sees a difference from noise, and only the
+# number does. The paper reports the same contrast: the detectors of its model with $P = 32$ are smooth patterns, and those
+# with $P = 16$ mostly are not. (Our two models differ in their images and their training, too, so our picture does not
+# prove that the patch size is the reason.)
+#
+# ## What it would cost not to share
+#
+# Suppose that each place had detectors of its own. Then `weight` would have the shape `[S, C, D]`, one set per place, and
+# the loop would say `weight[s]`. As long as all sets are equal, the result stays the same:
 
 # %%
 own_weight = weight.repeat(4, 1, 1)                         # [C, D] -> [S, C, D]
@@ -250,69 +359,77 @@ by_own = torch.stack([own_weight[s] @ table[s] + own_bias[s] for s in range(4)])
 assert torch.equal(by_own, tokens)                          # [S, C]
 
 # %% [markdown]
-# So sharing means $S$ sets of weights that are forced to stay equal, and so are stored once. Count the numbers to be
-# learned, for the toy, for the horse, and for the paper's Mixer-B/16, which reads 224 × 224 pixels with $P = 16$:
+# So a shared layer is the same as $S$ layers that are forced to stay equal, and it needs to be stored only once. Count the
+# parameters of both, for the toy and for the horse:
 
 # %%
-print("              S    D    C       shared     not shared")
-sizes = {"toy": (4, 4, 3), "horse": (16, 192, 64), "B/16": (196, 768, 768)}
-for name, (S, D, C) in sizes.items():
-    shared = D * C + C                      # C detectors: D weights and a bias each
-    print(f"{name:10}{S:5}{D:5}{C:5}{shared:13,}{S * shared:15,}")
+print("            S    D    C    shared   not shared")
+for name, (S, D, C) in {"toy": (4, 4, 3), "horse": (16, 192, 64)}.items():
+    shared = D * C + C                      # C detectors with D weights and a bias each
+    print(f"{name:8}{S:5}{D:5}{C:5}{shared:10,}{S * shared:13,}")
 
 # %% [markdown]
-# Without sharing, the first layer of B/16 would need 115,756,032 parameters, nearly twice as many as all of B/16,
-# which has 60 million (lesson 6 counts them). And storing them is not the worst. A detector of one place sees one
-# patch of each image. So it would have to find out what an edge is from a 196th of the patches, and those of the
-# other 195 places would have to find out the same. A shared detector learns from them all.
+# **Predict.** The paper's Mixer-B/16 reads images of 224 × 224 pixels with $P = 16$, so $S = 196$, $D = 768$, and $C = 768$.
+# Its shared patch embedding has 0.6 million parameters, and the whole model has 60 million. How many would the patch
+# embedding alone have without sharing?
+
+# %%
+S, D, C = 196, 768, 768
+predict("not shared", S * (D * C + C))
+
+# %% [markdown]
+# Storage is not even the main problem. A detector that works at one place sees only one patch of each image. It would have
+# to find out what an edge is from a 196th of the patches, and the detectors of the other 195 places would have to find
+# out the same thing again. A shared detector learns from all patches.
 #
-# What sharing does *not* save is work. Each patch meets $C$ detectors of $D$ weights in either case:
+# Sharing does *not* save computing. Each patch meets $C$ detectors of $D$ weights in either case, which takes
 # $S \cdot C \cdot D$ multiplications.
 #
 # ## The same layer as a convolution
 #
-# Look into other people's code for a Mixer, the paper's own included, and you find a convolution in this place. A
-# **convolution** slides a small window over an image. At each stop it multiplies the pixels in the window with the
-# weights of a detector, here called **kernel**, and adds up. The kernel is the same at every stop: shared weights,
-# once more. The way from one stop to the next is the **stride** (a step in the image; the strides of lesson 1, if you
-# read that part, were steps in memory). It is often 1, and then the windows overlap. A window of $P × P$ pixels with
-# a stride of $P$ stops exactly at each patch.
+# In other people's code for a Mixer, the paper's own included, you find a convolution in this place. A **convolution**
+# slides a small window over an image. At each stop it multiplies the pixels in the window by the weights of a detector,
+# here called a **kernel**, and adds the products. The kernel is the same at every stop, so its weights are shared, too. The
+# distance from one stop to the next is the **stride**. (This is a step in the image. The strides in the optional part of
+# lesson 1 were steps in memory.) A stride of 1 is common, and then the windows overlap. A window of $P × P$ pixels with a
+# stride of $P$ stops exactly once at each patch.
 
 # %%
 conv = nn.Conv2d(1, 3, kernel_size=2, stride=2)     # 1 color channel in, 3 channels out
-conv.weight.data.copy_(weight.view(3, 1, 2, 2))     # [C, D] -> [C, C_in, P, P]
-conv.bias.data.copy_(bias)
+kernel = weight.view(3, 1, 2, 2)                    # [C, D] -> [C, C_in, P, P]
+conv.load_state_dict({"weight": kernel, "bias": bias})
 maps = conv(tiny[None, None])                       # [B, C, H/P, W/P] = [1, 3, 2, 2]
-maps.detach()                                       # the numbers alone
+maps.detach()                                       # without the notes kept for training
 
 # %% [markdown]
-# One small picture a channel; the top left numbers of the three are the token of patch 0, `[4, 4, 0]`. `flatten(2)`
-# lays each picture out in raster order, which makes a channel a row. Our table has it as a column, so turn it:
+# The result is one small picture per channel. The top left numbers of the three pictures are the token of patch 0,
+# `[4, 4, 0]`. `flatten(2)` writes each picture in raster order as one row. Our table has the channels as columns, so
+# `transpose` turns the rows into columns:
 
 # %%
 by_conv = maps.flatten(2).transpose(1, 2)           # [B, C, S] -> [B, S, C]
 assert torch.allclose(by_conv[0], tokens)
 
 # %% [markdown]
-# The horse in the same way, with the 12,352 parameters of `linear`:
+# The same works for the horse, with the 12,352 parameters of `linear`:
 
 # %%
 conv = nn.Conv2d(3, 64, kernel_size=8, stride=8)
-conv.weight.data.copy_(linear.weight.view(64, 3, 8, 8))     # [C, D] -> [C, C_in, P, P]
-conv.bias.data.copy_(linear.bias)
+kernel = linear.weight.view(64, 3, 8, 8)                    # [C, D] -> [C, C_in, P, P]
+conv.load_state_dict({"weight": kernel, "bias": linear.bias})
 by_conv = conv(horse[None]).flatten(2).transpose(1, 2)      # [B, S, C]
 assert torch.allclose(by_conv, horse_tokens, atol=1e-5)
 by_conv.shape
 
 # %% [markdown]
-# All it takes is a `view`, because lesson 1 put the numbers of a patch in the order (color, line, column), in which a
-# kernel keeps its weights. With any other order, `view` would scramble the weights, and no error would tell you.
+# A single `view` is enough, because lesson 1 put the numbers of a patch into the order (color, row, column), in
+# which a kernel keeps its weights. With any other order, `view` would scramble the weights without an error.
 #
-# So a network that the paper's title calls *all-MLP* begins with a convolution? Lesson 10 takes up that question.
+# Does a network that the paper's title calls *all-MLP* begin with a convolution? Lesson 10 comes back to this question.
 #
 # ## The library's version
 #
-# An `nn.Module` keeps parameters and says in `forward` what becomes of its input:
+# An `nn.Module` keeps its parameters and says in `forward` what happens to the input:
 
 # %%
 class MyPatchEmbedding(nn.Module):
@@ -326,8 +443,8 @@ class MyPatchEmbedding(nn.Module):
         return self.linear(x)                       # [B, S, C]
 
 # %% [markdown]
-# `PatchEmbedding` in [`mixer_lib/model.py`](../mixer_lib/model.py) is this class with two checks. It is told the size
-# of the images, too, and refuses any other: the embedding itself would not mind, but token mixing will.
+# `PatchEmbedding` in [`mixer_lib/model.py`](../mixer_lib/model.py) is this class with two checks. It also takes the size of
+# the images, and it refuses images of any other size. The embedding itself would accept them, but token mixing will not.
 
 # %%
 from mixer_lib.model import PatchEmbedding
@@ -341,55 +458,12 @@ assert torch.allclose(mine(batch), library(batch))
 print(library(batch).shape, sum(p.numel() for p in library.parameters()), "parameters")
 
 # %% [markdown]
-# ## Move it
-#
-# Four detectors for patches of 8 × 8 gray pixels: the three you know, larger, and one that compares the center of a
-# patch with its rim. A detector has a weight for each pixel, so it can be drawn like a patch: blue below 0, white at
-# 0, orange above.
-
-# %%
-sides = torch.where(torch.arange(8) < 4, -1, 1) / 64        # [P], left half negative
-center = torch.full((8, 8), -1 / 96)                        # the 48 pixels of the rim
-center[2:6, 2:6] = 1 / 32                                   # the 16 in the middle
-detectors = {"brightness": torch.full((8, 8), 1 / 64),
-             "right minus left": sides.expand(8, 8),
-             "bottom minus top": sides[:, None].expand(8, 8),
-             "center minus rim": center}                    # each [P, P]
-
-# %% [markdown]
-# Point at a patch of the image: its pixels are multiplied by the weights, and the products add up to one number of the
-# table of tokens. Point at a pixel to see its weight and its product; click to keep your choice, or use the arrow keys.
-# The map at the lower left shows one channel of all patches, and you can point at that and at the table, too. Orange is
-# above 0, blue below. Things to try:
-#
-# 1. Choose *brightness* and move over the image. What changes in the picture, and what never does?
-# 2. Find the patch where *right minus left* is strongest, above 0 or below. What do you see in it?
-# 3. Click patch 8 and try each channel. What has *center minus rim* found?
-# 4. The tokens of patches 13, 14 and 15 are nearly the same. Why? Could you tell from its token which is which?
-#
-# <details><summary>What you should see</summary>
-#
-# 1. The pixels, the products, their sum and the marked number change. The weights never do: all patches share them.
-# 2. Patch 4, with -0.15: bright background on the left, the dark rump on the right. The pixels on the right are so dark
-#    that their orange products cannot make up for the blue ones.
-# 3. The horse's hind leg: -0.11, dark in the middle of a brighter surrounding.
-# 4. All three show the bright, even ground. Their tokens say *bright and plain*, and nothing about the place.
-#
-# </details>
-
-# %%
-widgets.embedding_explorer(gray, detectors)
-
-# %% [markdown]
-# Trained detectors have no names. You can still draw them in this way, and the paper does: those of B/32, with patches
-# of 32 × 32, came out as smooth patterns; those of B/16 mostly did not.
-#
 # ## Exercises
 #
-# ### 2.1 Count the parameters · easy · 4 minutes
+# ### 2.1 Count the parameters · measure · easy · 4 minutes
 #
-# How many parameters has a patch embedding for square images, when all patches share it, and when each has its own?
-# Return both numbers as a pair.
+# How many parameters does a patch embedding for square images have if all patches share it, and how many if each patch has
+# its own? Return both numbers as a pair.
 
 # %% tags=["exercise-1"]
 def count_embedding(image_size, patch_size, in_channels, hidden_dim):
@@ -402,11 +476,10 @@ from mixer_lib import exercises
 
 exercises.check_count_embedding(count_embedding)
 
-
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# First $S$ and $D$, as in exercise 1.1. One detector has $D$ weights and a bias, and there are `hidden_dim` detectors.
+# Begin with $S$ and $D$, as in exercise 1.1. One detector has $D$ weights and a bias, and there are `hidden_dim` detectors.
 #
 # </details>
 #
@@ -416,10 +489,22 @@ exercises.check_count_embedding(count_embedding)
 #
 # </details>
 #
-# ### 2.2 Embed a batch · medium · 8 minutes
+# ### 2.2 Embed a batch · repair · medium · 8 minutes
 #
-# Turn a batch of images into tokens, with a weight and a bias that are given. Take any of the roads of this lesson,
-# or two and compare.
+# This function should turn a batch of images into tokens, with a given weight and bias. It runs, and the shape is right. But
+# its tokens are not those of the lesson:
+
+# %%
+def broken_embed(images, weight, bias, P):
+    kernel = weight.view(len(weight), -1, P, P)                     # [C, C_in, P, P]
+    maps = nn.functional.conv2d(images, kernel, bias, stride=P)     # [B, C, H/P, W/P]
+    return maps.reshape(len(images), -1, len(weight))               # [B, S, C]
+
+broken = broken_embed(horse[None], linear.weight, linear.bias, 8)
+print(broken.shape == horse_tokens.shape, torch.allclose(broken, horse_tokens))
+
+# %% [markdown]
+# Find out why, and write the function correctly. You may repair the convolution or use any other way of this lesson.
 
 # %% tags=["exercise-2"]
 def embed(images, weight, bias, P):
@@ -430,12 +515,11 @@ def embed(images, weight, bias, P):
 # %%
 exercises.check_embed(embed)
 
-
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `patchify` makes the table, `[B, S, D]`. Then one line of this lesson is left. Which shapes must `@` be given so that
-# `[B, S, C]` comes out?
+# In `maps`, the channel axis comes before the two patch axes. Can `reshape` move it behind them? Compare with the line of
+# the lesson that turns `maps` into `by_conv`. Or start from `patchify`, which makes the table `[B, S, D]`.
 #
 # </details>
 #
@@ -445,10 +529,10 @@ exercises.check_embed(embed)
 #
 # </details>
 #
-# ### 2.3 Design a detector · medium · 8 minutes
+# ### 2.3 Design a detector · write · medium · 8 minutes
 #
-# Write the weights of a detector for *color* patches with an even side $P$. Its answer: the mean of red over the left
-# half of the patch, minus the mean of red over the right half. Green and blue do not count.
+# Write the weights of a detector for *color* patches with an even side $P$. Its answer should be the mean of red over the
+# left half of the patch, minus the mean of red over the right half. Green and blue should not count.
 
 # %% tags=["exercise-3"]
 def red_on_the_left(P):
@@ -459,12 +543,11 @@ def red_on_the_left(P):
 # %%
 exercises.check_red_on_the_left(red_on_the_left)
 
-
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Begin with zeros in the shape `[3, P, P]`: color, line, column. Fill two blocks, and `flatten` at the end. A mean over
-# $n$ pixels is a sum with weights of $1/n$.
+# Begin with zeros in the shape `[3, P, P]`: color, row, column. Fill two blocks, then `flatten`. A mean over $n$
+# pixels is a sum with weights of $1/n$. How many pixels does half a patch have?
 #
 # </details>
 #
@@ -474,14 +557,15 @@ exercises.check_red_on_the_left(red_on_the_left)
 #
 # </details>
 #
-# ### 2.4 Take over released weights · hard · 10 minutes
+# ### 2.4 Use released weights · write · hard · 10 minutes
 #
-# The weights that the paper's authors released hold the embedding as a kernel of shape `[P, P, C_in, C]`: line, column,
-# color, channel. Turn it into the weight of an `nn.Linear` that reads our tables.
+# The authors of the paper released the weights of their models. In these files the embedding is a kernel of shape
+# `[P, P, C_in, C]`: row, column, color, channel of the token. Turn it into the weight of an `nn.Linear` that reads
+# our tables.
 
 # %% tags=["exercise-4"]
 def from_released(kernel):
-    """kernel: [P, P, C_in, C], as (line, column, color, channel) -> weight [C, D]"""
+    """kernel: [P, P, C_in, C]: row, column, color, channel -> weight [C, D]"""
     ...  # your code here
 
 
@@ -491,8 +575,8 @@ exercises.check_from_released(from_released)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Where do you want to be before the merge? At the shape that the `view` of this lesson went to, `[C, C_in, P, P]`.
-# Which axis of the kernel is each of these four?
+# Which shape do you want before you merge axes? It is the shape of the kernels in this lesson, `[C, C_in, P, P]`. Which axis
+# of the released kernel is each of these four?
 #
 # </details>
 #
@@ -501,28 +585,34 @@ exercises.check_from_released(from_released)
 # In [solutions/02_patch_embedding.ipynb](solutions/02_patch_embedding.ipynb), exercise 2.4.
 #
 # </details>
+#
+# ### Stretch
+#
+# Replace the weights of `linear` by detectors of your own design, as many as you like, and look at their channels on other
+# images of `cifar.train_images`. Can you find a detector whose channel shows only the animal? If not, what would a detector
+# have to know that the pixels of one patch do not tell?
 
 # %% [markdown]
 # ## Recap
 #
-# - A token is a list of $C$ answers about one patch: weighted sums of its pixels, plus a bias. You computed
-#   `[4, 4, 0]` by hand.
-# - The loop over the patches, `table @ weight.T + bias` and `nn.Linear` agree: `[S, D]` → `[S, C]`.
-# - All patches share the weights. So a token tells what is in its patch, not where it was; the place is only the number
-#   of its row.
-# - Shared, the layer has $(D + 1) \cdot C$ parameters; not shared, $S$ times as many: for B/16 nearly twice the whole
-#   model. The work is the same.
-# - A convolution with kernel and stride $P$ is the same layer, its kernel a `view` of the weights.
+# - A token is a list of $C$ answers about one patch: weighted sums of its pixels, plus a bias each. You computed `[4, 4, 0]`
+#   by hand.
+# - The loop over the patches, `table @ weight.T + bias`, and `nn.Linear` agree: `[S, D]` → `[S, C]`.
+# - All patches share the weights. So a token tells what is in its patch, and not where the patch was. Only the number of its
+#   row says where.
+# - Trained detectors for digits are smooth patterns. Small ones for photographs are hardly smoother than noise.
+# - A shared layer has $(D + 1) \cdot C$ parameters, and an unshared one has $S$ times as many. The computing is the same.
+#   A convolution whose kernel size and stride are both $P$ is the same layer.
 #
 # ## Quiz
 #
-# **1.** You brighten an image: each pixel grows by 0.1. Which of the three channels of the toy's detectors change,
-# and by how much?
+# **1.** You brighten an image: each pixel grows by 0.1. Which channels of our three detectors for 2 × 2 pixels change, and by
+# how much?
 #
 # <details><summary>Answer</summary>
 #
-# Brightness alone, by 0.1. Its weights add up to 1; those of the other two add up to 0, and a detector with weights
-# that add up to 0 does not see what all pixels have in common.
+# Only brightness changes, by 0.1, because its weights add up to 1. The weights of the other two add up to 0. Such a detector
+# does not notice what all pixels have in common.
 #
 # </details>
 #
@@ -531,7 +621,7 @@ exercises.check_from_released(from_released)
 #
 # <details><summary>Answer</summary>
 #
-# The parameters stay: $D$ and $C$ are what they were. The table has four times as many rows.
+# The number of parameters stays the same, because $D$ and $C$ do. The table gets four times as many rows.
 #
 # </details>
 #
@@ -540,17 +630,17 @@ exercises.check_from_released(from_released)
 #
 # <details><summary>Answer</summary>
 #
-# Yes: shuffle the columns of its weight in the same way, and each number meets its old weight again. A linear layer has
-# no idea which pixels are neighbors. Lesson 11 makes an experiment of it.
+# Yes. Shuffle the columns of its weight in the same way, and each number meets its old weight again. A linear layer does
+# not know which pixels are neighbors. Lesson 11 turns this into an experiment.
 #
 # </details>
 #
 # ## To read
 #
-# - [The paper](https://arxiv.org/abs/2105.01601), section 2, first paragraph, and the box *Per-patch Fully-connected*
-#   in Figure 1: this lesson.
+# - [The paper](https://arxiv.org/abs/2105.01601), section 2, first paragraph, and the box *Per-patch Fully-connected* in
+#   Figure 1: this lesson. Figure 7 shows the detectors of trained models.
 # - [`mixer_lib/model.py`](../mixer_lib/model.py): `PatchEmbedding`.
-# - The [glossary](glossary.md), for token, channel and the other new words.
+# - The [glossary](glossary.md), for token, channel, and the other new words.
 #
-# Next: [3 · Channel mixing](03_channel_mixing.ipynb) takes the toy's four tokens, `[[4, 4, 0], [8, 0, 0], [0, 0, 0],
-# [2, 2, -2]]`, and lets the channels of each talk to each other.
+# Next: [3 · Channel mixing](03_channel_mixing.ipynb) takes the four tokens of the toy, `[[4, 4, 0], [8, 0, 0],
+# [0, 0, 0], [2, 2, -2]]`, and lets the channels of each token work together.

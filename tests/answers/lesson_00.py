@@ -6,20 +6,31 @@ RIGHT = {
         "sorted": "return sorted(zip(scores, classes))[-1][1]",
         "dict": "return dict(zip(scores, classes))[max(scores)]",
         "numpy": "return classes[np.argmax(scores)]",
+        "loop": """
+            best = 0
+            for i in range(len(scores)):
+                if scores[i] > scores[best]:
+                    best = i
+            return classes[best]""",
+        "max with a key": "return max(classes, key=lambda name: scores[classes.index(name)])",
     },
     "check_in_doubt": {
-        "loop": """
-            found = []
-            for n, row in enumerate(probabilities):
-                if max(row) < limit:
-                    found.append(n)
-            return found""",
         "tensor": "return torch.where(probabilities.amax(1) < limit)[0]",
         "numpy": "return np.flatnonzero(probabilities.numpy().max(1) < limit)",
         "all": "return [n for n, row in enumerate(probabilities) if all(p < limit for p in row)]",
         "tensors in a list": "return list((probabilities.amax(1) < limit).nonzero().flatten())",
+        "tuple": "return tuple(n for n in range(len(probabilities)) if not (probabilities[n] >= limit).any())",
+        "sorted rows": "return [n for n, row in enumerate(probabilities) if row.sort().values[-1] < limit]",
+        "values": "return (probabilities.max(dim=1).values < limit).nonzero().flatten().tolist()",
     },
 }
+
+FROM_ZERO = """
+best = 0
+for score, name in zip(scores, classes):
+    if score > best:
+        best, found = score, name
+return found"""
 
 WRONG = {
     "check_best_class": {
@@ -30,12 +41,30 @@ WRONG = {
         "alphabet": ("alphabet", "return max(classes)"),
         "size": ("wrong side", "return classes[torch.tensor(scores).abs().argmax()]"),
         "always the first": ("the highest score is 5.0", "return classes[0]"),
+        "always the last": ("the last of the classes", "return classes[-1]"),
         "all names": ("one of the names", "return classes"),
+        "search from 0": (r"UnboundLocalError.* All scores are below 0", FROM_ZERO),
+        "search from 0, first by default": (r"\[-4.0, -9.0, -1.0\].* Does your search start at 0",
+                                            "found = classes[0]" + FROM_ZERO),
+        "search from 0, nothing by default": ("not one of the names. All scores", "found = ''" + FROM_ZERO),
+        "sorted in place": ("changes a list", "scores.sort(); return classes[-1]"),
+        "popped": ("changes a list", "return classes.pop(scores.index(max(scores)))"),
+        "hard-coded": ("one of the names", "return 'cow' if len(scores) > 4 else 'dog'"),
+        "second best": ("highest score is 5.0", "return classes[scores.index(sorted(scores)[-2])]"),
+        "rounded": (r"For the scores \[0.41, 0.44", """
+            rounded = [round(score) for score in scores]
+            return classes[len(scores) - 1 - rounded[::-1].index(max(rounded))]"""),
+        "a letter": ("one of the names", "return str(classes)[scores.index(max(scores))]"),
     },
     "check_in_doubt": {
-        "sure": ("where the network is sure",
+        "sure": ("in these rows the network is sure",
                  "return (probabilities.amax(1) >= limit).nonzero().flatten().tolist()"),
         "any entry": ("all rows", "return [n for n, row in enumerate(probabilities) if any(p < limit for p in row)]"),
+        "the first mistake left": ("all rows",
+                                   "return [n for n, row in enumerate(probabilities) if row.min() < limit]"),
+        "both mistakes left": ("all rows.* from 0",
+                               "return [n + 1 for n, row in enumerate(probabilities) if row.min() < limit]"),
+        "rows": ("the rows themselves", "return [row for row in probabilities if row.max() < limit]"),
         "flags": ("for each row whether", "return (probabilities.amax(1) < limit).tolist()"),
         "from 1": ("count the rows from 0",
                    "return [n + 1 for n, row in enumerate(probabilities) if max(row) < limit]"),
@@ -47,7 +76,22 @@ WRONG = {
         "at the limit": ("use <", "return (probabilities.amax(1) <= limit).nonzero().flatten().tolist()"),
         "limit ignored": ("Does it use `limit`",
                           "return (probabilities.amax(1) < 0.6).nonzero().flatten()"),
-        "over images": ("expected", "return (probabilities.amax(0) < limit).nonzero().flatten().tolist()"),
+        "over images": ("down the columns", "return (probabilities.amax(0) < limit).nonzero().flatten().tolist()"),
         "how many": ("expected a list", "return int((probabilities.amax(1) < limit).sum())"),
+        "the first alone": ("end too early", """
+            for n, row in enumerate(probabilities):
+                if row.max() < limit:
+                    return [n]"""),
+        "least sure first": ("List them in their order", """
+            doubtful = (probabilities.amax(1) < limit).nonzero().flatten().tolist()
+            return sorted(doubtful, key=lambda n: float(probabilities[n].max()))"""),
+        "rounded": ("limit of 0.304", """
+            return [n for n, row in enumerate(probabilities) if round(float(row.max()), 1) < limit]"""),
+        "the mean": ("expected|all rows", "return [n for n, row in enumerate(probabilities) if row.mean() < limit]"),
+        "the first entry": ("expected", "return [n for n, row in enumerate(probabilities) if row[0] < limit]"),
+        "hard-coded": ("for 7 rows of 2", "return [1, 2, 4] if limit == 0.6 else [1, 4] if limit == 0.45 else []"),
+        "three classes": ("for 9 rows of 10", """
+            return [n for n, row in enumerate(probabilities) if row[:3].max() < limit]"""),
+        "a set": ("expected a list", "return {n for n, row in enumerate(probabilities) if row.max() < limit}"),
     },
 }

@@ -71,14 +71,23 @@ WRONG = {
     "check_table_shape": {
         "one side": ("along one side", "return image_size // patch_size, in_channels * patch_size ** 2"),
         "one channel": ("all 3 channels", "return (image_size // patch_size) ** 2, patch_size ** 2"),
-        "one line": ("one line", "return (image_size // patch_size) ** 2, in_channels * patch_size"),
+        "one pixel row": ("one pixel row", "return (image_size // patch_size) ** 2, in_channels * patch_size"),
         "swapped": ("in the wrong order", "return in_channels * patch_size ** 2, (image_size // patch_size) ** 2"),
         "float": ("whole numbers", "return (image_size / patch_size) ** 2, in_channels * patch_size ** 2"),
-        "patches of one pixel": ("expected", "return image_size ** 2 // patch_size, in_channels * patch_size ** 2"),
-        "off by one": ("expected", "return (image_size // patch_size + 1) ** 2, in_channels * patch_size ** 2"),
-        "the lesson's sizes": (r"table_shape\(28, 7, 1\) .* expected \(16, 49\)", "return 16, 192"),
+        "pixels over P": ("P pixel rows and P pixel columns",
+                          "return image_size ** 2 // patch_size, in_channels * patch_size ** 2"),
+        "off by one": ("not the cuts", "return (image_size // patch_size + 1) ** 2, in_channels * patch_size ** 2"),
+        "the lesson's sizes": (r"table_shape\(28, 7, 1\) .* D = 192, expected 49", "return 16, 192"),
         "the lesson's S": (r"\(224, 16, 3\)", "return 16, in_channels * patch_size ** 2"),
         "always three colors": (r"\(28, 7, 1\)", "return (image_size // patch_size) ** 2, 3 * patch_size ** 2"),
+        "pixels": ("number of pixels", "return image_size ** 2, in_channels * patch_size ** 2"),
+        "the whole image": ("the whole image",
+                            "return (image_size // patch_size) ** 2, in_channels * image_size ** 2"),
+        "three or one color": (r"\(30, 5, 2\)", """
+            return (image_size // patch_size) ** 2, (1 if in_channels == 1 else 3) * patch_size ** 2"""),
+        "a table of sizes": (r"\(30, 5, 2\)", """
+            known = {32: (16, 192), 28: (16, 49), 224: (196, 768)}
+            return known.get(image_size, (16, 192))"""),
         "one number": ("a tuple", "return (image_size // patch_size) ** 2"),
         "with the batch": ("a tuple", "return 1, (image_size // patch_size) ** 2, in_channels * patch_size ** 2"),
         "a string": ("a tuple", "return f'({(image_size // patch_size) ** 2}, {in_channels * patch_size ** 2})'"),
@@ -90,9 +99,9 @@ WRONG = {
         "swapped": ("in the wrong order", """
             s = row // P * (image_size // P) + column // P
             return channel * P * P + row % P * P + column % P, s"""),
-        "down the columns": ("along a row of the grid", "return column // P * (image_size // P) + row // P, 0"),
+        "down the columns": ("along a grid row first", "return column // P * (image_size // P) + row // P, 0"),
         "times P": ("is not P", "return row // P * P + column // P, 0"),
-        "added": ("all the patches in each row of the grid above the pixel", "return row // P + column // P, 0"),
+        "added": ("all the patches in each grid row above the pixel", "return row // P + column // P, 0"),
         "pixels for patches": ("not pixels", "return row // P * image_size + column // P, 0"),
         "grid row alone": ("What about the column", "return row // P, 0"),
         "grid row's first patch": ("What about the column", "return row // P * (image_size // P), 0"),
@@ -110,10 +119,10 @@ WRONG = {
             ("channel worth P", r"channel of the patch has P \* P", "channel * P + row % P * P + column % P"),
             ("channel worth 1", r"channel of the patch has P \* P", "channel + row % P * P + column % P"),
             ("from the image's corner", "corner of the patch", "channel * P * P + row * P + column"),
-            ("line of the image", "line of the patch has P num",
+            ("row of the image", "pixel row of the patch has P num",
              "channel * P * P + row % P * image_size + column % P"),
-            ("line worth 1", "line of the patch has P num", "channel * P * P + row % P + column % P"),
-            ("transposed", "along a line first", "channel * P * P + column % P * P + row % P"),
+            ("row worth 1", "pixel row of the patch has P num", "channel * P * P + row % P + column % P"),
+            ("transposed", "along a pixel row first", "channel * P * P + column % P * P + row % P"),
             ("channels last", r"\(channel, row, column\)", "(row % P * P + column % P) * 3 + channel"),
         ]},
     },
@@ -139,11 +148,11 @@ WRONG = {
                                              "return x.transpose(1, 2)"),
         "no merge": (r"shape \[2, 2, 3, 2, 2, 3\]", CUT + "return x.permute(0, 2, 4, 3, 5, 1)"),
         "batch merged": (r"shape \[12, 12\]", CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(-1, P * P * C_in)"),
-        "view": ("RuntimeError.*view.*`return x.permute",
+        "view": (r"RuntimeError.*use reshape in place of view\).*`return x.permute",
                  CUT + "return x.permute(0, 2, 4, 3, 5, 1).view(B, -1, P * P * C_in)"),
-        "three colors": ("invalid for input", CUT.replace("C_in", "3") +
+        "three colors": ("must keep the number of entries", CUT.replace("C_in", "3") +
                          "return x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * 3)"),
-        "the lesson's sizes": ("invalid for input", "return images.reshape(B, C_in, 4, 8, 4, 8)"),
+        "the lesson's sizes": ("must keep the number of entries", "return images.reshape(B, C_in, 4, 8, 4, 8)"),
         "list": ("expected a torch tensor, got list", """
             return [images[0, :, top:top + P, left:left + P].permute(1, 2, 0).flatten()
                     for top in range(0, H, P) for left in range(0, W, P)]"""),
@@ -151,6 +160,14 @@ WRONG = {
                   CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C_in).numpy()"),
         "flipped": (r"at \[0, 0, 0\].*shape is right",
                     CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C_in).flip(2)"),
+        "the broken one, repaired by half": ("channels come last, but .* strips", """
+            x = images.permute(0, 2, 3, 1)
+            x = x.reshape(B, H // P, P, W // P, P, C_in).permute(0, 1, 2, 3, 4, 5)
+            return x.reshape(B, (H // P) * (W // P), P * P * C_in)"""),
+        "an axis named twice": ("each axis once|repeated dim|duplicate", CUT + "return x.permute(0, 2, 4, 3, 5, 5)"),
+        "an axis too few": ("must name each axis once", CUT + "return x.permute(0, 2, 4, 3, 5)"),
+        "colors reversed": ("shape is right", CUT + "x = x.flip(1).permute(0, 2, 4, 3, 5, 1)\n"
+                            "return x.reshape(B, -1, P * P * C_in)"),
         "in place": ("changes a tensor", CUT + """
 out = x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C_in)
 images.zero_()
@@ -173,12 +190,23 @@ return out"""),
             return x.permute(0, 1, 2, 4, 3, 5).reshape(B, C_in, H, W)"""),
         "sides swapped": (r"shape \[2, 3, 6, 4\]", PASTE + "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, W, H)"),
         "no merge": (r"shape \[2, 3, 2, 2, 3, 2\]", PASTE + "return x.permute(0, 3, 1, 4, 2, 5)"),
-        "square": ("invalid for input", """
+        "square": ("must keep the number of entries", """
             n = int(S ** 0.5)
             x = patches.reshape(B, n, n, C_in, P, P)
             return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, n * P, n * P)"""),
         "three colors": (r"tensor \[1, 20, 18\]", "C_in = 3\n" + PASTE +
                          "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, H, W)"),
+        "from argsort, the wrong way round": ("repeats the permute", PASTE + """
+order = torch.tensor([0, 3, 1, 4, 2, 5]).argsort()
+return x.permute(*order).reshape(B, C_in, H, W)"""),
+        "patches in reverse": ("the last step first", "patches = patches.flip(1)\n" + PASTE +
+                               "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, H, W)"),
+        "only a table of one image": (r"shape \[3, 4, 6\]|must keep the number", """
+            x = patches[0].reshape(H // P, W // P, C_in, P, P)
+            return x.permute(2, 0, 3, 1, 4).reshape(C_in, H, W)"""),
+        "view": ("use reshape in place of view", PASTE + "return x.permute(0, 3, 1, 4, 2, 5).view(B, C_in, H, W)"),
+        "rounded": ("at .* the result has", "patches = patches // 2 * 2\n" + PASTE +
+                    "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, H, W)"),
         "array": ("got ndarray", PASTE + "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, H, W).numpy()"),
     },
 }

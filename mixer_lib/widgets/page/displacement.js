@@ -171,7 +171,7 @@ export default widget((root, { facts, ...data }, state) => {
     shown.chart.show({ [`block ${now.block}`]: main, relabeled: control, chance: main.map(() => model.chance[now.own ? 0 : 1]) },
                      Array.from({ length: model.L }, (_, block) => share(model, block, now.own ? 0 : 2)));
     shown.chart.move(t);
-    shown.chart.node.firstChild.innerHTML = `<b>share of convolution</b> of block ${now.block} along the training, ` +
+    shown.chart.node.firstChild.innerHTML = `<b>share of convolution</b> of block ${now.block} during training, ` +
       `${now.own ? "with" : "without"} itself; pale: the other blocks`;
   });
 

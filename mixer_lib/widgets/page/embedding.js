@@ -76,6 +76,6 @@ export default widget((root, { image, weights, tokens, facts }, state) => {
     const value = pixelAt(s, d), w = weights[c * D + d];
     say.innerHTML = `Row ${Math.floor(d / P)}, column ${d % P} of patch ${s}: pixel ${number(value, 3)} × weight ` +
       `${number(w, 4)} = ${number(value * w, 4)}. All ${D} such products add up to <b>tokens[${s}, ${c}] = ` +
-      `${number(tokens[s * C + c])}</b>, the ${names[c]} of the patch.`;
+      `${number(tokens[s * C + c])}</b>, the answer to <i>${names[c]}</i>.`;
   });
 });

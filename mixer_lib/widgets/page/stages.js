@@ -54,7 +54,7 @@ export function scenes(state, weights, sizes) {
         pixel(Object.assign(pixels, { shape: [1, side.height, side.width] }), i)) }));
   };
   const gray = (view, table) => view.show((i) => [table[i], table[i], table[i], 255]);
-  const patchTable = (ratio) => named(`<span>the table: <b>${S} × ${D}</b>, a patch per row</span>`,
+  const patchTable = (ratio) => named(`<span>the table: <b>${S} × ${D}</b>, one patch per row</span>`,
     sheet(state, { rows: S, columns: D, row: "patch", column: "entry", ratio, label: "the table of patches" }));
   const tokenTable = (text, label = text, ratio = 1.35) => named(`<span>${text}</span>`,
     sheet(state, { rows: S, columns: C, row: "patch", column: "channel", ratio, label: plain(label) }));
@@ -144,7 +144,7 @@ export function scenes(state, weights, sizes) {
     const change = tokenTable(`what ${kind} mixing adds`), after = tokenTable("after: the sum", "the tokens after");
     const norm = tokenTable("LayerNorm: each row centered and scaled", "after LayerNorm"), key = colorKey("the upper row");
     const hidden = named(`<span>hidden, after GELU: ${down ? `<b>${units} × ${C}</b>, a row per unit`
-                                                           : `<b>${S} × ${units}</b>, a column per unit`}</span>`,
+                                                           : `<b>${S} × ${units}</b>, one column per unit`}</span>`,
       sheet(state, down ? { rows: units, columns: C, row: "unit", column: "channel", label: "the hidden units" }
                         : { rows: S, columns: units, row: "patch", column: "unit", label: "the hidden units" }));
     const kernels = (text) => named(`<span>${text}</span>`, down
@@ -217,7 +217,7 @@ export function scenes(state, weights, sizes) {
   function scores() {
     const given = named(`<span>the mean: <b>${C}</b> numbers</span>`,
       sheet(state, { rows: 1, columns: C, column: "channel", ratio: 8, label: "the mean" }));
-    const head = named(`<span>the head: <b>${K} × ${C}</b> weights, a row per class</span>`,
+    const head = named(`<span>the head: <b>${K} × ${C}</b> weights, one row per class</span>`,
       sheet(state, { rows: K, columns: C, column: "channel", ratio: 0.8, label: "the weights of the head" }));
     const chart = bars({ names: sizes.classes.map(String), width: 330, thick: 32, signed: true, label: "the scores" });
     let now = null;

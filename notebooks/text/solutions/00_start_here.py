@@ -9,14 +9,16 @@
 # %% [markdown]
 # # Solutions to lesson 0, start here
 #
-# Back to [the lesson](../00_start_here.ipynb). Try each exercise before you look: a wrong answer teaches more than a right
-# one that you read.
+# Back to [the lesson](../00_start_here.ipynb). Try each exercise before you look here. A wrong answer of your own teaches
+# more than a right one that you read.
 
 # %%
 from mixer_lib import exercises
 
 # %% [markdown]
 # ## 0.1 The best class
+#
+# The first line finds the position of the highest score, and the second line looks up the name at that position.
 
 # %% tags=["exercise-1"]
 def best_class(scores, classes):
@@ -32,14 +34,20 @@ exercises.check_best_class(best_class)
 # %% [markdown]
 # ## 0.2 In doubt
 #
-# `nonzero` gives the places at which a condition is true.
+# The first mistake was `row.min()`. Every row has small entries; only its highest entry tells how sure the network is. The
+# second mistake was `n + 1`: `enumerate` already counts as the exercise asks, from 0.
+#
+# Without a loop, the body is one line: `(probabilities.max(dim=1).values < limit).nonzero().flatten().tolist()`.
 
 # %% tags=["exercise-2"]
 def in_doubt(probabilities, limit):
-    """The rows of probabilities [B, K] whose highest entry is below limit: a list."""
+    """The positions of the rows [B, K] whose highest entry is below limit: a list."""
     # SOLUTION
-    highest = probabilities.max(dim=1).values           # [N]
-    return (highest < limit).nonzero().flatten().tolist()
+    found = []
+    for n, row in enumerate(probabilities):     # row: [K]
+        if row.max() < limit:
+            found.append(n)
+    return found
     # END SOLUTION
 
 # %%

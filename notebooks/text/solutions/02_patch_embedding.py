@@ -1,8 +1,16 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
 # %% [markdown]
 # # Solutions to lesson 2, the patch embedding
 #
-# Back to [the lesson](../02_patch_embedding.ipynb). Try each exercise before you look: a wrong answer teaches more than a
-# right one that you read.
+# Back to [the lesson](../02_patch_embedding.ipynb). Try each exercise before you look here. A wrong answer of your own
+# teaches more than a right one that you read.
 
 # %%
 import torch
@@ -12,7 +20,7 @@ from mixer_lib import exercises, patchify
 # %% [markdown]
 # ## 2.1 Count the parameters
 #
-# Not sharing multiplies everything by the number of patches, the biases too.
+# Without sharing, everything is there $S$ times, the biases included.
 
 # %% tags=["exercise-1"]
 def count_embedding(image_size, patch_size, in_channels, hidden_dim):
@@ -31,8 +39,9 @@ exercises.check_count_embedding(count_embedding)
 # %% [markdown]
 # ## 2.2 Embed a batch
 #
-# Two lines. The convolution of the lesson gives the same: `nn.functional.conv2d(images, kernel, bias, stride=P)`, with
-# `flatten(2)` and `transpose(1, 2)` behind it.
+# The last line of the broken function was wrong. The numbers of `maps` lie in the order of `[B, C, S]`, and `reshape` keeps
+# that order, so it filled the rows of the table with pieces of the maps. `maps.flatten(2).transpose(1, 2)` moves the channel
+# axis and repairs the function. The answer below goes by way of `patchify` and is shorter.
 
 # %% tags=["exercise-2"]
 def embed(images, weight, bias, P):
@@ -65,13 +74,13 @@ def red_on_the_left(P):
 exercises.check_red_on_the_left(red_on_the_left)
 
 # %% [markdown]
-# ## 2.4 Take over released weights
+# ## 2.4 Use released weights
 #
-# The order of the axes first, then one `reshape` for the last three.
+# First bring the axes into the right order, then merge the last three with one `reshape`.
 
 # %% tags=["exercise-4"]
 def from_released(kernel):
-    """kernel: [P, P, C_in, C], as (line, column, color, channel) -> weight [C, D]"""
+    """kernel: [P, P, C_in, C]: row, column, color, channel -> weight [C, D]"""
     # SOLUTION
     weight = kernel.permute(3, 2, 0, 1)             # [C, C_in, P, P]
     return weight.reshape(len(weight), -1)          # [C, D]
