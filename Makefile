@@ -22,6 +22,7 @@ lab: venv ## open the first lesson in JupyterLab (PORT=8888, ARGS="more jupyter 
 # that of testpaths in pyproject.toml, the longest first.
 test: venv ## check the code and run every test and every lesson (ARGS="pytest options")
 	$(PY) -m ruff check
+	$(PY) -m codespell_lib
 	$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lessons: venv ## rebuild the notebooks from notebooks/text (NAME=01_patches; FROM=notebook goes the other way)
