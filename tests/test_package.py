@@ -33,8 +33,8 @@ def tree(tmp_path_factory):
 
 @pytest.fixture
 def clean(tmp_path):
-    """run(*command) in a clean environment, in an empty folder. It borrows the packages of this environment, but not the
-    course."""
+    """run(*command) in a clean environment, in an empty folder. It borrows the packages of this environment, but
+    not the course."""
     home, empty = tmp_path / "env", tmp_path / "empty"
     empty.mkdir()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)

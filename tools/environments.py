@@ -17,8 +17,8 @@ FULL = """# Made from requirements.txt by tools/environments.py. What the course
 #   conda env create -f environment.yml; conda activate mixer-course; jupyter lab notebooks/00_start_here.ipynb
 name: mixer-course
 """
-BINDER = """# Made from requirements.txt by tools/environments.py. What a learner needs, small enough for Binder: PyTorch for
-# the CPU only, and no test tools.
+BINDER = """# Made from requirements.txt by tools/environments.py. What a learner needs, small enough for Binder:
+# PyTorch for the CPU only, and no test tools.
 """
 
 

@@ -38,7 +38,7 @@ def measure(name):
 
 def table(rows):
     """The table in Markdown, with a line that says how it was measured. rows: [(name, title, seconds, memory), ...]."""
-    named = re.search("model name\\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    named = re.search("model name\t: (.+)", Path("/proc/cpuinfo").read_text())
     processor = named[1] if named else platform.machine()
     lines = ["| lesson | seconds | peak memory |", "|---|---|---|"]
     lines += [f"| [{title}](notebooks/{name}.ipynb) | {seconds:.0f} | {memory} |"
