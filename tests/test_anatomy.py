@@ -15,9 +15,8 @@ each_lesson = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 def prose(path):
     """The text of the markdown cells, and the tags of the code cells in their places."""
-    cells = lessons.read_text(path).cells
-    return "\n".join(cell.source if cell.cell_type == "markdown" else f"[code {' '.join(cell.metadata.get('tags', []))}]"
-                     for cell in cells)
+    return "\n".join(source if kind == "markdown" else f"[code {' '.join(tags)}]"
+                     for kind, source, tags in lessons.cells(lessons.read_text(path)))
 
 
 def section(text, heading):
