@@ -419,12 +419,6 @@ def test_scramble_explorer_counts_torn_patches(texts):
     assert words(texts)[-3] == "2 patches of the image."
 
 
-def test_scramble_explorer_counts_neighbors(texts):
-    """At the upper edge the window has two rows, and the rows come from far apart."""
-    plots.scramble_explorer(COLOR, torch.arange(64).view(8, 8).roll(1, 0).flatten(), 4, 0, 3)
-    assert words(texts)[-2:] == ["The window's middle has 5 neighbors.", "In the image, 2 of them were its neighbors."]
-
-
 @pytest.mark.parametrize("patch, channel", [(0, 0), (3, 1), (2, 1)])
 def test_embedding_explorer_multiplies_and_marks(patch, channel, texts):
     """Where a pixel is black, its product is white; where it is white, its product has the color of its weight."""

@@ -105,7 +105,8 @@ MUTANTS = [Mutant(*row) for row in (
     ("training/optimizers.py", "alpha=-group[\"lr\"] * 0.2 * math.sqrt(long)", "alpha=-group[\"lr\"] * math.sqrt(long)",
      "muon::step_follows_the_formulas"),
     ("training/optimizers.py", "weights[1:-1]", "weights[1:]", "muon::muon_gets_the_weights_of_the_blocks"),
-    ("training/devices.py", "dynamic=False, mode=", "dynamic=True, mode=", "training::a_compiled_model_has_a_kernel_for_each_batch_size"),
+    ("training/devices.py", "dynamic=False, mode=", "dynamic=True, mode=",
+     "training::a_compiled_model_has_a_kernel_for_each_batch_size"),
     ("training/evaluation.py", "model.train(was_training)", "model.train()", "training::predict"),
     ("training/evaluation.py", "pairs = K * labels.to(logits.device) + logits.argmax(1)",
      "pairs = K * logits.argmax(1) + labels.to(logits.device)", "training::measure_and_evaluate"),
@@ -158,12 +159,11 @@ MUTANTS = [Mutant(*row) for row in (
      "plots::confusion_writes_the_counts"),
     ("plots/charts.py", "loss[max(end - 10, 0):end]", "loss[max(end - 9, 0):end]",
      "plots::losses_are_means_of_the_last_ten"),
-    ("plots/patches.py", "column {left + x} of the image", "column {top + x} of the image",
-     "plots::patch_explorer_shows_the_number_in_all_three_places"),
-    ("plots/patches.py", "mark(290, unit, unit, x, y, 1, 1, PINK)", "mark(290, unit, unit, y, x, 1, 1, PINK)",
-     "plots::patch_explorer_frames_the_pixel plots::patch_explorer_shows_the_number_in_all_three_places"),
-    ("plots/patches.py", "In the image, {near.sum()} of them", "In the image, {len(around)} of them",
-     "plots::scramble_explorer_counts_neighbors"),
+    ("plots/charts.py", "if share > 0.05:", "if share > 0.5:", "plots::cost_split_says_the_shares_and_the_sum"),
+    ("plots/patches.py", "row, column = divmod(s, width // patch_size)", "column, row = divmod(s, width // patch_size)",
+     "plots::patch_grid_numbers_the_patches"),
+    ("plots/patches.py", "axis.set_title(titles[i], fontsize=10)", "axis.set_title(titles[0], fontsize=10)",
+     "plots::image_row_sets_each_image_below_its_title"),
 )]
 
 
