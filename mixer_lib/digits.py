@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 
-def as_mnist(pixels):
+def as_mnist(pixels: np.ndarray | torch.Tensor) -> torch.Tensor:
     """A digit drawn anywhere, at any size, as MNIST has its digits: uint8 [H, W] -> uint8 [1, 28, 28].
 
     pixels: bright ink on black (0). As NIST's scans became MNIST (http://yann.lecun.com/exdb/mnist/), the digit is
