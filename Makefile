@@ -4,10 +4,10 @@ VENV ?= .venv
 PY = "$(VENV)/bin/python"
 LESSON = $(firstword $(sort $(wildcard notebooks/[0-9]*.ipynb)))
 
-.PHONY: help lab test lessons export figures model bench clean venv
+.PHONY: help lab test lessons export figures model bench mutants resources colab environments clean venv
 
 help:    ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' Makefile
 
 # Without a display, Jupyter prints the lesson's address instead of opening a browser.
 lab: venv ## open the first lesson in JupyterLab (PORT=8888, ARGS="more jupyter options")
@@ -22,6 +22,7 @@ lab: venv ## open the first lesson in JupyterLab (PORT=8888, ARGS="more jupyter 
 # that of testpaths in pyproject.toml, the longest first.
 test: venv ## check the code and run every test and every lesson (ARGS="pytest options")
 	$(PY) -m ruff check
+	$(PY) -m codespell_lib
 	$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lessons: venv ## rebuild the notebooks from notebooks/text (NAME=01_patches; FROM=notebook goes the other way)
@@ -38,6 +39,18 @@ model: venv ## retrain a bundled model on the full data (NAME=mnist; ARGS="--roo
 
 bench: venv ## measure speed and memory
 	$(PY) tools/bench.py $(ARGS)
+
+mutants: venv ## break the library on purpose, and see whether a test notices (ARGS="training/loop.py")
+	$(PY) tools/mutants.py $(ARGS)
+
+resources: venv ## measure each lesson's seconds and memory for the README
+	$(PY) tools/measure_lessons.py $(NAME)
+
+colab: venv ## write the copies of the notebooks that Colab opens to build/colab
+	$(PY) tools/colab.py build/colab
+
+environments: venv ## write conda's lists of packages from requirements.txt
+	$(PY) tools/environments.py
 
 clean:   ## remove the environment .venv and all caches
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache

@@ -31,9 +31,9 @@ class Row(NamedTuple):
 def compare(part, form, claim, mixer, cnn, ours, theirs, x):
     """The `Row` for ours(x), which uses parameters of `mixer`, and theirs(x), which uses those of `cnn`."""
     x = x.clone().requires_grad_()
-    with FlopCounterMode(display=False) as counter:
-        y = theirs(x)
-    wanted = ours(x)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:        # its hooks break gradients in PyTorch 2.4
+        theirs(x.detach())
+    y, wanted = theirs(x), ours(x)
     weights = torch.randn(wanted.shape, dtype=x.dtype, generator=torch.Generator().manual_seed(0))
     used = torch.autograd.grad((y * weights).sum(), cnn.parameters(), retain_graph=True, allow_unused=True)
     grads = [torch.autograd.grad((out * weights).sum(), [x, *model.parameters()], allow_unused=True,

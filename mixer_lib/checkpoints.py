@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import nn
 
 from .configs import did_you_mean
 from .family import ARCHITECTURES
@@ -23,7 +24,7 @@ WEIGHTS = Path(__file__).parent / "models"           # the bundled models
 DATASET_FACTS = ("name", "classes", "mean", "std")    # what it takes to use a model without the images
 
 
-def save_checkpoint(path, model, dataset, **about):
+def save_checkpoint(path: str | Path, model: nn.Module, dataset, **about) -> None:
     """Write `model` to a .safetensors file, and with it what is needed to use it again: its architecture and
     configuration, and the name, classes, mean and std of `dataset`. about: more facts to keep (must be JSON).
 
@@ -42,7 +43,7 @@ def check_savable(model):
     return name
 
 
-def load_checkpoint(path):
+def load_checkpoint(path: str | Path) -> tuple[nn.Module, SimpleNamespace]:
     """Read a file of `save_checkpoint`: (model in evaluation mode, on the CPU; about).
 
     about: a namespace with `dataset` (itself with name, classes, mean, std) and what else was kept.
@@ -63,7 +64,7 @@ def load_checkpoint(path):
     return model.eval(), SimpleNamespace(**about | {"dataset": dataset})
 
 
-def load_pretrained(name):
+def load_pretrained(name: str) -> tuple[nn.Module, SimpleNamespace]:
     """A model that comes with the package, trained on the full data: (model in evaluation mode, about), as from
     `load_checkpoint`. How it was trained and how well it does: mixer_lib/models/NAME.md.
 
@@ -73,7 +74,7 @@ def load_pretrained(name):
     return load_checkpoint(WEIGHTS / f"{name}.safetensors")
 
 
-def load_history(name):
+def load_history(name: str) -> list[dict]:
     """How the training of a bundled model went: a list of its epochs, rows as in `History.epochs`.
 
     Raises ValueError for a model that there is not, or whose history is not bundled."""
@@ -83,7 +84,7 @@ def load_history(name):
     return read_rows(WEIGHTS / f"{name}-history.csv")
 
 
-def pretrained_names():
+def pretrained_names() -> list[str]:
     """The names of the bundled models: there is a card of each."""
     return sorted(path.stem for path in WEIGHTS.glob("*.md"))
 
@@ -105,7 +106,7 @@ def find_checkpoint(name, known=()):
     return path
 
 
-def read_rows(path):
+def read_rows(path: str | Path) -> list[dict]:
     """The rows of a table in CSV as dicts of numbers: {"epoch": 1, "train_loss": 0.5}; steps and epochs are whole."""
     with open(path, newline="", encoding="utf-8") as file:
         return [{name: int(value) if name in ("step", "epoch") else float(value) for name, value in row.items()}
@@ -169,7 +170,7 @@ def _csv(rows, header):
     return text.getvalue()
 
 
-def token_mixing_weights(model):
+def token_mixing_weights(model: nn.Module) -> dict[str, torch.Tensor]:
     """{name: float16 tensor on the CPU} of fc1 [D_S, S] and fc2 [S, D_S] of each block: what a snapshot keeps.
 
     Raises ValueError for a model that has none."""
@@ -181,7 +182,7 @@ def token_mixing_weights(model):
     return weights
 
 
-def save_snapshots(path, snapshots, in_bytes=False):
+def save_snapshots(path: str | Path, snapshots: dict[int, dict], in_bytes: bool = False) -> None:
     """Write {step: token_mixing_weights(model at that step)} to a .safetensors file.
 
     in_bytes: in half the space, each row as bytes times a scale of its own. A weight is then off by up to 1/254 of the
@@ -196,7 +197,7 @@ def save_snapshots(path, snapshots, in_bytes=False):
     write_atomically(path, save(tensors, metadata={"steps": json.dumps(list(snapshots))}))
 
 
-def load_snapshots(path):
+def load_snapshots(path: str | Path) -> tuple[list[int], dict[str, torch.Tensor]]:
     """The token-mixing weights of a model along its training: (steps, {name: float32 [n, ...]}).
 
     steps: n ascending numbers of updates done, from 0. The names are those of the model's state_dict: fc1's weights
@@ -208,7 +209,7 @@ def load_snapshots(path):
                                for name, tensor in tensors.items()}
 
 
-def save_state(path, state):
+def save_state(path: str | Path, state: dict) -> None:
     """Write the state of an unfinished run: a dict of tensors, on any device, and plain values."""
     buffer = io.BytesIO()
     torch.save(_on_cpu(state), buffer)
@@ -224,7 +225,7 @@ def _on_cpu(state):
     return state.cpu() if isinstance(state, torch.Tensor) else state
 
 
-def load_state(path):
+def load_state(path: str | Path) -> dict:
     """Read a file of `save_state`, without running code that may hide in it; its tensors come to the CPU. Raises
     FileNotFoundError where there is none, ValueError if it is damaged or holds more than tensors and plain values."""
     if not Path(path).is_file():

@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 
 from .family import ARCHITECTURES, build, configure
+from .model import MixerConfig, MlpMixer
 
 
 def _imagenet(num_blocks, patch_size, hidden_dim, tokens_mlp_dim, channels_mlp_dim):
@@ -55,7 +56,7 @@ RELATIVES = {   # the same for the models of family/, and their class
 NAMES = (*MODELS, *RELATIVES)
 
 
-def get_config(name, **overrides):
+def get_config(name: str, **overrides) -> MixerConfig:
     """The configuration of a model of `MODELS` or `RELATIVES`, with any of its fields replaced by keyword.
 
     Raises ValueError for a name or a field that does not exist, and suggests the nearest that does."""
@@ -70,7 +71,7 @@ def get_config(name, **overrides):
     return configure(**sizes | overrides)
 
 
-def default_patch_size(height, width, usual):
+def default_patch_size(height: int, width: int, usual: int) -> int:
     """A patch size for images of height x width pixels: `usual` if it gives at most 8 x 8 tokens, as the course's
     models have, else the smallest that does.
 
@@ -85,7 +86,7 @@ def default_patch_size(height, width, usual):
     return sizes[0]
 
 
-def create_model(name, **overrides):
+def create_model(name: str, **overrides) -> MlpMixer:
     """Build a model by name, freshly initialized: create_model("mnist"), create_model("B/16", num_classes=0),
     create_model("resmlp-cifar10").
 

@@ -128,7 +128,7 @@ class MixerCNN(nn.Module):
         return conv2d(folded, x.new_full((1, 1, H, W), 1 / (H * W))).reshape(*x.shape[:2], 1, 1)
 
 
-def to_conv(model, token_mixing=FoldedTokenMixing):
+def to_conv(model: MlpMixer, token_mixing: type = FoldedTokenMixing) -> MixerCNN:
     """A `MixerCNN` with the weights of an `MlpMixer`: the same outputs, the same gradients.
 
     With token_mixing=UntiedTokenMixing each channel gets a copy of the weights: the same outputs until one of them is
@@ -138,7 +138,7 @@ def to_conv(model, token_mixing=FoldedTokenMixing):
     return _rebuild(model, MlpMixer, token_mixing)
 
 
-def from_conv(model):
+def from_conv(model: MixerCNN) -> MlpMixer:
     """The `MlpMixer` with the weights of a `MixerCNN`, bit for bit. Keeps and raises what `to_conv` does, and
     ValueError where token mixing is untied, since a Mixer has one set of weights for all channels."""
     form = getattr(model, "token_mixing", None)

@@ -16,7 +16,7 @@ from .family import build, configure
 from .model import MixerConfig
 
 
-def layer_table(config):
+def layer_table(config: MixerConfig | dict) -> list[tuple[str, tuple[int, ...], int, int]]:
     """What a model does to one image, one row per layer: (layer, output shape, parameters, MACs).
 
     config: a `MixerConfig` or that of a relative, or a dict as in `MODELS` and `RELATIVES` of configs.py. A block has
@@ -58,18 +58,18 @@ def layer_table(config):
             *([row("head", model.head)] if config.num_classes else [])]
 
 
-def count_parameters(config):
+def count_parameters(config: MixerConfig | dict) -> int:
     """The number of parameters of a model (Table 1 of the paper). config: as for `layer_table`."""
     return sum(parameters for _, _, parameters, _ in layer_table(config))
 
 
-def count_macs(config):
+def count_macs(config: MixerConfig | dict) -> int:
     """The multiply-accumulates of a model for one image, as `layer_table` counts them; FLOPs are twice that. config: as
     for `layer_table`."""
     return sum(macs for _, _, _, macs in layer_table(config))
 
 
-def cost_by_part(config):
+def cost_by_part(config: MixerConfig | dict) -> dict[str, dict[str, int]]:
     """The costs of a model by kind of layer: {"parameters": {part: count}, "MACs": {part: count}}. The last norm
     counts with the head. config: as for `layer_table`."""
     costs = {what: dict.fromkeys(("patch embedding", "token mixing", "channel mixing", "head"), 0)
@@ -81,7 +81,7 @@ def cost_by_part(config):
     return costs
 
 
-def fit_to(name, parameters=None, macs=None, **overrides):
+def fit_to(name: str, parameters: float | None = None, macs: float | None = None, **overrides) -> MixerConfig:
     """The configuration of a model by name whose width brings it nearest to a budget without exceeding it.
 
     name, overrides: as for `get_config`. parameters, macs: the budget, one of the two; compare with `count_parameters`

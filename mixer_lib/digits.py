@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 
-def as_mnist(pixels):
+def as_mnist(pixels: np.ndarray | torch.Tensor) -> torch.Tensor:
     """Centers and scales a drawn digit as MNIST does: uint8 [H, W] -> uint8 [1, 28, 28].
 
     pixels: bright ink on black (0). The steps are those that made MNIST from NIST's scans

@@ -64,7 +64,7 @@ class MixerConfig:
         return [self.drop_path * i / max(self.num_blocks - 1, 1) for i in range(self.num_blocks)]
 
 
-def patchify(images, patch_size):
+def patchify(images: torch.Tensor, patch_size: int | tuple[int, int]) -> torch.Tensor:
     """Cut images into a table of patches, one row per patch.
 
     images: [B, in_channels, H, W]; patch_size: P, or (height, width). Returns [B, S, D]: the patches in raster
@@ -79,7 +79,8 @@ def patchify(images, patch_size):
     return x.reshape(B, rows * columns, C_in * P_h * P_w)          # [B, S, D]
 
 
-def unpatchify(patches, patch_size, image_size):
+def unpatchify(patches: torch.Tensor, patch_size: int | tuple[int, int],
+               image_size: int | tuple[int, int]) -> torch.Tensor:
     """Lay the rows of a patch table back into images: the inverse of `patchify`.
 
     patches: [B, S, D]; patch_size and image_size: an int, or (height, width). Returns [B, in_channels, H, W].
@@ -229,7 +230,7 @@ class MlpMixer(nn.Module):
             nn.init.zeros_(self.head.weight)
 
 
-def new_head(model, num_classes):
+def new_head(model: "MlpMixer", num_classes: int) -> "MlpMixer":
     """A model of the same class with the weights of `model`, on its device, and a head of zeros for `num_classes`
     classes: so the paper begins its fine-tuning on other classes."""
     other = type(model)(**vars(model.config) | {"num_classes": num_classes}).to(model.patch_embedding.linear.weight)
@@ -238,7 +239,7 @@ def new_head(model, num_classes):
     return other
 
 
-def grid_shape(image_size, patch_size):
+def grid_shape(image_size: int | tuple[int, int], patch_size: int | tuple[int, int]) -> tuple[int, int]:
     """(rows, columns) of patches in an image. Raises ValueError if the patches do not tile the image."""
     (H, W), (P_h, P_w) = pair("image_size", image_size), pair("patch_size", patch_size)
     if H % P_h or W % P_w:

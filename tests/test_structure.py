@@ -1,12 +1,15 @@
 """The rooms of mixer_lib: imports run one way, so that each room can be read knowing only those below it."""
 
 import ast
+import inspect
 import re
+import typing
 from pathlib import Path
 
 import pytest
 
 import mixer_lib
+from mixer_lib import analysis, checkpoints, conv, data, pretrained
 
 PACKAGE = Path(mixer_lib.__file__).parent
 # From the ground up. A room may import from the rows above its own, and its own files from each other.
@@ -65,3 +68,21 @@ def test_widgets_do_not_style_each_other():
         for other, classes in styled.items():
             if other not in {name, "kit.js", *imported}:
                 assert not used & classes, f"{name} uses {used & classes}, which {other} styles"
+
+
+FRONT_DOOR = [
+    mixer_lib.create_model, mixer_lib.count_macs, mixer_lib.count_parameters, mixer_lib.fit_to, mixer_lib.patchify,
+    mixer_lib.unpatchify, conv.to_conv, conv.from_conv, data.load_dataset, data.split, data.load_image,
+    checkpoints.save_checkpoint, checkpoints.load_checkpoint, checkpoints.load_pretrained, pretrained.load_released,
+    pretrained.save_released, pretrained.grow, analysis.influence, analysis.influence_by_depth,
+    analysis.tables_by_depth, analysis.summarize]
+
+
+@pytest.mark.parametrize("function", FRONT_DOOR, ids=lambda function: function.__name__)
+def test_front_door_says_its_types(function):
+    """Editors and type checkers read them: py.typed says that they may."""
+    hints = typing.get_type_hints(function)
+    assert "return" in hints and (PACKAGE / "py.typed").exists()
+    parameters = inspect.signature(function).parameters.values()
+    missing = {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)} - set(hints)
+    assert missing <= {"dataset", "numbers"}, f"{function.__name__} does not say the types of {missing}"

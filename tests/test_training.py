@@ -843,6 +843,14 @@ def test_compiled_run(monkeypatch, tmp_path):
     assert same(weights(resumed), weights(whole)) and same(weights(saved), weights(whole))
 
 
+def test_a_compiled_model_has_a_kernel_for_each_batch_size(monkeypatch):
+    """With one kernel for all sizes, which torch makes when it meets a second size, a resumed run would use another."""
+    asked = []
+    monkeypatch.setattr(torch, "compile", lambda what, **options: asked.append(options) or what)
+    model = small_mixer()
+    assert devices.compiled(model, torch.device("cpu")) is model and asked[-1] == {"dynamic": False, "mode": None}
+
+
 def test_without_a_compiler_the_run_goes_on_and_says_so_once(monkeypatch, capsys):
     def compile(*args, **named):
         return lambda *args: (_ for _ in ()).throw(RuntimeError("No working C++ compiler found\nmore"))

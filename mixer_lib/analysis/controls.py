@@ -8,28 +8,28 @@ import torch
 from .kernels import checked
 
 
-def shuffled(kernels, seed):
+def shuffled(kernels: torch.Tensor, seed: int) -> torch.Tensor:
     """Kernels [..., n, S] with the numbers of each in a random order of its own. Stacked kernels get the same order."""
     random = torch.Generator().manual_seed(seed)
     order = torch.rand(kernels.shape[-2:], generator=random, device="cpu").argsort(dim=-1)
     return kernels.gather(-1, order.expand(kernels.shape).to(kernels.device))
 
 
-def relabeled(kernels, seed):
+def relabeled(kernels: torch.Tensor, seed: int) -> torch.Tensor:
     """Kernels [..., S] with their places in a random order, one and the same for all; W2.T gets that of W1 with the
     same seed. It keeps what does not depend on how the grid lies, such as what a place takes from itself."""
     order = torch.randperm(kernels.shape[-1], generator=torch.Generator().manual_seed(seed), device="cpu")
     return kernels[..., order.to(kernels.device)]
 
 
-def random_like(kernels, seed):
+def random_like(kernels: torch.Tensor, seed: int) -> torch.Tensor:
     """Normal random numbers in the shape of `kernels`, with their standard deviation."""
     random = torch.Generator().manual_seed(seed)
     noise = torch.randn(kernels.shape, generator=random, dtype=kernels.dtype, device="cpu")
     return noise.to(kernels.device) * kernels.std()
 
 
-def mixed(kernels, seed):
+def mixed(kernels: torch.Tensor, seed: int) -> torch.Tensor:
     """Kernels [..., n, S] as random mixtures of all of them, Q kernels with Q [n, n] orthogonal, the same Q for all.
 
     It keeps W1.T W1, all that does not ask for single units: the energy of each wave and in each place, summed over the
@@ -41,7 +41,7 @@ def mixed(kernels, seed):
     return Q.to(kernels) @ kernels
 
 
-def same_spectrum(kernels, grid, seed):
+def same_spectrum(kernels: torch.Tensor, grid: tuple[int, int], seed: int) -> torch.Tensor:
     """Kernels [..., n, S] in which each wave has the energy that it had, but begins anywhere: as coarse as they were,
     without their shapes. Stacked kernels get the same phases."""
     H, W = checked(grid, kernels.shape[-1])

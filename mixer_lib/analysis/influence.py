@@ -1,6 +1,7 @@
 """How tokens and channels move each other: derivatives of a layer, and of all blocks at once."""
 
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -8,7 +9,7 @@ from torch import nn
 AT_ONCE = 50        # images read at once: as fast as all of them, and a thousand need no gigabytes
 
 
-def influence(layer, tokens, between="tokens"):
+def influence(layer: Callable, tokens: torch.Tensor, between: str = "tokens") -> torch.Tensor:
     """How strongly each output of `layer` moves with each input. An exact 0 says that the output never sees the input.
 
     layer: maps [B, S, C] to [B, S', C']. tokens: [S, C], the point at which derivatives are taken. Entry [j, i] is the
@@ -22,7 +23,7 @@ def influence(layer, tokens, between="tokens"):
 
 
 @torch.no_grad()
-def influence_by_depth(blocks, tokens, directions=8, seed=0):
+def influence_by_depth(blocks: nn.Module, tokens: torch.Tensor, directions: int = 8, seed: int = 0) -> torch.Tensor:
     """Estimate `influence` between the tokens at every depth at once, where the exact one takes minutes.
 
     blocks: the L of a model, in evaluation mode. tokens: [S, C], at depth 0. Returns [L + 1, S, S]. Entry [d, j, i]
@@ -50,7 +51,7 @@ def influence_by_depth(blocks, tokens, directions=8, seed=0):
 
 
 @torch.no_grad()
-def tables_by_depth(model, images):
+def tables_by_depth(model: nn.Module, images: torch.Tensor) -> list[torch.Tensor]:
     """The tables [B, S, C] of normalized images [B, C_in, H, W] before each block of a model in evaluation mode, and
     after the last block: a list of L + 1."""
     tables = []

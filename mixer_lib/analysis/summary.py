@@ -7,7 +7,8 @@ from .kernels import frequency, participation, partners, rank, twins
 from .maps import chance_share, convolution_share, token_map
 
 
-def summarize(W1, W2, grid, seed=0, slopes=0.5):
+def summarize(W1: torch.Tensor, W2: torch.Tensor, grid: tuple[int, int], seed: int = 0,
+              slopes: torch.Tensor | float = 0.5) -> dict[str, dict[str, torch.Tensor]]:
     """One token-mixing MLP, or several stacked, in a few numbers, each beside what it is in its controls.
 
     W1: [..., D_S, S]. W2: [..., S, D_S]. Returns {name: {"trained": [...], control: [...]}}, where the names are

@@ -51,7 +51,8 @@ class Dataset:
               f"mean {self.mean} and std {self.std} need {train_shape[0]} values each, one for each channel")
 
 
-def split(labels, fraction, generator=None, classes=None):
+def split(labels: torch.Tensor, fraction: float, generator: torch.Generator | None = None,
+          classes: list[str] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
     """Hold out a share of each class for validation: (train_indices, holdout_indices), int64, ascending, on the CPU.
 
     labels: int64 [N], on any device. fraction: in 0..1, rounded in each class so that both sides get an image of it.
@@ -110,7 +111,7 @@ def split_note(parts):
     return "test: there is none, so one image in six of each class is kept for it, always the same ones"
 
 
-def mean_and_std(images, most=10_000):
+def mean_and_std(images, most: int = 10_000) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel of uint8 images [N, C, H, W], pixels in 0..1: two tuples of C floats.
     Of more than `most` images, that many are looked at, spread evenly."""
     if len(images) > most:

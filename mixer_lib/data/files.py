@@ -1,6 +1,7 @@
 """One image file, as a model reads it: any size, any kind of pixel, upright."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".t
 INTERPOLATIONS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
-def load_image(path, image_size, in_channels, numbers=None, smallest=1.0, crop=1.0, interpolation="bilinear"):
+def load_image(path: str | Path, image_size: int | tuple[int, int], in_channels: int, numbers=None,
+               smallest: float = 1.0, crop: float | None = 1.0, interpolation: str = "bilinear") -> torch.Tensor:
     """Read one image file for a model to look at: -> uint8 [C, H, W].
 
     The image is scaled until its short side fits, and the rest of its long side is cut off, as much on one end as on

@@ -37,7 +37,8 @@ class NoPart(ValueError):
     """A data set lacks the part that was asked for."""
 
 
-def load_dataset(name, full=False, root=None, image_size=None, in_memory=None):
+def load_dataset(name: str | Path, full: bool = False, root: str | Path | None = None,
+                 image_size: int | tuple[int, int] | None = None, in_memory: bool | None = None) -> Dataset:
     """Load a data set.
 
     name: "mnist" or "cifar10": the bundled sample (10,000 + 2,000 or 5,000 + 1,000 images; needs no network).

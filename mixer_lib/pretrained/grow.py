@@ -9,7 +9,7 @@ from ..model import MlpMixer
 
 
 @torch.no_grad()
-def grow(model, K):
+def grow(model: MlpMixer, K: int) -> MlpMixer:
     """An `MlpMixer` for images K times as high and as wide, with patches of the same size, K^2 S tokens and token MLPs
     of K^2 D_S hidden units. It is on the device of `model`, in the same mode, and to be trained further.
 

@@ -14,7 +14,8 @@ from .names import KNOWN, PREPROCESSING, wordnet_classes
 from .reading import open_weights
 
 
-def load_released(source, image_size=None, num_classes=None):
+def load_released(source: str | Path, image_size: int | tuple[int, int] | None = None,
+                  num_classes: int | None = None) -> tuple[MlpMixer, SimpleNamespace]:
     """Read published weights: (model in evaluation mode, on the CPU; about), as `load_checkpoint` does.
 
     source: a name of `KNOWN`, which is downloaded once; or a file: of the official code or its ports (.npz), of timm

@@ -56,7 +56,7 @@ KNOWN = {
 }
 
 
-def wordnet_id(name):
+def wordnet_id(name: str) -> str:
     """The WordNet id with which a class's name begins: "n01440764 tench" -> "n01440764"; another name as it is."""
     return match[0] if (match := re.match(r"n\d{8}\b", name)) else name
 

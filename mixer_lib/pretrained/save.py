@@ -8,12 +8,13 @@ import safetensors.torch
 import torch
 
 from ..checkpoints import write_atomically
+from ..model import MlpMixer
 from .layouts import FLAX, GELU, TIMM, theirs, to_theirs
 
 FAMILIES = {"flax": (FLAX, (".npz",)), "timm": (TIMM, (".safetensors", ".pth"))}
 
 
-def save_released(model, path, family="flax"):
+def save_released(model: MlpMixer, path: str | Path, family: str = "flax") -> None:
     """Write an `MlpMixer` as the official code's .npz (family="flax"), or as timm's .safetensors or .pth (family=
     "timm"). `load_released` gives the same model again, to the last bit; such a file says neither which image_size a
     rectangular image has, nor the rates of dropout and drop path.

@@ -27,11 +27,11 @@ class History:
     total_steps: int = 0
 
 
-def best_epoch(history):
+def best_epoch(history: History) -> int:
     """The epoch (from 1) of the highest held-out accuracy, the first of equals; 0 before there is one."""
     return max(history.epochs, key=lambda row: row["val_accuracy"], default={"epoch": 0})["epoch"]
 
 
-def whole_epochs(count):
+def whole_epochs(count: int) -> str:
     """How many epochs are done, in words: "no whole epoch yet", "1 whole epoch", "2 whole epochs"."""
     return f"{count} whole epoch{'s' * (count > 1)}" if count else "no whole epoch yet"
