@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+import living
 import openings
 from mixer_lib import patchify
 from mixer_lib.data import load_dataset
@@ -274,7 +275,7 @@ def sharing():
 PICTURES = {"architecture.svg": architecture, "patch_grid.svg": patch_grid, "mixing.svg": mixing, "block.svg": block,
             "sharing.svg": sharing, "split_permute_merge.svg": openings.split_permute_merge,
             "channel_mixing.svg": openings.channel_mixing, "transpose.svg": openings.transpose,
-            "convolutions.svg": openings.convolutions}
+            "convolutions.svg": openings.convolutions, "living.svg": living.living}
 
 
 def main():
