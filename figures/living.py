@@ -76,8 +76,8 @@ def runs(colors, width, height, x=0, y=0):
         start = 0
         for j in range(1, len(row) + 1):
             if j == len(row) or row[j] != row[start]:
-                side = (j - start) * width
-                paths.setdefault(row[start], []).append(f"M{x + start * width} {y + i * height}h{side}v{height}h-{side}z")
+                side, left, top = (j - start) * width, x + start * width, y + i * height
+                paths.setdefault(row[start], []).append(f"M{left} {top}h{side}v{height}h-{side}z")
                 start = j
     return "".join(f'<path {color} d="{"".join(d)}"/>' for color, d in paths.items() if color)
 
@@ -129,8 +129,9 @@ def stages(svg, moves, tables):
         far = f"transform:translate({width}px,0)" if across else f"transform:translate(0,{height}px)"
         moves.add(f"bar{k}", (0, "opacity:0"), (start - 0.01, "opacity:0"), (start, f"opacity:1;{whole}"),
                   (end, f"opacity:1;{far}"), (end + 0.01, f"opacity:0;{far}"), (LENGTH, "opacity:0"))
-        svg.parts.append(f'<rect class="past bar{k}" x="{TOKENS - 2}" y="{TOP - 2}" width="{4 if across else width + 4}" '
-                         f'height="{height + 4 if across else 4}" fill="{INK}"/>')
+        thick = (4, height + 4) if across else (width + 4, 4)
+        svg.parts.append(f'<rect class="past bar{k}" x="{TOKENS - 2}" y="{TOP - 2}" width="{thick[0]}" '
+                         f'height="{thick[1]}" fill="{INK}"/>')
         until = start + STEP if k < 8 else LENGTH
         moves.add(f"name{k}", (0, "opacity:0"), (start - 0.01, "opacity:0"), (start, "opacity:1"),
                   (until - 0.01, "opacity:1"), *([(until, "opacity:0"), (LENGTH, "opacity:0")] if k < 8 else []))
@@ -148,13 +149,14 @@ def stages(svg, moves, tables):
 
 def bars(svg, moves, scores):
     """A bar for each digit; the longest has its share beside it."""
-    svg.arrow((TOKENS + 64 * CHANNEL + 8, TOP + 207), (BARS - 34, TOP + 207), (BARS - 34, TOP + 80), (BARS - 22, TOP + 80))
+    turn = BARS - 34
+    svg.arrow((TOKENS + 64 * CHANNEL + 8, TOP + 207), (turn, TOP + 207), (turn, TOP + 80), (turn + 12, TOP + 80))
     for digit, score in enumerate(scores):
         y = TOP - 4 + 18 * digit
         svg.text(BARS - 8, y + 7, digit, size=13, bold=score == max(scores))
         svg.box(BARS + 4, y, 200, 14, fill=PALE)
-        svg.parts.append(f'<rect class="score" x="{BARS + 4}" y="{y}" width="{200 * score:.1f}" height="14" fill="{INK}" '
-                         f'style="transform-origin:{BARS + 4}px 0"/>')
+        svg.parts.append(f'<rect class="score" x="{BARS + 4}" y="{y}" width="{200 * score:.1f}" height="14" '
+                         f'fill="{INK}" style="transform-origin:{BARS + 4}px 0"/>')
         if score == max(scores):
             svg.parts.append('<g class="said">')
             svg.text(BARS + 212, y + 7, f"{score:.0%}", anchor="start", bold=True)

@@ -41,8 +41,8 @@ def text_width(text, size, bold=False):
 class Svg:
     """A card of width x height units, and the shapes on it. x runs right, y runs down.
 
-    words: what is written on it, for tests: (text, left, top, right, bottom, size, color, color below). style: more CSS,
-    of what moves."""
+    words: what is written on it, for tests: (text, left, top, right, bottom, size, color, color below). style: CSS of
+    what moves."""
 
     def __init__(self, width, height, title):
         self.width, self.height, self.title = width, height, title

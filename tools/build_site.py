@@ -1,14 +1,16 @@
 """Build the course as a site of static pages, in build/site/html: `make site`.
 
 The pages are the executed notebooks. Notebooks store no live widgets, so the lessons are executed once more, here, for
-the numbers of their widgets, which then live in the page without a kernel. Cells that train are left out, and what needs
-their results says so; `make site ARGS=--train` runs them, too, in minutes. What was executed is kept in build/site, by
+the numbers of their widgets, which then live in the page without a kernel. Cells that train are left out, and what
+needs their results says so; `make site ARGS=--train` runs them, too, in minutes. What was executed is kept in build/site, by
 the content of the lesson and of mixer_lib. `site/` holds the rest: the front page, the style, the options of Sphinx.
 """
 
 import argparse
 import ast
+import functools
 import hashlib
+import importlib.util
 import json
 import re
 import shutil
@@ -76,8 +78,9 @@ def names(tree, context):
 
 def own(tree):
     """The names that comprehensions and functions keep to themselves."""
-    return set().union(*(names(node.target, ast.Store) for node in ast.walk(tree) if isinstance(node, ast.comprehension)),
-                       {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)})
+    nodes = [*ast.walk(tree)]
+    return set().union(*(names(node.target, ast.Store) for node in nodes if isinstance(node, ast.comprehension)),
+                       {node.arg for node in nodes if isinstance(node, ast.arg)})
 
 
 def called(call):
@@ -229,7 +232,8 @@ def contents(lessons):
     parts = [tree(f"Part {numeral} · {name}", [f"notebooks/{path.stem}" for path in lessons if number_of(path) in span])
              for numeral, (name, span) in zip(("I", "II", "III", "IV"), PARTS.items())
              if any(number_of(path) in span for path in lessons)]
-    return "\n".join([*parts, tree("To look up", ["notebooks/glossary", "notebooks/solutions/index", "models", "api/index"])])
+    return "\n".join([*parts, tree(
+        "To look up", ["notebooks/glossary", "notebooks/solutions/index", "models", "api/index"])])
 
 
 def write_api(source):
@@ -249,8 +253,8 @@ def write_api(source):
         f"| | what is there |\n|---|---|\n{rows}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n", "utf-8")
 
 
-def prepare(source, train=False, jobs=2):
-    """Write all that Sphinx reads into the folder `source`."""
+def prepare(source, find=alive, jobs=2):
+    """Write all that Sphinx reads into the folder `source`. find: `alive`, or what gives a lesson's widgets instead."""
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(ROOT / "site", source)
     for folder in ("figures", "notebooks/results"):
@@ -261,7 +265,7 @@ def prepare(source, train=False, jobs=2):
     pages = {*lessons, *solutions, *cards, NOTEBOOKS / "glossary.md"}
     words = terms()
     with ProcessPoolExecutor(jobs) as pool:
-        for path, found in zip(lessons, pool.map(alive, lessons, [train] * len(lessons))):
+        for path, found in zip(lessons, (pool.map if jobs > 1 else map)(find, lessons)):
             print(found["said"], flush=True)
             write_page(path, source, pages, found["places"], words.get(path.stem, {}))
             write_script(source, f"notebooks/{path.stem}", found["states"])
@@ -271,11 +275,11 @@ def prepare(source, train=False, jobs=2):
         "# Solutions\n\nTry first: a check answers at once, and a hint is folded below it.\n\n```{toctree}\n"
         + "\n".join(path.stem for path in solutions) + "\n```\n", "utf-8")
     (source / "models.md").write_text(
-        "# Bundled models and images\n\nEach model has a card: its data, recipe, hardware, and accuracy.\n\n```{toctree}\n"
+        "# Bundled models and images\n\nEach model has a card: data, recipe, hardware, and accuracy.\n\n```{toctree}\n"
         + "\n".join(path.relative_to(ROOT).with_suffix("").as_posix() for path in cards) + "\n```\n", "utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (source / "README.md").write_text(with_links(readme, ROOT, pages), "utf-8")
-    index = (source / "index.md").read_text(encoding="utf-8")
+    index = with_links((source / "index.md").read_text(encoding="utf-8"), ROOT, pages)
     (source / "index.md").write_text(f"{index}\n{contents(lessons)}", "utf-8")
     write_script(source, "index", {"widget-living": state_of(living_mixer())})
     write_api(source)
@@ -289,18 +293,22 @@ def write_script(source, page, states):
         path.write_text(script(states), "utf-8")
 
 
+def build(source, html, kept):
+    """Run Sphinx, for which a warning is an error; returns its exit code. kept: a folder for what it has parsed."""
+    from sphinx.cmd.build import build_main  # not everyone who reads this file has it
+
+    return build_main(["-q", "-W", "--keep-going", "-b", "html", "-d", str(kept), str(source), str(html)])
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--train", action="store_true", help="run the cells that train, too (10 minutes)")
     parser.add_argument("--jobs", type=int, default=2, help="lessons that run at the same time (default: 2)")
     options = parser.parse_args(arguments)
-    try:
-        from sphinx.cmd.build import build_main
-    except ImportError:
+    if not importlib.util.find_spec("sphinx"):
         parser.error("install what the site needs: pip install -r site/requirements.txt")
-    prepare(BUILD / "source", options.train, options.jobs)
-    failed = build_main(["-q", "-W", "--keep-going", "-b", "html", "-d", str(BUILD / "doctrees"),
-                         str(BUILD / "source"), str(BUILD / "html")])
+    prepare(BUILD / "source", functools.partial(alive, train=options.train), options.jobs)
+    failed = build(BUILD / "source", BUILD / "html", BUILD / "doctrees")
     if not failed:
         print(f"Open {BUILD / 'html/index.html'}")
     return failed
