@@ -2,8 +2,9 @@
 
 The pages are the executed notebooks. Notebooks store no live widgets, so the lessons are executed once more, here, for
 the numbers of their widgets, which then live in the page without a kernel. Cells that train are left out, and what
-needs their results says so; `make site ARGS=--train` runs them, too, in minutes. What was executed is kept in build/site, by
-the content of the lesson and of mixer_lib. `site/` holds the rest: the front page, the style, the options of Sphinx.
+needs their results says so; `make site ARGS=--train` runs them, too, in minutes. What was executed is kept in
+build/site, by the content of the lesson and of mixer_lib. `site/` holds the rest: the front page, the style, the
+options of Sphinx.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import functools
 import hashlib
 import importlib.util
 import json
+import os
 import re
 import shutil
 import sys
@@ -122,8 +124,11 @@ def alive(path, train=False):
     for file in (wholly, kept):
         if file.is_file():
             return json.loads(file.read_text(encoding="utf-8"))
-    for number in skipped:
-        code[number].source = ""
+    for number in skipped:                  # later cells may need what it imports
+        code[number].source = "\n".join(ast.unparse(node) for node in ast.parse(sources[number]).body
+                                        if isinstance(node, (ast.Import, ast.ImportFrom)))
+    for cell in code if skipped else ():    # should such a cell need a training all the same, the others still run
+        cell.metadata["tags"] = ["raises-exception"]
     start = time.time()
     execute(notebook, path.parent, widgets=True)
     stored = notebook.metadata.pop("widgets", {}).get(STATES, {}).get("state", {})
@@ -138,6 +143,7 @@ def alive(path, train=False):
                     places.setdefault(number, []).append([before, place])
             else:
                 before += 1
+    skipped |= {number for number, cell in enumerate(code) if any(out.output_type == "error" for out in cell.outputs)}
     asks = [number for number in skipped if re.search(r"LiveTraining|\bpredict\(\"|widgets\.\w+\(", sources[number])]
     places |= {number: [[0, WITHOUT]] for number in asks}
     said = f"{path.stem}: {time.time() - start:.0f} s, {len(states)} widgets live, {len(asks)} need a training"
@@ -193,7 +199,7 @@ def with_terms(text, words):
 
 
 def with_links(text, where, pages):
-    """Links to a file that is no page of the site go to the repository, or to the library's page."""
+    """Links to the library go to its pages of the site, and links to other files that are no page to the repository."""
     def moved(found):
         code, target, part = found.groups()
         path = (where / (target or "")).resolve()
@@ -202,6 +208,9 @@ def with_links(text, where, pages):
         path = path.relative_to(ROOT)
         if not (ROOT / path).exists():
             return found[0]                 # Sphinx will complain
+        room = path.relative_to("mixer_lib").parts[:1] if path.is_relative_to("mixer_lib") else ()
+        if room and (name := room[0].removesuffix(".py")) in ROOMS:
+            return f"]({os.path.relpath(ROOT / 'api' / name, where)}.md)"
         return f"]({REPOSITORY}/{'blob' if path.suffix else 'tree'}/main/{path.as_posix()}{part or ''})"
     return LINK.sub(moved, text)
 

@@ -29,7 +29,8 @@ def to_html(pages, title="MLP-Mixer"):
 def state_of(page):
     """What Python sends of a Page, its arrays in base64."""
     return {"esm": page._esm, "facts": page.facts, "shapes": page.shapes, "picked": page.picked,
-            "problem": page.problem, "arrays": {key: base64.b64encode(value).decode() for key, value in page.arrays.items()}}
+            "problem": page.problem,
+            "arrays": {key: base64.b64encode(value).decode() for key, value in page.arrays.items()}}
 
 
 def script(states):
