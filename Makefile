@@ -4,7 +4,7 @@ VENV ?= .venv
 PY = "$(VENV)/bin/python"
 LESSON = $(firstword $(sort $(wildcard notebooks/[0-9]*.ipynb)))
 
-.PHONY: help lab test lessons export figures model bench mutants resources colab environments clean venv
+.PHONY: help lab test lessons export site figures model bench mutants resources colab environments clean venv
 
 help:    ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,11 @@ lessons: venv ## rebuild the notebooks from notebooks/text (NAME=01_patches; FRO
 
 export: venv ## write a lesson as one HTML file that lives without a kernel (NAME=01_patches; ARGS="--out FILE")
 	$(PY) tools/export.py $(NAME) $(ARGS)
+
+# What the site needs beyond the course is installed when it is first built.
+site: venv ## build the site in build/site/html (ARGS=--train: run the cells that train, too)
+	@$(PY) -c "import furo, myst_nb, sphinx" 2>/dev/null || $(PY) -m pip install -r site/requirements.txt
+	$(PY) tools/build_site.py $(ARGS)
 
 figures: venv ## redraw the pictures in figures/
 	$(PY) figures/draw.py

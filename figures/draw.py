@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+import living
 import openings
 from mixer_lib import patchify
 from mixer_lib.data import load_dataset
@@ -275,7 +276,8 @@ PICTURES = {"architecture.svg": architecture, "patch_grid.svg": patch_grid, "mix
             "sharing.svg": sharing, "split_permute_merge.svg": openings.split_permute_merge,
             "channel_mixing.svg": openings.channel_mixing, "transpose.svg": openings.transpose,
             "convolutions.svg": openings.convolutions, "kernel_sum.svg": openings.kernel_sum,
-            "stamp.svg": openings.stamp}
+            "stamp.svg": openings.stamp,
+             "living.svg": living.living}
 
 
 def main():

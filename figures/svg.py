@@ -41,11 +41,12 @@ def text_width(text, size, bold=False):
 class Svg:
     """A card of width x height units, and the shapes on it. x runs right, y runs down.
 
-    words: what is written on it, for tests: (text, left, top, right, bottom, size, color, color below)."""
+    words: what is written on it, for tests: (text, left, top, right, bottom, size, color, color below). style: CSS of
+    what moves."""
 
     def __init__(self, width, height, title):
         self.width, self.height, self.title = width, height, title
-        self.parts, self.glyphs, self.words = [], {}, []
+        self.parts, self.glyphs, self.words, self.style = [], {}, [], ""
         self.box(0.5, 0.5, width - 1, height - 1, fill=GROUND, outline=EDGE, radius=10)
 
     def add(self, tag, content=None, **attributes):
@@ -146,7 +147,7 @@ class Svg:
         return "\n".join([
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" width="{self.width}" '
             f'height="{self.height}" role="img">', f"<title>{self.title}</title>",
-            f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>",
+            f"<style>@media (prefers-color-scheme:dark){{{rules}}}{self.style}</style>",
             "<defs>", *glyphs, "</defs>", *self.parts, "</svg>"]) + "\n"
 
 

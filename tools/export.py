@@ -47,7 +47,7 @@ def to_html(notebook, name):
     page, _ = HTMLExporter(raw_template=TEMPLATE).from_notebook_node(notebook, {"metadata": {"name": name}})
     # Not nbconvert's own embed_images: it closes each HTML element in a cell at once, <details> and <math> among them.
     page = re.sub(r'(?<=src=")[^":]+\.(?:svg|png)(?=")', embedded, page)
-    return page.replace("</body>", f"{script(alive)}\n</body>")
+    return page.replace("</body>", f'<script type="module">\n{script(alive)}\n</script>\n</body>')
 
 
 def embedded(found):

@@ -270,7 +270,7 @@ def execute(notebook, folder, widgets=False):
     )
     language_info = notebook.metadata.language_info
     try:
-        client.execute()
+        client.execute(cleanup_kc=True)     # end the kernel, too: the next lesson needs its memory
     except (CellControlSignal, DeadKernelError) as error:
         trace = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
         raise LessonError(f"cell {current + 1} failed:\n{trace}") from None

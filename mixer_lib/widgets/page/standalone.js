@@ -1,6 +1,9 @@
 // Runs widgets in a page without a kernel: each gets what Python had sent to it, and keeps what a person picks.
 
-export function start(states) {
+export function start(states, modules) {
+  const addresses = {};         // one module may draw several widgets
+  for (const [name, source] of Object.entries(modules))
+    addresses[name] = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   for (const [id, { esm, ...state }] of Object.entries(states)) {
     for (const [name, text] of Object.entries(state.arrays))
       state.arrays[name] = new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
@@ -15,7 +18,7 @@ export function start(states) {
     const el = document.getElementById(id);
     el.state = state;           // for tests, and for the curious
     el.tell = (event) => (listeners[event] ?? []).forEach((listen) => listen());
-    import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })))
+    import(addresses[esm])
       .then((module) => module.default.render({ model, el }))
       .catch((error) => { el.textContent = `This widget could not be drawn. ${error}`; });
   }
