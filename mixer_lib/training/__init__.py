@@ -3,6 +3,7 @@
 `fit` trains by a `Recipe` and returns a `History`; `evaluate` and `predict` read a trained model.
 """
 
+from . import processes
 from .devices import best_device, fast_bf16, pick_device
 from .evaluation import (
     check_fit,
@@ -15,6 +16,7 @@ from .evaluation import (
 )
 from .history import History, best_epoch, whole_epochs
 from .loop import (
+    check_processes,
     check_recipe,
     epoch_generator,
     fit,

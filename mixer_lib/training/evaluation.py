@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from ..data import batches
+from . import processes
 from .devices import device_of
 
 
@@ -22,6 +23,20 @@ def predict(model, images, dataset, batch_size=500):
     finally:
         model.train(was_training)
     return torch.cat(logits).float().to(images.device)                              # [N, K]
+
+
+@torch.no_grad()
+def measure_together(model, images, labels, dataset, batch_size=500):
+    """`measure` of what the model makes of images [N, C, H, W] with labels [N], of which each process reads its share.
+
+    Every process must take part, with a model in evaluation mode."""
+    sums = torch.zeros(2, dtype=torch.float64, device="cpu")            # of the loss, of the hits
+    for x, y in batches(images, labels, batch_size * processes.count(), dataset.mean, dataset.std,
+                        share=(processes.rank(), processes.count())):
+        logits = model(x).float()                                       # [n, K]
+        sums += torch.stack([cross_entropy(logits, y, reduction="sum"), (logits.argmax(1) == y).sum()]).cpu()
+    loss, hits = processes.total(*sums.to(images.device))
+    return {"loss": loss.item() / len(labels), "accuracy": hits.item() / len(labels)}
 
 
 def measure(logits, labels):
