@@ -277,7 +277,7 @@ PICTURES = {"architecture.svg": architecture, "patch_grid.svg": patch_grid, "mix
             "channel_mixing.svg": openings.channel_mixing, "transpose.svg": openings.transpose,
             "convolutions.svg": openings.convolutions, "kernel_sum.svg": openings.kernel_sum,
             "stamp.svg": openings.stamp,
-             "living.svg": living.living}
+            "living.svg": living.living}
 
 
 def main():

@@ -83,14 +83,16 @@ def test_validation_images_of_the_data_set_are_counted(there, capsys):
     assert " parameters, 30 training images, 10 held out, on cpu\n" in capsys.readouterr().err
 
 
-def test_every_option_arrives(there, fitted):
+def test_every_option_arrives(there, fitted, monkeypatch):
     """Each with a value that is not its default."""
+    monkeypatch.setattr(command, "check_processes", lambda recipe: None)        # shard needs several
     model = dict(patch_size=2, num_blocks=3, hidden_dim=6, tokens_mlp_dim=5, channels_mlp_dim=7, dropout=0.3,
                  drop_path=0.4)
     recipe = dict(epochs=4, batch_size=5, lr=0.5, warmup_epochs=0.25, weight_decay=0.75, label_smoothing=0.375,
                   clip_norm=3.5, crop_padding=2, resized_crop=0.5, flip=True, randaugment=7, mixup=0.25, cutmix=0.75,
                   val_fraction=0.3, patience=6, schedule="constant", optimizer="muon", precision="float32",
-                  compile=True, freeze=True, snapshots=9, seed=17)
+                  compile=True, freeze=True, accumulate=2, checkpoint_activations=True, shard=True, snapshots=9,
+                  seed=17)
     of_relatives = {"kernel_size", "num_heads"}
     assert model.keys() | of_relatives == command.MODEL_OPTIONS.keys() and recipe.keys() == vars(Recipe()).keys()
     assert all(vars(Recipe())[name] != value for name, value in recipe.items())

@@ -306,7 +306,7 @@ def test_command_line(gpu, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "load_dataset", lambda *args, **named: data)
     monkeypatch.setattr(use, "load_part", lambda *args, **named: (data.test_images, data.test_labels, data.classes))
     for module in (train, use):
-        monkeypatch.setattr(module, "pick_device", lambda name: gpu)
+        monkeypatch.setattr(module, "local_device", lambda name: gpu)
     monkeypatch.setattr(train, "memory_needed", lambda *args: 0)     # it looks at memory, which is not pretended
     where = []
 

@@ -5,8 +5,9 @@ import random
 import pytest
 
 from mixer_lib import widgets
-from mixer_lib.configs import MODELS
+from mixer_lib.configs import MODELS, get_config
 from mixer_lib.costs import cost_by_part
+from mixer_lib.training.plan import flops_per_image
 
 SIZES = ("patch_size", "num_blocks", "hidden_dim", "tokens_mlp_dim", "channels_mlp_dim")
 
@@ -121,6 +122,22 @@ def test_parts(shown):
     shown.page.keyboard.press("Enter")
     assert shown.picked["part"] == "token mixing" and "token mixing: " in shown.text()
     assert shown.page.get_by_role("button", pressed=True).locator("span").first.inner_text() == "token mixing"
+
+
+def test_training(show):
+    """The days are those that `plan` gives."""
+    shown = show(widgets.cost_explorer(training=True))
+    assert shown.picked["images"] == 2.1e9 and shown.picked["devices"] == 8
+    days = 2.1e9 * flops_per_image(get_config("B/16")) / (8 * 0.4 * 990e12) / 86400
+    said = f"Training on 2.1 G images takes 1.6 · 1020 FLOPs: {24 * days:.0f} hours on 8 GPUs that reach 40%"
+    assert said in shown.text()
+    shown.find("input", 6).focus()
+    shown.page.keyboard.press("Home")                           # one GPU
+    assert f"{8 * days:.1f} days on 1 GPU that reaches 40% of a peak of 990" in shown.text()
+    shown.find("input", 5).focus()
+    shown.page.keyboard.press("Home")                           # a million images
+    seconds = 1e6 * flops_per_image(get_config("B/16")) / (0.4 * 990e12)
+    assert f"Training on 1.0 M images takes 7.6 · 1013 FLOPs: {seconds / 60:.1f} minutes on 1 GPU" in shown.text()
 
 
 @pytest.mark.parametrize("width, dark", [(360, True), (915, False)])

@@ -39,6 +39,8 @@ FIGURES = {
     "functions": lambda: plots.functions({"a": ([0, 1], {"b": [2, 3], "c": [4, 5]})}, xlabel="x", ylabel="y"),
     "changes": lambda: plots.changes({"a": [0.5, 0.6]}),
     "intervals": lambda: plots.intervals({"a": {"b": {"c": [0.5]}}}, "y", 0.1),
+    "bars": lambda: plots.bars({"a": 1.0, "b": 2.0}, "x"),
+    "roofline": lambda: plots.roofline(1e12, 1e11, {"a": (1, 1e10)}),
 }
 
 
@@ -258,6 +260,32 @@ def test_cost_split_bars_are_the_shares():
     pale, green = (colored(picture, color)[bar].sum() for color in ("#C8C8C8", plots.GREEN))
     assert pale == pytest.approx(0.3 * 480 * SHARP, abs=2)
     assert green == pytest.approx(0.7 * 480 * SHARP, abs=2 * 40)       # less the letters on it
+
+
+def test_bars_are_the_numbers_and_say_them():
+    axis, = plots.bars({"products": 12.5, "GELU": 4, "none": 0}, "ms", marked=["GELU"]).axes
+    assert [bar.get_width() for bar in axis.patches] == [12.5, 4, 0]
+    assert [bar.get_y() + bar.get_height() / 2 for bar in axis.patches] == pytest.approx([0, 1, 2])
+    assert axis.get_ylim()[0] > axis.get_ylim()[1]                  # the first on top
+    green, gray = (tuple(np.array(ImageColor.getrgb(color)) / 255) for color in (plots.GREEN, plots.GRAY))
+    assert [bar.get_facecolor()[:3] for bar in axis.patches] == [gray, green, gray]
+    assert [text.get_text().strip() for text in axis.texts] == ["12.5", "4", "0"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["products", "GELU", "none"]
+
+
+def test_roofline_rises_to_the_peak():
+    points = {"sums": (0.1, 5e9), "products": (80, 9e11)}
+    axis, = plots.roofline(1e12, 1e11, points).axes
+    roof, *marks = [line for line in axis.lines if line.get_label() in points or len(line.get_xdata()) == 3]
+    x, y = roof.get_xdata(), roof.get_ydata()
+    assert x[1] == 10 and x[0] < 0.1 and x[2] > 80
+    assert y == pytest.approx([100 * x[0], 1000, 1000])             # GFLOP/s
+    assert {line.get_label(): (*line.get_xdata(), *line.get_ydata()) for line in marks} == {
+        "sums": (0.1, 5), "products": (80, 900)}
+    assert axis.get_xscale() == axis.get_yscale() == "log"
+    (left, right) = sorted(axis.texts, key=lambda text: text.get_text(), reverse=True)
+    assert "memory-bound" in left.get_text() and left.get_ha() == "right"       # left of the ridge, where both stand
+    assert "compute-bound" in right.get_text() and left.get_position()[0] == right.get_position()[0] == 10
 
 
 def test_losses_are_means_of_the_last_ten():

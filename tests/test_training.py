@@ -206,8 +206,8 @@ def test_recipe_of_the_lessons():
     assert vars(Recipe()) == dict(
         epochs=10, batch_size=128, lr=1e-3, warmup_epochs=1.0, schedule="cosine", optimizer="adamw", weight_decay=0.05,
         label_smoothing=0.1, clip_norm=1.0, crop_padding=0, resized_crop=0.0, flip=False, randaugment=0,
-        mixup=0.0, cutmix=0.0,
-        val_fraction=0.1, patience=0, precision="auto", compile=False, freeze=False, snapshots=0, seed=0)
+        mixup=0.0, cutmix=0.0, val_fraction=0.1, patience=0, precision="auto", compile=False, accumulate=1,
+        checkpoint_activations=False, shard=False, freeze=False, snapshots=0, seed=0)
 
 
 def test_callbacks_after_every_step_and_epoch():
@@ -219,7 +219,8 @@ def test_callbacks_after_every_step_and_epoch():
 
 
 def test_recipe_is_checked():
-    for name, values in dict(epochs=[0, -1, 1.5], batch_size=[0, -3, 2.0], lr=[0, -1, float("nan"), float("inf")],
+    for name, values in dict(epochs=[0, -1, 1.5], batch_size=[0, -3, 2.0],
+                             accumulate=[0, 1.5], lr=[0, -1, float("nan"), float("inf")],
                              clip_norm=[0, float("nan")], warmup_epochs=[-1, float("inf")], weight_decay=[-0.1],
                              crop_padding=[-1, 0.5], randaugment=[-1, 31, 0.5], mixup=[-0.1, float("inf")],
                              cutmix=[-1, float("nan")], patience=[-1, 0.5], snapshots=[-1, 2.5],
@@ -359,6 +360,45 @@ def test_train_step_on_shares_of_classes(precision):
         for target in (y, torch.eye(3)[y], shares))
     assert mixed == pytest.approx(loss, accuracy)
     assert one_hot == pytest.approx(whole, accuracy) != pytest.approx(loss, accuracy)
+
+
+@pytest.mark.parametrize("changes", [dict(accumulate=3), dict(checkpoint_activations=True),
+                                     dict(accumulate=4, checkpoint_activations=True)])
+def test_less_memory_gives_the_same_gradients(changes):
+    """In pieces, and with what goes into a block computed again: the same step to rounding, here of float64."""
+    grads, numbers = [], []
+    for some in {}, changes:
+        model, x = small_mixer().double(), torch.rand(10, 1, 8, 8, generator=torch.Generator().manual_seed(0)).double()
+        torch.nn.init.normal_(model.head.weight, generator=torch.Generator().manual_seed(1))
+        recipe = Recipe(precision="float32", clip_norm=1e9, **some)
+        with devices.checkpointed(model, recipe.checkpoint_activations):
+            numbers.append(train_step(model, x, torch.arange(10) % 3, make_optimizer(model, recipe), 0.01, recipe))
+        assert "forward" not in vars(model.blocks[0])
+        grads.append([p.grad for p in model.parameters()])
+    for one, other in zip(grads[0] + list(numbers[0]), grads[1] + list(numbers[1]), strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-12, atol=1e-14)
+
+
+def test_checkpointed_run_is_the_plain_one():
+    """To the last bit, dropout and drop path included: these are drawn again as they were."""
+    runs = []
+    for on in False, True:
+        model = small_mixer(**RANDOM_MODEL)
+        runs.append((without_seconds(fit(model, toy(), quick(checkpoint_activations=on))), weights(model)))
+    assert runs[0][0] == runs[1][0] and same(runs[0][1], runs[1][1])
+
+
+def test_checkpoint_activations_needs_blocks():
+    with pytest.raises(ValueError, match="this Linear has no blocks that could be computed again"), \
+            devices.checkpointed(torch.nn.Linear(1, 1)):
+        pass
+
+
+def test_less_memory_is_needed():
+    data, model = toy(), small_mixer()
+    plain, pieces, again = (memory_needed(model, data, quick(batch_size=1000, precision="float32", **changes))
+                            for changes in ({}, dict(accumulate=10), dict(checkpoint_activations=True)))
+    assert pieces < plain / 3 and again < plain / 2
 
 
 def test_fit_trains_on_mixed_labels(monkeypatch):

@@ -29,6 +29,7 @@ from torchvision.datasets import ImageFolder
 
 import bench_page
 from mixer_lib import create_model, widgets
+from mixer_lib.checkpoints import read_rows
 from mixer_lib.configs import MODELS
 from mixer_lib.conv import FoldedTokenMixing, TiedTokenMixing, UntiedTokenMixing, to_conv
 from mixer_lib.costs import count_macs
@@ -222,6 +223,29 @@ def training(data, device):
                 lambda peer=peer: [peer(x, y) for x, y in pictures], rounds=2)
 
 
+def several(data, device):
+    """The command with two processes against one, each time after its first epoch. On a CPU both use all cores, so what
+    is lost is what it takes to average the gradients and to wait for each other; two GPUs do at best twice the work."""
+    def speed(count):
+        words = f"train --dataset cifar10 --epochs 2 --val-fraction 0 --device {device.type} --out"
+        threads = max(1, len(os.sched_getaffinity(0)) // count) if hasattr(os, "sched_getaffinity") else 1
+        with tempfile.TemporaryDirectory() as out:
+            subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node",
+                            str(count), "-m", "mixer_lib", *words.split(), out], check=True, capture_output=True,
+                           env=os.environ | {"OMP_NUM_THREADS": str(threads)})
+            return read_rows(Path(out, "history.csv"))[-1]["images_per_second"]
+
+    if device.type == "cuda" and torch.cuda.device_count() < 2:
+        print("two processes: one: needs two GPUs")
+        return
+    pairs = [(speed(2), speed(1)) for _ in range(3)]
+    ratios = sorted(two / one for two, one in pairs)
+    two, one = (statistics.median(column) for column in zip(*pairs))
+    target = ">= 0.8" if device.type == "cpu" else ">= 1.6"
+    print(f"{'two processes: one':<44}{two:>10,.0f}{one:>10,.0f}{ratios[1]:>8.2f}   {ratios[0]:.2f}..{ratios[-1]:.2f}"
+          f"   {target}", flush=True)
+
+
 def convolutions(data, device):
     """The same model written as convolutions (lesson 10): equal in its results, not in its speed."""
     model, images = create_model("cifar10").to(device), torch.randn(BATCH, 3, 32, 32, device=device)
@@ -270,7 +294,8 @@ def import_time(data, device):
     print(f"{'import mixer_lib, once torch is imported (s)':<44}{statistics.median(times):>10.3f}            < 0.3")
 
 
-PARTS = {"input": input_pipeline, "folder": folder, "training": training, "convolutions": convolutions,
+PARTS = {"input": input_pipeline, "folder": folder, "training": training, "processes": several,
+         "convolutions": convolutions,
          "answers": lambda data, device: asyncio.run(answers(data)), "page": bench_page.page, "sizes": bench_page.sizes,
          "import": import_time}
 

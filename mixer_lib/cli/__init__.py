@@ -1,4 +1,4 @@
-"""The command line: python -m mixer_lib train | evaluate | predict | data | info | inspect.
+"""The command line: python -m mixer_lib train | evaluate | predict | data | info | plan | inspect.
 
 Results go to the standard output and all else to the error output, so that both can be piped.
 """
@@ -7,7 +7,7 @@ import os
 import sys
 
 from .parser import parse
-from .say import say
+from .say import say, say_error
 
 
 def main(argv=None):
@@ -25,7 +25,7 @@ def main(argv=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # where Python writes what is left
         return 130
     except (ValueError, OSError, FloatingPointError) as error:
-        say(f"error: {error}")
+        say_error(error)
         return 2
     except KeyboardInterrupt:       # outside of `fit`, which has its own way to end
         say("interrupted")

@@ -12,6 +12,7 @@ from ..pretrained import KNOWN
 from ..training import Recipe
 from ..training.recipe import OPTIMIZERS
 from .inspect import inspect_model
+from .plan import plan
 from .show import describe_data, info
 from .train import MODEL_OPTIONS, train
 from .use import PARTS, evaluate_checkpoint, predict_images
@@ -91,6 +92,15 @@ examples:
   python -m mixer_lib inspect cifar10 --out look/cifar10
   python -m mixer_lib inspect runs/mnist --out look/mnist
   python -m mixer_lib inspect runs/mnist/best.safetensors --out look/best --seed 1
+"""
+
+PLAN = """\
+The work follows from the model, the memory from what a step keeps. Time is work / (devices x peak x share): what share
+of its peak a device reaches is measured, often 0.3 to 0.5. Without --shard (plain) each device holds the whole model.
+
+examples:
+  python -m mixer_lib plan H/14 --images 300e6 --epochs 14 --devices 512 --peak 990e12 --share 0.4
+  python -m mixer_lib plan B/16 --images 1.28e6 --epochs 300 --devices 8 --peak 312e12 --share 0.4 --batch-size 4096
 """
 
 
@@ -202,6 +212,17 @@ def _parser():
 
     sub = command("info", info, "list a model's layers: shapes, parameters, multiply-accumulates", INFO)
     sub.add_argument("name", help=f"{CHECKPOINT}; or one of {', '.join(NAMES)}")
+
+    sub = command("plan", plan, "say what a training run would cost: work, time, memory of each device", PLAN)
+    sub.add_argument("name", help=f"one of {', '.join(NAMES)}")
+    sub.add_argument("--images", type=float, required=True, help="training images, such as 1.28e6")
+    sub.add_argument("--epochs", type=float, required=True, help="passes over them")
+    sub.add_argument("--devices", type=int, default=1, help="how many train together (default: 1)")
+    sub.add_argument("--peak", type=float, required=True, help="FLOP/s of a device at its peak, such as 990e12")
+    sub.add_argument("--share", type=float, default=0.4, help="the share of it that is reached (default: 0.4)")
+    sub.add_argument("--batch-size", type=int, default=4096, help="images per step of all devices (default: 4096)")
+    sub.add_argument("--precision", choices=("bf16", "float32"), default="bf16", help="of the step (default: bf16)")
+    sub.add_argument("--num-classes", type=int, help="of the head, 0 for none (default: the model's)")
 
     sub = command("inspect", inspect_model, "draw and measure what the token mixing of a model has learned", INSPECT)
     sub.add_argument("checkpoint", help=CHECKPOINT)

@@ -1,5 +1,7 @@
 """The command train."""
 
+import os
+import re
 import shlex
 import sys
 import time
@@ -20,13 +22,14 @@ from ..training import (
     Recipe,
     best_epoch,
     check_fit,
+    check_processes,
     check_recipe,
     fit,
     memory_needed,
-    pick_device,
+    processes,
     whole_epochs,
 )
-from ..training.devices import describe, free_memory
+from ..training.devices import describe, free_memory, local_device
 from ..training.run import Run, holds_an_epoch
 from .config import as_toml, read_config
 from .say import say
@@ -52,10 +55,23 @@ def train(options, words):
         options = options.parser.parse_args(words)
     if not options.out:
         raise ValueError(f"the following arguments are required: --out; see {options.parser.prog} --help")
+    with processes.together(local_device(options.device)):
+        try:
+            return train_together(options, words)
+        except RuntimeError as error:
+            if not re.search("gloo|nccl", str(error), re.I):
+                raise
+            raise OSError(f"the connection to another process of this run is lost ({str(error).splitlines()[0]}): what "
+                          f"it said before says why") from None
+
+
+def train_together(options, words):
     out, words = Path(options.out), merged(words)
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out is {out}, which is a file: expected a folder")
-    command, resume = out / "command.txt", options.resume
+    command = out / "command.txt"
+    # Where torchrun starts all processes again, since one has failed, they go on.
+    resume = options.resume or (processes.restarted() and command.exists())
     if resume and command.exists():
         try:
             begun = shlex.split(command.read_text(encoding="utf-8"))
@@ -85,13 +101,16 @@ def train(options, words):
                            in_memory=False if recipe.resized_crop else None)
     dataset.name = options.dataset      # kept in the checkpoint, so that `evaluate` finds a path again
     check_recipe(recipe, dataset)
-    device = pick_device(options.device)
+    check_processes(recipe)
+    device = local_device(options.device)
     torch.manual_seed(recipe.seed)
     model = make_model(options, begin, dataset).to(device)
     if resume:
         Run(out, model, dataset, optimizer=None, recipe=recipe).check()
-    write_atomically(command, (shlex.join(PROGRAM + words) + "\n").encode())
-    write_atomically(out / "config.toml", as_toml(options, options.parser).encode())
+    processes.wait_for_all()        # until they have seen what was there before
+    if processes.rank() == 0:
+        write_atomically(command, (shlex.join(PROGRAM + words) + "\n").encode())
+        write_atomically(out / "config.toml", as_toml(options, options.parser).encode())
 
     say_what_is_trained(model, dataset, recipe, device)
     try:
@@ -99,19 +118,28 @@ def train(options, words):
     except OSError as error:        # a full disk, a photograph that is gone
         kept = whole_epochs(len(read_rows(out / "history.csv"))) if (out / "history.csv").exists() else "nothing yet"
         raise OSError(f"{error}. {out} holds {kept}; once that is solved, go on with "
-                      f"{shlex.join([*PROGRAM, '--out', str(out), '--resume'])}") from None
+                      f"{shlex.join([*program(), '--out', str(out), '--resume'])}") from None
     except FloatingPointError as error:
         done, free = whole_epochs(len(read_rows(out / "history.csv"))), out
         if holds_an_epoch(out):
             free = next(path for n in count(2) if not (path := Path(f"{out}-{n}")).exists())
         again = merged([*words, "--lr", f"{recipe.lr / 3:.2g}", "--out", str(free)])
-        raise FloatingPointError(f"{error}. {out} holds {done}. For example: {shlex.join(PROGRAM + again)}") from None
+        raise FloatingPointError(f"{error}. {out} holds {done}. For example: {shlex.join(program() + again)}") from None
     if history.interrupted:
-        say(f"to go on from there: {shlex.join([*PROGRAM, '--out', str(out), '--resume'])}")
+        say(f"to go on from there: {shlex.join([*program(), '--out', str(out), '--resume'])}")
         return 130
+    if processes.rank():
+        return 0
     print_result(history)
     say(f"model, history and command are in {out}. At the end, read the test images once: "
         f"{shlex.join([*PROGRAM[:-1], 'evaluate', str(out)])}")
+
+
+def program():
+    """The words with which a person starts this command: with as many processes as now."""
+    if not processes.launched():
+        return PROGRAM
+    return ["torchrun", "--nproc-per-node", os.environ.get("LOCAL_WORLD_SIZE", "1"), *PROGRAM[1:]]
 
 
 def merged(words):
@@ -175,7 +203,7 @@ def say_what_is_trained(model, dataset, recipe, device):
     elif recipe.val_fraction:
         images, held = map(len, split(dataset.train_labels, recipe.val_fraction, torch.Generator()))
     say(f"{sum(p.numel() for p in model.parameters()):,} parameters, {images:,} training images, {held:,} held out, on "
-        f"{describe(device)}")
+        f"{describe(device)}" + f", {processes.count()} processes" * (processes.count() > 1))
     if not held:
         say("note: with --val-fraction 0 nothing measures the model while it trains. Only the test images are left, "
             "and a test that one chooses by is no longer a test")

@@ -15,8 +15,8 @@ from ..data.card import plain
 from ..data.files import IMAGE_SUFFIXES
 from ..data.folders import walk
 from ..pretrained import load_released, wordnet_id
-from ..training import check_fit, class_accuracies, measure_in_batches, pick_device, predict
-from ..training.devices import describe
+from ..training import check_fit, class_accuracies, measure_in_batches, predict, processes
+from ..training.devices import describe, local_device
 from .say import say
 
 GROUP = 256         # images that are in memory at once
@@ -24,6 +24,11 @@ PARTS = {"test": "test ", "val": "validation ", "train": "training ", "all": ""}
 
 
 def evaluate_checkpoint(options, words):
+    with processes.together(local_device(options.device)):
+        evaluate_together(options)
+
+
+def evaluate_together(options):
     if options.confusion and not options.confusion.lower().endswith(".png"):
         raise ValueError(f"--confusion is {options.confusion}: expected a file name that ends in .png")
     model, about, path = _load(options)
@@ -51,6 +56,8 @@ def evaluate_checkpoint(options, words):
                                           confusion=bool(options.per_class or options.confusion))
     result = {"checkpoint": str(path), "dataset": name, "part": options.part, "images": len(labels), **measured,
               "images_per_second": len(labels) / (time.perf_counter() - start)}
+    if processes.rank():
+        return
     if options.per_class:
         result["per_class"] = [{"class": label, "images": count, "accuracy": accuracy} for label, (count, accuracy)
                                in zip(classes, class_accuracies(counts), strict=True)]
@@ -197,7 +204,7 @@ def is_to_invert(image, dataset):
 
 def _load(options):
     """The model that was asked for, on its device; what its file says; and the path of that file."""
-    device = pick_device(options.device)
+    device = local_device(options.device)
     model, about = load_released(options.checkpoint)
     say(f"{about.file} on {describe(device)}")
     if about.family != "mixer_lib":

@@ -1,6 +1,7 @@
 """Images that stay in their files and are read as they are needed."""
 
 import os
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -74,13 +75,14 @@ class ImageFiles:
         numbers = [None] * len(indices) if numbers is None else numbers
         images = [load_image(self.path(int(index)), self.shape[2:], self.shape[1], row, smallest, **self.cut)
                   for index, row in zip(indices, numbers, strict=True)]
-        return torch.stack(images).to(self.device)                          # [n, C, H, W]
+        images = torch.stack(images) if images else torch.empty(0, *self.shape[1:], dtype=torch.uint8, device="cpu")
+        return images.to(self.device)                                       # [n, C, H, W]
 
-    def in_order(self, order, batch_size, numbers=None, smallest=1.0):
-        """Yield the images at `order`, int64 [n], batch_size at a time: uint8 [B, C, H, W] on `device`.
+    def in_order(self, order, sizes, numbers=None, smallest=1.0):
+        """Yield the images at `order`, int64 [n], in batches of these sizes B: uint8 [B, C, H, W] on `device`.
 
         numbers: [n, 4], in the same order; smallest: see `load_image`. Raises as `load_image` does."""
-        groups = [slice(start, start + batch_size) for start in range(0, len(order), batch_size)]
+        groups = [slice(end - size, end) for size, end in zip(sizes, accumulate(sizes))]
         jobs = _Jobs(self.to("cpu"), order.cpu(), groups, numbers, smallest)
         workers = min(_cores(), 8, len(groups)) if len(groups) > 1 else 0
         # A generator of its own: a loader draws a seed for its workers, which else changes what the run draws next.
@@ -125,4 +127,6 @@ def _as_is(batch):
 
 
 def _cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many CPU cores this process has for itself: torchrun says how many processes share the machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))

@@ -12,12 +12,12 @@ OPERATIONS = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate",  # all f
               "Equalize")
 
 
-def rand_augment(images, magnitude, generator=None):
+def rand_augment(images, magnitude, generator=None, part=None):
     """Give each image two random operations, such as rotate, shear, brightness or posterize.
 
     images: uint8 [B, C, H, W], and so is the result; C is 1 or 3. magnitude: 1 (faint) to 30. All random numbers come
-    from `generator`, on whatever device it is (None: torch's own, on the images' device). Raises ValueError on other
-    channels or magnitudes.
+    from `generator`, on whatever device it is (None: torch's own, on the images' device). part: for images of a
+    larger batch, see `augment`. Raises ValueError on other channels or magnitudes.
     """
     if not 1 <= magnitude <= 30:
         raise ValueError(f"magnitude={magnitude}: expected 1 to 30")
@@ -25,8 +25,11 @@ def rand_augment(images, magnitude, generator=None):
     if channels not in (1, 3):
         raise ValueError(f"RandAugment takes images of 1 or 3 channels, not {channels}: set randaugment to 0")
     source = generator.device if generator else images.device
-    operations = torch.randint(len(OPERATIONS), (2, batch), generator=generator, device=source)  # [2, B]
-    signs = 2 * torch.randint(2, (2, batch), generator=generator, device=source) - 1  # [2, B], each -1 or 1
+    places, whole = part or (slice(None), batch)
+    operations = torch.randint(len(OPERATIONS), (2, whole), generator=generator, device=source)[:, places]  # [2, B]
+    signs = 2 * torch.randint(2, (2, whole), generator=generator, device=source)[:, places] - 1  # [2, B], -1 or 1
+    if not batch:
+        return images
     # A GPU takes them in its turn, and the host need not wait. The host itself would read them before they are there.
     no_wait = images.device.type == "cuda"
     for operation, sign in zip(operations.to(images.device, non_blocking=no_wait),

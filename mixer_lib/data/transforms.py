@@ -12,14 +12,17 @@ from .files import as_pair, center_box, random_box
 from .randaugment import rand_augment
 
 
-def augment(images, crop_padding=0, flip=False, randaugment=0, generator=None):
-    """Crop, flip and RandAugment, each where it is asked for: uint8 [B, C, H, W] -> same."""
+def augment(images, crop_padding=0, flip=False, randaugment=0, generator=None, part=None):
+    """Crop, flip and RandAugment, each where it is asked for: uint8 [B, C, H, W] -> same.
+
+    part: for images that are part of a larger batch, (their places in it, int64 [B], its size). They then become what
+    they become in the whole batch: the random numbers are drawn for all of it."""
     if crop_padding:
-        images = random_crop(images, crop_padding, generator)
+        images = random_crop(images, crop_padding, generator, part)
     if flip:
-        images = random_flip(images, generator)
+        images = random_flip(images, generator, part)
     if randaugment:
-        images = rand_augment(images, randaugment, generator)
+        images = rand_augment(images, randaugment, generator, part)
     return images
 
 
@@ -42,6 +45,8 @@ def random_resized_crop(images, numbers, smallest):
 
     images: uint8 [B, C, H, W], and so is the result. numbers: [B, 4], in 0..1, for the part's area (a share from
     `smallest` to 1 of the image's), its shape and its place: see `random_box`."""
+    if not len(images):     # a part of a small batch
+        return images
     height, width = images.shape[2:]
     boxes = [random_box(width, height, width / height, row, smallest) for row in numbers.tolist()]
     left, top, right, bottom = send(torch.tensor(boxes, device="cpu"), images.device).unbind(1)     # each [B]
@@ -54,28 +59,31 @@ def random_resized_crop(images, numbers, smallest):
     return cut.round().to(torch.uint8)                                                  # [B, C, H, W]
 
 
-def random_crop(images, padding, generator=None):
+def random_crop(images, padding, generator=None, part=None):
     """Shift each image at random by up to `padding` pixels each way; zeros come in at the edges.
 
-    images: uint8 [B, C, H, W], and so is the result. Raises ValueError on a padding that is negative or, since it
-    could shift an image out of sight, as large as the image.
+    images: uint8 [B, C, H, W], and so is the result. part: see `augment`. Raises ValueError on a padding that is
+    negative or, since it could shift an image out of sight, as large as the image.
     """
     height, width = images.shape[2:]
     most = min(height, width) - 1
     if not 0 <= padding <= most:
         raise ValueError(f"crop padding={padding}: expected 0 to {most} pixels, for images of {height}x{width}")
     image = torch.arange(len(images), device=images.device)  # [B]
-    offsets = torch.randint(2 * padding + 1, (2, len(images)), generator=generator, device="cpu")  # [2, B]
+    places, whole = part or (slice(None), len(images))
+    offsets = torch.randint(2 * padding + 1, (2, whole), generator=generator, device="cpu")[:, places]  # [2, B]
     top, left = send(offsets, images.device)
     padded = F.pad(images, (padding,) * 4)  # [B, C, H + 2P, W + 2P]
     crops = padded.unfold(2, height, 1).unfold(3, width, 1)  # [B, C, 2P + 1, 2P + 1, H, W]: a view, no copies
     return crops[image, :, top, left]  # [B, C, H, W]
 
 
-def random_flip(images, generator=None):
-    """Mirror each image left to right with probability 1/2. images: uint8 [B, C, H, W], and so is the result."""
+def random_flip(images, generator=None, part=None):
+    """Mirror each image left to right with probability 1/2. images: uint8 [B, C, H, W], and so is the result. part:
+    see `augment`."""
     image = torch.arange(len(images), device=images.device)  # [B]
-    mirrored = send(torch.rand(len(images), generator=generator, device="cpu") < 0.5, images.device)  # [B]
+    places, whole = part or (slice(None), len(images))
+    mirrored = send((torch.rand(whole, generator=generator, device="cpu") < 0.5)[places], images.device)  # [B]
     both = torch.cat([images, images.flip(3)])  # [2B, C, H, W]: to pick from it is faster than torch.where
     return both.index_select(0, image + len(images) * mirrored)  # [B, C, H, W]
 

@@ -31,6 +31,45 @@ def lines(panels, ylabel, log=False):
     return figure
 
 
+def bars(rows, xlabel, marked=()):
+    """Figure of numbers as bars, the first on top. rows: {name: number}, none below 0. The bars in `marked` are green,
+    the others gray."""
+    figure = Figure(figsize=(7.2, 0.7 + 0.32 * len(rows)), layout="constrained")
+    axis, values = figure.subplots(), as_array([*rows.values()])
+    axis.barh(range(len(rows)), values, color=[GREEN if name in marked else GRAY for name in rows])
+    for y, value in enumerate(values):
+        axis.text(value, y, f" {value:,.3g}", va="center")
+    axis.set_yticks(range(len(rows)), rows)
+    axis.set(xlabel=xlabel, xlim=(0, 1.1 * values.max()), ylim=(len(rows) - 0.4, -0.6))
+    axis.grid(axis="x", color="#DDDDDD")
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(axis="y", length=0)
+    return figure
+
+
+def roofline(peak, bandwidth, points):
+    """Figure of a roofline: how fast a machine can work at best, by the work's arithmetic intensity.
+
+    peak: FLOP/s. bandwidth: bytes/s. points: {name: (intensity in FLOP per byte, FLOP/s reached)}, at most 8."""
+    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+    axis, ridge = figure.subplots(), peak / bandwidth
+    intensities = [ridge, *(intensity for intensity, _ in points.values())]
+    x = np.array([min(intensities) / 3, ridge, 3 * max(intensities)])
+    axis.loglog(x, np.minimum(bandwidth * x, peak) / 1e9, color=INK)
+    for (name, (intensity, speed)), color, marker in zip(points.items(), SERIES[1:] + SERIES[:1], "os^Dv<>P",
+                                                         strict=False):
+        axis.plot(intensity, speed / 1e9, marker, color=color, markersize=8, label=name)
+    for side, text in (("right", "memory-bound  "), ("left", "  compute-bound")):
+        axis.text(ridge, 0.03, text, transform=axis.get_xaxis_transform(), ha=side, color=GRAY)
+    axis.axvline(ridge, color=GRAY, linewidth=1, dashes=(4, 3))
+    axis.set(xlabel="arithmetic intensity (FLOP per byte)", ylabel="GFLOP/s")
+    axis.grid(color="#DDDDDD")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
 def cost_split(costs):
     """Picture of where a model's costs lie: one bar per kind of cost, cut into the shares of the parts.
 

@@ -2,11 +2,14 @@
 
 import contextlib
 import functools
+import os
 import sys
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from ..data import memory
+from . import processes
 
 
 def best_device():
@@ -34,6 +37,26 @@ def pick_device(name):
         raise ValueError(f"device is {name!r}, but this machine has {there} of the kind {device.type}: choose another, "
                          f"or auto for the best there is")
     return device
+
+
+def local_device(name):
+    """The device of this process, of those that `name` stands for (see `pick_device`): each process has a GPU of its
+    own. Raises ValueError where there are not enough of them, and as `pick_device` does."""
+    device = pick_device(name)
+    if not processes.launched():
+        return device
+    here, number = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), int(os.environ["LOCAL_RANK"])
+    if device.type == "mps" and name == "auto":
+        return torch.device("cpu")
+    if device.type == "mps" or (device.index is not None and here > 1):
+        raise ValueError(f"device is {name!r}, but {here} processes train together, each on a device of its own: "
+                         f"expected cuda or cpu")
+    if device.type != "cuda" or device.index is not None:
+        return device
+    if here > torch.cuda.device_count():
+        raise ValueError(f"there are {here} processes for the {torch.cuda.device_count()} GPUs of this machine: start "
+                         f"one per GPU (torchrun --nproc-per-node gpu)")
+    return torch.device("cuda", number)
 
 
 def describe(device):
@@ -113,7 +136,28 @@ def free_memory(device):
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else memory.free_memory()
 
 
+@contextlib.contextmanager
+def checkpointed(model, on=True):
+    """Inside, each of model.blocks keeps only its input for the backward pass, and computes the rest again there.
+
+    Raises ValueError for a model without blocks."""
+    blocks = getattr(model, "blocks", ()) if on else ()
+    if on and not len(blocks):
+        raise ValueError(f"checkpoint_activations=True, but this {type(model).__name__} has no blocks that could be "
+                         f"computed again: leave it out")
+    for block in blocks:        # on the object, hiding the method of its class
+        block.forward = functools.partial(checkpoint, type(block).forward, block, use_reentrant=False)
+    try:
+        yield
+    finally:
+        for block in blocks:
+            del block.forward
+
+
 @functools.cache
 def say_once(message):
-    """Print a note on the error output, once for each message in the life of the program."""
+    """Print a note on the error output, once for each message in the life of the program; of several processes, the
+    first does."""
+    if processes.rank():
+        return
     print(f"note: {message}", file=sys.stderr)

@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from ..data import batches
+from . import processes
 from .devices import device_of
 
 
@@ -35,11 +36,16 @@ def predict_batches(model, images, dataset, batch_size=None):
 
 def measure_in_batches(model, images, labels, dataset, confusion=False):
     """What `measure` gives, and for more than 5 classes "top5_accuracy", without keeping the logits of all images; and
-    with confusion=True the `confusion_counts`, else None. Arguments as of `predict`, and labels, int64 [N]."""
-    K, done, sums = model.num_classes, 0, Counter()
+    with confusion=True the `confusion_counts`, else None. Arguments as of `predict`, and labels, int64 [N].
+
+    Several processes must all take part: each reads its part of the images, and each returns the result of all."""
+    K, N, done, sums = model.num_classes, len(labels), 0, Counter()
     counts = torch.zeros(K, K, dtype=torch.int64, device="cpu") if confusion else None
-    bar = tqdm(total=len(labels), desc="evaluating", unit="image", delay=30, leave=False)
-    for logits in predict_batches(model, images, dataset):
+    if processes.count() > 1:
+        part = torch.arange(N, device="cpu").tensor_split(processes.count())[processes.rank()]
+        images, labels = images[part.to(images.device)], labels[part.to(labels.device)]
+    bar = tqdm(total=len(labels), desc="evaluating", unit="image", delay=30, leave=False, disable=processes.rank() > 0)
+    for logits in predict_batches(model, images, dataset) if len(labels) else ():
         y = labels[done:done + len(logits)]                                         # [B]
         done += len(y)
         some = measure(logits, y) | ({"top5_accuracy": top_accuracy(logits, y, 5)} if K > 5 else {})
@@ -48,7 +54,26 @@ def measure_in_batches(model, images, labels, dataset, confusion=False):
             counts += confusion_counts(logits, y)
         bar.update(len(y))
     bar.close()
-    return {name: total / len(labels) for name, total in sums.items()}, counts
+    names = ["loss", "accuracy"] + ["top5_accuracy"] * (K > 5)
+    numbers = [torch.tensor(float(sums[name]), dtype=torch.float64, device="cpu") for name in names]
+    if processes.count() > 1:
+        numbers = processes.total(*(number.to(device_of(model)) for number in numbers))
+        counts = processes.total(counts.to(device_of(model)))[0].cpu() if confusion else None
+    return {name: number.item() / N for name, number in zip(names, numbers)}, counts
+
+
+@torch.no_grad()
+def measure_together(model, images, labels, dataset, batch_size=500):
+    """`measure` of what the model makes of images [N, C, H, W] with labels [N], of which each process reads its share.
+
+    Every process must take part, with a model in evaluation mode."""
+    sums = torch.zeros(2, dtype=torch.float64, device="cpu")            # of the loss, of the hits
+    for x, y in batches(images, labels, batch_size * processes.count(), dataset.mean, dataset.std,
+                        share=(processes.rank(), processes.count())):
+        logits = model(x).float()                                       # [n, K]
+        sums += torch.stack([cross_entropy(logits, y, reduction="sum"), (logits.argmax(1) == y).sum()]).cpu()
+    loss, hits = processes.total(*sums.to(images.device))
+    return {"loss": loss.item() / len(labels), "accuracy": hits.item() / len(labels)}
 
 
 def measure(logits, labels):

@@ -37,6 +37,11 @@ class Recipe:
     patience: int = option(0, "stop after so many epochs without a better held-out accuracy (0: never)")
     precision: str = option("auto", '"float32", "bf16" (autocast), or "auto": bf16 where the device is fast at it')
     compile: bool = option(False, "torch.compile: a slow start, then faster steps; needs a C++ compiler")
+    accumulate: int = option(1, "work on a batch in so many pieces, one after the other: the same steps in less memory")
+    checkpoint_activations: bool = option(False, "keep only what goes into each block, and compute the rest again in "
+                                                 "the backward pass: the same steps in less memory and more time")
+    shard: bool = option(False, "with several processes: each holds a part of the parameters, gradients and optimizer "
+                                "state (FSDP), for models that do not fit on one device")
     snapshots: int = option(0, "how many times during the run to keep the token-mixing weights (0: never)")
     seed: int = option(0, "seed of the hold-out, the order of the images, augmentation and dropout")
 
@@ -45,7 +50,7 @@ class Recipe:
             if not ok:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: expected {expected}")
 
-        for name in ("epochs", "batch_size"):
+        for name in ("epochs", "batch_size", "accumulate"):
             need(name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, "a whole number from 1")
         for name in ("lr", "clip_norm"):
             need(name, 0 < getattr(self, name) < math.inf, "a positive number")

@@ -17,8 +17,12 @@ from ..checkpoints import (
     save_snapshots,
     save_state,
 )
+from . import processes
 from .history import History, best_epoch
 from .recipe import Recipe, learning_rate
+from .sharding import parts_of_state, whole
+
+HOW = ("accumulate", "checkpoint_activations", "shard")     # how the machine does a step, not which step: may change
 
 
 class Run:
@@ -31,14 +35,18 @@ class Run:
         resume.pt               what it takes to go on from the last whole epoch
 
     Of each epoch the tables are written first, then resume.pt, then the models. So after a kill at any moment the
-    tables are as far as resume.pt or further, and `restore` cuts them back to it and writes the models."""
+    tables are as far as resume.pt or further, and `restore` cuts them back to it and writes the models.
+
+    Of several processes the main one writes, and all of them must call what writes here. The files do not depend on how
+    many there are: a run may be resumed on more or fewer."""
 
     def __init__(self, path, model, dataset, optimizer, recipe):
         check_savable(model)
         self.path, self.model, self.dataset, self.optimizer, self.recipe = Path(path), model, dataset, optimizer, recipe
         # What must stay the same when a run is resumed; of the data, what tells one set from another.
         means = ", ".join(f"{mean:.4f}" for mean in dataset.mean)
-        self.settings = asdict(recipe) | vars(model.config) | {
+        recipe = {name: value for name, value in asdict(recipe).items() if name not in HOW}
+        self.settings = recipe | vars(model.config) | {
             "dataset": f"{len(dataset.train_images)} images of mean {means}", "classes": list(dataset.classes),
             "labels": zlib.crc32(dataset.train_labels.cpu().numpy().tobytes())}
 
@@ -46,28 +54,34 @@ class Run:
         """Begin the files of a new run. Raises ValueError if the folder holds a run with a whole epoch."""
         if holds_an_epoch(self.path):
             raise ValueError(f"{self.path} already holds a run: resume it, or choose another folder")
-        for name in ("steps.csv", "history.csv"):
+        processes.wait_for_all()        # else one may find there what another has just begun
+        for name in ("steps.csv", "history.csv") if processes.rank() == 0 else ():
             (self.path / name).unlink(missing_ok=True)      # of a run that ended before its first epoch did
             append_rows(self.path / name, [])
         self.save_state(History())
 
     def save(self, history, snapshots, new_steps):
         """Keep an epoch that just ended, with the last `new_steps` rows of history.steps."""
-        append_rows(self.path / "steps.csv", history.steps[-new_steps:])
-        append_rows(self.path / "history.csv", history.epochs[-1:])
-        if snapshots:
+        if processes.rank() == 0:
+            append_rows(self.path / "steps.csv", history.steps[-new_steps:])
+            append_rows(self.path / "history.csv", history.epochs[-1:])
+        if snapshots and processes.rank() == 0:
             save_snapshots(self.path / "snapshots.safetensors", snapshots)
         self.save_state(history)
         self.save_models(history)
 
     def save_state(self, history):
         """Write resume.pt."""
-        save_state(self.path / "resume.pt", {
-            "settings": self.settings, "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "epochs": len(history.epochs), "steps": len(history.steps)})
+        optimizer = whole(self.optimizer.state_dict())      # all processes give their parts
+        if processes.rank() == 0:
+            save_state(self.path / "resume.pt", {
+                "settings": self.settings, "model": self.model.state_dict(), "optimizer": optimizer,
+                "epochs": len(history.epochs), "steps": len(history.steps)})
 
     def save_models(self, history):
         """Write the model as it is, and as the best one if the last epoch was the best."""
+        if processes.rank():
+            return
         best = self.recipe.val_fraction and best_epoch(history) == len(history.epochs)
         for name in ["model"] + ["best"] * bool(best):
             save_checkpoint(self.path / f"{name}.safetensors", self.model, self.dataset, recipe=asdict(self.recipe),
@@ -82,7 +96,7 @@ class Run:
         try:
             usual = asdict(Recipe())        # of options that the version did not have which began the run
             changed = [name for name, value in self.settings.items()
-                       if name != "epochs" and state["settings"].get(name, usual.get(name, value)) != value]
+                       if name not in ("epochs", *HOW) and state["settings"].get(name, usual.get(name, value)) != value]
             done_more = state["epochs"] > self.recipe.epochs
         except (KeyError, TypeError) as error:
             raise self._damaged(error) from error
@@ -110,22 +124,26 @@ class Run:
         state = self.check()
         try:
             self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            self.optimizer.load_state_dict(parts_of_state(state["optimizer"], self.optimizer))
             steps, epochs, planned = state["steps"], state["epochs"], state["settings"]["epochs"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise self._damaged(error) from error
+        history, snapshots = self._restore_tables(steps, epochs) if processes.rank() == 0 else (None, None)
+        history, snapshots = processes.from_main((history, snapshots))
+        if epochs and processes.rank() == 0:
+            self._say_if_changed(history, planned)
+            self.save_models(history)
+        return history, snapshots
+
+    def _restore_tables(self, steps, epochs):
         measured = ("val_loss", "val_accuracy") if self.recipe.val_fraction else ()
         history = History(keep_rows(self.path / "steps.csv", steps, ("step", "loss", "lr")),
                           keep_rows(self.path / "history.csv", epochs, ("epoch", "train_loss", *measured)))
-        if not epochs:                  # no model yet that has learned anything
-            return history, {}
-        self._say_if_changed(history, planned)
         snapshots = {}
-        if self.recipe.snapshots:
+        if epochs and self.recipe.snapshots:
             moments, weights = load_snapshots(self.path / "snapshots.safetensors")
             snapshots = {moment: {name: stacked[i].to(torch.float16) for name, stacked in weights.items()}
                          for i, moment in enumerate(moments) if moment <= steps}
-        self.save_models(history)
         return history, snapshots
 
     def _damaged(self, error):

@@ -9,6 +9,7 @@ from ..configs import MODELS
 from ..costs import cost_by_part
 from ..model import patchify
 from ..plots import as_array
+from ..training.plan import FLOPS_PER_MAC, PASSES
 from .page import Page
 
 
@@ -91,10 +92,11 @@ def influence_explorer(image, strengths, patch_size):
                 {"patch": strengths.shape[1] // 3, "token": -1, "depth": min(1, len(strengths) - 1)})
 
 
-def cost_explorer(image_size=224):
+def cost_explorer(image_size=224, training=False):
     """Choose the sizes of a Mixer, and see which parts have its parameters and its multiply-accumulates.
 
-    image_size: the side of the images in pixels. They have 3 channels, and there are 1000 classes."""
+    image_size: the side of the images in pixels. They have 3 channels, and there are 1000 classes. training: choose
+    also how many images it is trained on, and how many GPUs do it, and see how long that takes."""
     options = {"patch_size": [P for P in (7, 8, 14, 16, 28, 32, 56) if image_size % P == 0],
                "num_blocks": [1, 2, 4, 8, 12, 24, 32], "hidden_dim": [64, 128, 256, 512, 768, 1024, 1280],
                "tokens_mlp_dim": [32, 64, 128, 256, 384, 512, 640, 3072],
@@ -104,7 +106,13 @@ def cost_explorer(image_size=224):
     costs = costs_by_part(image_size, options)
     facts = {"image_size": image_size, "options": options, "models": models, "costs": costs}
     start = models.get("B/16") or {size: few[len(few) // 2] for size, few in options.items()}
-    return Page("costs", facts=facts, picked=start | {"part": "channel mixing"})
+    picked = start | {"part": "channel mixing"}
+    if training:        # an H100's peak in bf16
+        facts["training"] = {"images": [1e6, 1e7, 1e8, 300e6, 1e9, 7 * 300e6, 14 * 300e6, 1e10],
+                             "devices": [1, 2, 4, 8, 32, 128, 512], "peak": 990e12, "share": 0.4,
+                             "passes": PASSES * FLOPS_PER_MAC}
+        picked |= {"images": 7 * 300e6, "devices": 8}
+    return Page("costs", facts=facts, picked=picked)
 
 
 def costs_by_part(image_size, options):

@@ -116,9 +116,22 @@ export default widget((root, { facts }, state) => {
       word(X(parameters) + (left ? -10 : 10), Y(work), name, { "text-anchor": left ? "end" : "start" })));
   }
 
+  // ---- with facts.training: what it costs to train the model ------------------------------------------------
+
+  const training = facts.training, time = make("p", { class: "mx-say", "aria-live": "polite", style: "min-height: 3em" });
+  const more = training ? [
+    slider(state, "images", "images seen", { values: training.images, say: (n) => brief(n, 2) }),
+    slider(state, "devices", "GPUs", { values: training.devices })] : [];
+  function long(seconds) {
+    const [unit, name] = [[365.25 * 86400, "years"], [86400, "days"], [3600, "hours"], [60, "minutes"], [1, "seconds"]]
+      .find(([one]) => seconds >= 2 * one) ?? [1, "seconds"];
+    const many = seconds / unit;
+    return `${many >= 100 ? Math.round(many).toLocaleString("en-US") : many.toPrecision(2)} ${name}`;
+  }
+
   const title = figure("", plane);
   const controls = make("div", { style: "display: grid; gap: 10px; flex: none; justify-items: start" },
-    ...Object.entries(SIZES).map(([size, text]) => slider(state, size, text, { values: options[size] })));
+    ...Object.entries(SIZES).map(([size, text]) => slider(state, size, text, { values: options[size] })), ...more);
   for (const control of controls.children) {
     control.firstChild.style.width = "122px";
     control.querySelector("input").style.width = "136px";
@@ -128,7 +141,7 @@ export default widget((root, { facts }, state) => {
   root.append(make("style", {}, LOOK),
     make("div", { class: "mx-row", style: "align-items: center; gap: 10px 40px" }, controls, title),
     make("div", { class: "mx-box", style: "margin-top: 12px; display: grid; gap: 3px" }, head,
-         ...rows.map(({ row }) => row)), say);
+         ...rows.map(({ row }) => row)), say, ...(training ? [time] : []));
 
   state.on([...Object.keys(SIZES), "part"], (now) => {
     const sizes = sizesOf(now), counts = count(sizes), sum = totals(counts);
@@ -149,6 +162,14 @@ export default widget((root, { facts }, state) => {
     const blocks = widthOf[chosen] ? ` (${L} block${L > 1 ? "s" : ""} × ${full(parameters / L)})` : "";
     say.innerHTML = `<b>${chosen}</b>: ${full(parameters)} parameters${blocks} and ${full(work)} MACs per image of ` +
       `${side} × ${side} pixels. On average, each parameter works ${brief(work / parameters)} times per image.`;
+  });
+  if (training) state.on([...Object.keys(SIZES), "images", "devices"], (now) => {
+    const macs = totals(count(sizesOf(now)))[1], { images, devices } = now;
+    const work = images * training.passes * macs, seconds = work / (devices * training.peak * training.share);
+    const [digits, power] = work.toExponential(1).split("e+");
+    time.innerHTML = `Training on <b>${brief(images, 2)}</b> images takes ${digits} · 10<sup>${power}</sup> FLOPs: ` +
+      `<b>${long(seconds)}</b> on ${devices} GPU${devices > 1 ? "s" : ""} that ${devices > 1 ? "reach" : "reaches"} ` +
+      `${percent(training.share)} of a peak of ${Math.round(training.peak / 1e12)} · 10<sup>12</sup> FLOP/s.`;
   });
   return () => cancelAnimationFrame(frame);
 });
