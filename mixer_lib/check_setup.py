@@ -18,8 +18,8 @@ MEMORY = 2e9                                    # bytes: the most that a lesson 
 
 
 def check_setup():
-    """Prints one line if everything the lessons need is there. Otherwise it prints one line per thing, with "✓", or with
-    "✗" and what to do. Returns how many things are missing."""
+    """Prints one line if everything the lessons need is there. Otherwise it prints one line per thing, with "✓", or
+    with "✗" and what to do. Returns how many things are missing."""
     checks = [_python(), *_packages(), _memory(), _images(), _models()]
     missing = sum(bool(problem) for problem, _ in checks)
     device, cpu = best_device(), torch.device("cpu")
