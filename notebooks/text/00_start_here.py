@@ -93,7 +93,8 @@ from mixer_lib.training import predict as read_digits
 scores = read_digits(model, mnist.test_images, mnist)   # [2000, 10]: one per digit
 guesses = scores.argmax(dim=1)              # [2000]: the digit with the highest score
 right = guesses == mnist.test_labels        # [2000]: True or False
-print(f"{right.sum()} of {len(right)} digits read correctly: {right.float().mean():.1%}")
+print(f"{right.sum()} of {len(right)} digits read correctly:",
+      f"{right.float().mean():.1%}")
 
 # %% [markdown]
 # (Computers round differently, so the count may differ by one on your machine.)

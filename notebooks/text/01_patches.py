@@ -325,7 +325,7 @@ order = torch.tensor([0, 2, 4, 1, 3, 5])
 back = order.argsort()              # axis 0 is at position 0, axis 1 at position 3, ...
 split = horse.reshape(1, 3, 4, 8, 4, 8)
 assert torch.equal(split.permute(*order).permute(*back), split)
-assert not torch.equal(back, order)                         # repeating it would be wrong
+assert not torch.equal(back, order)                         # it is no swap
 back
 
 # %% [markdown]
