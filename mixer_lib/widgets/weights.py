@@ -44,9 +44,9 @@ def weight_browser(model, seed=0):
     spectrum and its closest opposite. Choose a block, W1 or W2, trained or untrained, and an order; hover or pick a
     unit, or one of its weights.
 
-    Each number of a unit stands beside the mean of the block, and of its controls: rows that are shuffled, mixed or
-    random. model: an MlpMixer. The untrained model has the same sizes and is drawn with `seed`, as the controls are. Of
-    W2 the columns are shown. It opens on the block with the coarsest patterns, which are the clearest pictures."""
+    Each number of a unit is shown beside the mean of the block and of its controls: rows that are shuffled, mixed, or
+    random. model: an MlpMixer. The untrained model has the same sizes and is drawn with `seed`, like the controls. The
+    pictures of W2 are its columns. It opens on the block with the coarsest patterns, which are the clearest."""
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(seed)       # torch.manual_seed would also change the generators of GPUs
         models = {"trained": model, "untrained": MlpMixer(**vars(model.config))}
@@ -76,7 +76,7 @@ def weight_browser(model, seed=0):
 
 
 def training_scrubber(steps, snapshots, grid):
-    """Play a training, or move through it, and see a block's W1 take form, one of its units large, and three numbers.
+    """Play a training or move through it, and watch a block's W1 take shape, one unit in large, and three numbers.
 
     steps, snapshots: as `load_snapshots` gives them. grid: `grid_of(model)`. The units are sorted by the weights of the
     last step, so that each keeps its place. It opens at the end, on the block whose patterns are the coarsest."""

@@ -93,7 +93,8 @@ from mixer_lib.training import predict as read_digits
 scores = read_digits(model, mnist.test_images, mnist)   # [2000, 10]: one per digit
 guesses = scores.argmax(dim=1)              # [2000]: the digit with the highest score
 right = guesses == mnist.test_labels        # [2000]: True or False
-print(f"{right.sum()} of {len(right)} digits read correctly: {right.float().mean():.1%}")
+print(f"{right.sum()} of {len(right)} digits read correctly:",
+      f"{right.float().mean():.1%}")
 
 # %% [markdown]
 # (Computers round differently, so the count may differ by one on your machine.)
@@ -197,12 +198,12 @@ predict("how many weights", sum(p.numel() for p in model.parameters()))
 # | **MLP-Mixer** (2021) | every patch with every other patch | learned; then the same for all images and all channels |
 #
 # CNNs were the standard for years. Vision transformers showed that images do not need convolutions. The authors of the
-# Mixer then asked: do images need attention? They replaced attention by the plainest layers there are, and the result
+# Mixer then asked: do images need attention? They replaced attention with the plainest layers there are, and the result
 # still worked. After training on 300 million images, a large Mixer classified 84.8% of the ImageNet test images
 # correctly. The transformer of the same size reached 85.6% and processed about a third fewer images per second. With
 # only 1.3 million training images the gap was wider, 76.4% against 79.7% (sizes L/16 and B/16; the paper, Table 3).
 #
-# So a Mixer is not the best network for images. It is the simplest one that works well, which makes it a good place to
+# So a Mixer is not the best network for images. It is one of the simplest that work well, which makes it a good place to
 # find out what an image network must be given, and what it can learn from data. [Lesson 10](10_convolutions.ipynb)
 # compares the Mixer with a CNN, and [lesson 11](11_permutations.ipynb) tests what both know about space.
 #

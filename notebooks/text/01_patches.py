@@ -325,7 +325,7 @@ order = torch.tensor([0, 2, 4, 1, 3, 5])
 back = order.argsort()              # axis 0 is at position 0, axis 1 at position 3, ...
 split = horse.reshape(1, 3, 4, 8, 4, 8)
 assert torch.equal(split.permute(*order).permute(*back), split)
-assert not torch.equal(back, order)                         # repeating it would be wrong
+assert not torch.equal(back, order)                         # it is no swap
 back
 
 # %% [markdown]
@@ -492,8 +492,8 @@ exercises.check_find_pixel(find_pixel)
 # ### 1.3 Another order inside the patch · repair · medium · 8 minutes
 #
 # The paper's own code (in JAX) keeps the three colors of a pixel side by side: inside a patch, its order is (row, column,
-# channel). Here is a first try at a `patchify` with that order. It runs, and its shape is right, but each of its rows shows
-# a piece of a gray, striped picture:
+# channel). Here is a first try at a `patchify` with that order. It runs, and its shape is right. But drawn as pictures, its
+# rows have odd colors and show no horse:
 
 # %%
 def broken_channels_last(images, P):
@@ -505,8 +505,8 @@ def broken_channels_last(images, P):
 rows = broken_channels_last(horse[None], 8)[0, 4:8]         # the second grid row
 plots.show(
     plots.image_row(rows.reshape(4, 8, 8, 3).permute(0, 3, 1, 2), columns=4, width=4),
-    alt="Four squares of 8 by 8 pixels: grayish stripes that fit together nowhere, "
-        "and no part of a horse.")
+    alt="Four squares of 8 by 8 pixels in gray and odd colors, pink, blue, and green,"
+        " that do not fit together; no part of a horse.")
 
 # %% [markdown]
 # Find the line that is wrong, and write the function correctly.

@@ -71,7 +71,7 @@ tiny = torch.tensor([[0., 8., 8., 8.],
                      [0., 8., 8., 8.],
                      [0., 0., 0., 8.],
                      [0., 0., 0., 0.]])             # [H, W]
-grays = 0.1 + tiny / 12                             # for the picture: dark to light gray
+grays = 0.1 + tiny / 12                             # for the picture: 0.1 to 0.77
 plots.show(plots.patch_grid(grays[None], patch_size=2),
            alt="Four by four pixels in four numbered patches. Patch 0, top left: left"
                " column dark, right column light. Patch 1, top right: all light. "
@@ -299,8 +299,8 @@ widgets.embedding_explorer(gray, detectors)
 # %%
 def agreement(filters):
     """[C, C_in, P, P] -> [C]: products of neighbors, relative to squares"""
-    across = filters[..., :, 1:] * filters[..., :, :-1]     # with the neighbor on the left
-    down = filters[..., 1:, :] * filters[..., :-1, :]       # with the neighbor above
+    across = filters[..., :, 1:] * filters[..., :, :-1]     # with the left neighbor
+    down = filters[..., 1:, :] * filters[..., :-1, :]       # with the upper neighbor
     pairs = across.flatten(1).mean(dim=1) + down.flatten(1).mean(dim=1)     # [C]
     return pairs / 2 / filters.square().flatten(1).mean(dim=1)
 
@@ -342,8 +342,8 @@ assert 0.3 > agree["cifar10", "trained"] > 0.1 > abs(agree["cifar10", "untrained
 # %% [markdown]
 # Each row of the picture shows the 16 smoothest detectors of one model: digits trained, digits untrained, photographs
 # trained, photographs untrained. The detectors for digits clearly learned something: they look for corners, bars, and
-# strokes. The small detectors for photographs show much less. The eye hardly sees a difference from noise, and only the
-# number does. The paper reports the same contrast: the detectors of its model with $P = 32$ are smooth patterns, and those
+# strokes. The small detectors for photographs show much less. Even these 16 are only a little smoother than their control,
+# though the number clearly differs from it. The paper reports the same contrast: the detectors of its model with $P = 32$ are smooth patterns, and those
 # with $P = 16$ mostly are not. (Our two models differ in their images and their training, too, so our picture does not
 # prove that the patch size is the reason.)
 #
@@ -399,7 +399,7 @@ conv = nn.Conv2d(1, 3, kernel_size=2, stride=2)     # 1 color channel in, 3 chan
 kernel = weight.view(3, 1, 2, 2)                    # [C, D] -> [C, C_in, P, P]
 conv.load_state_dict({"weight": kernel, "bias": bias})
 maps = conv(tiny[None, None])                       # [B, C, H/P, W/P] = [1, 3, 2, 2]
-maps.detach()                                       # without the notes kept for training
+maps.detach()                                       # without notes for training
 
 # %% [markdown]
 # The result is one small picture per channel. The top left numbers of the three pictures are the token of patch 0,
