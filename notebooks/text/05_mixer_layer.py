@@ -678,8 +678,8 @@ exercises.check_gradient_by_depth(gradient_by_depth)
 #
 # ### 5.4 Stretch: a small change, 32 blocks later · open
 #
-# Change the horse's tokens by 0.1% in a random direction. By how many percent has the last table of `fresh_stack(32)`
-# changed, with skip connections and without? What does your result say about how large a step of training may be?
+# Change the horse's tokens by 0.1% in a random direction. How large is the change of the last table of
+# `fresh_stack(32)`, in percent, with skip connections and without? What does your result say about how large a step of training may be?
 # (There is no check for this one.)
 #
 # ## Recap
