@@ -34,8 +34,8 @@ You may have heard the opposite, that gradients *vanish* in deep stacks. The nex
         choices=("token mixing", "channel mixing", "skip connections", "norms"),
         close=3,
         alt="A chart with one row per network: the whole Mixer, then without token mixing, without channel mixing, "
-            "without skip connections, without norms. Each row has three dots, the accuracies of its runs, and a bar at their "
-            "mean. A broken line marks the mean of the whole Mixer.",
+            "without skip connections, without norms. Each row has three dots, the accuracies of its runs, and a bar "
+            "at their mean. A broken line marks the mean of the whole Mixer.",
         why="""
 Percentage points lost, on average over three runs: {answer[token mixing]:.0f} without token mixing,
 {answer[skip connections]:.0f} without the skip connections, {answer[channel mixing]:.0f} without channel mixing,
