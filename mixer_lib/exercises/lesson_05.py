@@ -93,7 +93,10 @@ def check_layers_to_reach(layers_to_reach):
         got = whole(value, f"{where} gives {value!r}: the number of layers is a whole number.")
         diagonal = ((height - 1) ** 2 + (width - 1) ** 2) ** 0.5
         across = "A layer carries numbers from the middle of its window to the edge, not across the whole window."
-        hints = {
+        hints = {                               # where two agree, the later one holds
+            math.ceil(longest / (kernel / 2)): "A window of 3 reaches 1 place to each side, a window of 5 reaches 2: "
+                                               "kernel // 2.",
+            math.ceil(diagonal / step): "A diagonal step counts as one step, since the window is a square.",
             -(-longest // kernel): across,
             -(-longest // (kernel - 1)): across,
             1: "One Mixer block is enough, but a convolution sees only its window.",
@@ -101,9 +104,6 @@ def check_layers_to_reach(layers_to_reach):
             -(-(longest + 1) // step): "From the first place to the last there is one step less than there are places.",
             -(-(height + width - 2) // step): "The window is a square: one step goes down and sideways at once.",
             -(-(min(height, width) - 1) // step): "This is enough for the shorter side. What about the longer side?",
-            math.ceil(longest / (kernel / 2)): "A window of 3 reaches 1 place to each side, a window of 5 reaches 2: "
-                                               "kernel // 2.",
-            math.ceil(diagonal / step): "A diagonal step counts as one step, since the window is a square.",
             longest: "With a larger kernel each layer reaches farther.",
         } if longest else {got: "With a single place there is nothing to reach: no layer is needed."}
         hint = hints.get(got, "Follow one corner from layer to layer.")
@@ -114,8 +114,13 @@ def check_layers_to_reach(layers_to_reach):
 def check_gradient_by_depth(gradient_by_depth):
     """gradient_by_depth(blocks, x) -> list of the norms of the gradient of blocks(x).sum(), one per block."""
     torch.manual_seed(0)
-    blocks = nn.Sequential(*[MixerBlock(4, TokenMixing(3, 5), ChannelMixing(4, 6)) for _ in range(3)])
-    x = 3 * torch.randn(1, 3, 4)
+    for L, B, S, C in ((3, 1, 3, 4), (2, 2, 4, 3)):
+        blocks = nn.Sequential(*[MixerBlock(C, TokenMixing(S, 5), ChannelMixing(C, 6)) for _ in range(L)])
+        compare_gradients(gradient_by_depth, blocks, 3 * torch.randn(B, S, C))
+
+
+def compare_gradients(gradient_by_depth, blocks, x):
+    """The check of 5.3 for one stack and one batch."""
     tables = [x.clone().requires_grad_()]
     for block in blocks:
         tables.append(block(tables[-1]))

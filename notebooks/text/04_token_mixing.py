@@ -288,7 +288,7 @@ plots.show(
 #
 # ## A hidden unit is a picture
 #
-# A row of $W_1$ has one weight for each patch. So it can be laid out on the grid of patches, like a channel. Here are
+# Each row of $W_1$ has one weight for each patch. So it can be laid out on the grid of patches, like a channel. Here are
 # four hand-made units for the 16 patches of the horse:
 
 # %%

@@ -32,6 +32,11 @@ RIGHT = {
             S = (image_size // patch_size) ** 2
             one = (2 * S + 1) * tokens_mlp_dim + S
             return [one, one * hidden_dim]""",
+        "layer by layer": """
+            S, total = (image_size // patch_size) * (image_size // patch_size), 0
+            for inputs, outputs in ((S, tokens_mlp_dim), (tokens_mlp_dim, S)):
+                total += (inputs + 1) * outputs
+            return total, total * hidden_dim""",
         "build it": """
             from mixer_lib.model import TokenMixing
             S = int(image_size / patch_size) ** 2

@@ -33,7 +33,17 @@ You may have heard the opposite, that gradients *vanish* in deep stacks. The nex
     "the part that is missed most": Question(
         choices=("token mixing", "channel mixing", "skip connections", "norms"),
         close=3,
-        alt="ALT",
+        alt="A chart with one row per network: the whole Mixer, then without token mixing, without channel mixing, "
+            "without skip connections, without norms. Each row has three dots, the accuracies of its runs, and a bar "
+            "at their mean. A broken line marks the mean of the whole Mixer.",
         why="""
-WHY"""),
+Percentage points lost, on average over three runs: {answer[token mixing]:.0f} without token mixing,
+{answer[skip connections]:.0f} without the skip connections, {answer[channel mixing]:.0f} without channel mixing,
+{answer[norms]:.0f} without the norms. (A negative number is a gain.) In the picture, a dot is one run and a bar is the
+mean of three.
+
+Without token mixing, the patches meet only in the average at the end: the network knows which strokes there are, but
+not where they are. Without the skip connections, training has to cope with the growing gradients that you saw. Without
+channel mixing, token mixing still has a GELU, and the patch embedding and the last layer still combine channels.
+Without the norms, 8 blocks that start from weights of a suitable size can still be trained for 80 steps."""),
 }

@@ -69,7 +69,7 @@ exercises.check_from_column_order(from_column_order)
 #
 # $M$ is the shift as a matrix: row $s$ has its 1 in the column of the token from which token $s$ gets its number. The
 # hidden units compute $z = Mx$ and $-z$, and the second layer takes GELU(z) − GELU(−z), which is $z$ again. This works
-# for any matrix $M$: with $D_S = 2S$ hidden units a token MLP can do *every* linear map of the tokens.
+# for any matrix $M$: a token MLP with $D_S = 2S$ hidden units can do *every* linear map of the tokens.
 
 # %% tags=["exercise-4"]
 def shift_weights(rows, columns):
