@@ -161,7 +161,7 @@ WRONG = {
         ("plus one", "counts plus 1", ("share.log()", "(counts + 1).log()")),
         ("rounded biases", "should give each class its share", ("share.log()", "share.log().round(decimals=1)")),
         ("softmax", "should give each class its share", ("share.log()", "counts.float().softmax(0).sqrt()")),
-        ("one bias too few", r"shape \[2\], expected \[3\]", ("share.log()", "share.log()[1:]")),
+        ("one bias too few", r"shape \[2\], expected \[3\]", ("biases = share.log()", "biases = share.log()[1:]")),
         ("ln K", "loss of equal probabilities",
          ("loss = -(share * share.log()).sum()", "loss = math.log(len(counts))")),
         ("sign of the loss", "not negative", ("loss = -", "loss = ")),
