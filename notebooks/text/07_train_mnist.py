@@ -531,7 +531,7 @@ predict("in a corner", test_accuracy(in_a_corner),
 # %% tags=["nbval-ignore-output"]
 from mixer_lib.digits import as_mnist
 
-prepared = torch.stack([as_mnist(image[0]) for image in in_a_corner])     # [N, 1, 28, 28]
+prepared = torch.stack([as_mnist(image[0]) for image in in_a_corner])   # [N, 1, 28, 28]
 print(f"from the corner, through as_mnist: {test_accuracy(prepared):.1%}")
 assert test_accuracy(prepared) > 0.9 or history.interrupted
 
