@@ -393,8 +393,8 @@ plots.show(
         "B/16. Against the tokens, 49 to 3136, the MACs rise in proportion, from a "
         "quarter to 16; the parameters stay near 1 and rise gently at the end. Against "
         "the channels both rise about twofold for each doubling. Against the patch "
-        "side the MACs fall about fourfold for each doubling; the parameters stay near 1, a "
-        "little higher at both ends.")
+        "side the MACs fall about fourfold for each doubling; the parameters stay near "
+        "1, a little higher at both ends.")
 
 # %% [markdown]
 # - **More tokens** (a larger image, the same $P$): the work grows in proportion to $S$, and no faster. The attention of a
