@@ -138,7 +138,7 @@ PLOTS = {
     "training_curves": lambda m, x: plots.training_curves(History([{"step": 0, "loss": 2.3, "lr": 0.1}])),
     "losses": lambda m, x: plots.losses({"a": x(X), "b": [*m(X)]}),
     "confusion": lambda m, x: plots.confusion(x(torch.eye(3, dtype=torch.long)), ["a", "b", "c"]),
-    "changes": lambda m, x: plots.changes({"plain": x(X) / 2, "flips": [*m(X) / 2]}),
+    "changes": lambda m, x: plots.changes({"plain": x(X) / 2, "flips": [*m(X) / 2]}, trained={"plain": x(X) / 2}),
     "blends": lambda m, x: plots.blends(x(pixels_of(SHARES)), m(SHARES), ["a", "b", "c"]),
     "prediction": lambda m, x: plots.prediction(x(COLOR), m(SHARES)[0], ["a", "b", "c"], x(LABELS)[0]),
     "intervals": lambda m, x: plots.intervals({"t": {"M": {"p": x(X) / 2, "q": [*m(X) / 2]}}}, "y", 0.1),

@@ -284,6 +284,8 @@ def test_card_shows_code_as_code(monkeypatch):
     exercises.check_table_shape(written("check_table_shape", "return '`<b>`' < 1"))
     page = shown[0]._repr_html_()
     assert re.search(r"in the line<pre[^>]*>return &#x27;`&lt;b&gt;`&#x27; &lt; 1</pre></div>$", page), page
+    again = card.Card("1.1", "wrong", "f() stopped with E, in the line `x.T`. Use `.mT`.")._repr_html_()
+    assert re.search(r"in the line<pre[^>]*>x\.T</pre><div [^>]*>Use <code[^>]*>\.mT</code>\.</div></div>$", again)
     assert "<b>`" not in page and "stopped with TypeError: &#x27;&lt;&#x27; not supported" in page
     exercises.check_table_shape(lambda *_: None)
     assert re.search(r"ending in <code[^>]*>return \.\.\.</code> \(", shown[1]._repr_html_())

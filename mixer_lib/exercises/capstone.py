@@ -59,7 +59,7 @@ def build(Mixer, sizes):
     """Mixer(**sizes) in float64, after checking that all its parts have the right kind, shape and order."""
     if isinstance(Mixer, type) and Mixer.__init__ is nn.Module.__init__:
         need(Mixer.forward is nn.Module.forward, f"{Mixer.__name__} has a forward, but no __init__ to make its parts.")
-        raise NotDone
+        raise NotDone("the class is empty, so it returns nothing yet. Begin with `__init__`, which makes the parts.")
     model = attempt(lambda: Mixer(**sizes), call(Mixer, **sizes), sizes)
     if model is None or model is Ellipsis:
         raise NotDone
@@ -109,7 +109,7 @@ def check_parts(modules, sizes):
     missing |= {"the LayerNorms of the blocks": "LayerNorm before", "all LayerNorms": "LayerNorm"}
     for what, word in missing.items():
         need(got != [part for name, part in expected.items() if word not in name],
-             f"parts: {what}: missing, or one module is used twice. Each part needs its own module.")
+             f"parts: {what}: missing, or one module is used twice. Keep each part under its own name, `self.name`.")
     need(got != [part for name, part in expected.items() if " in block" not in name],
          "parts: no weights of the blocks are found. PyTorch does not look into a plain list: use nn.ModuleList or "
          "nn.Sequential.")
@@ -169,6 +169,10 @@ def attempt(action, what, sizes):
             legend = " The first line of `__init__` must be super().__init__()."
         elif "modulelist" in text:
             legend = " Loop over a ModuleList: for block in self.blocks: x = block(x)."
+        elif re.search(r"\.T\b", where):
+            legend += " `.T` reverses all axes, the batch, too. Use .mT or .transpose(1, 2)."
+        elif re.search(rf"\((8|1)x{known.get('S')} and {known.get('C')}x", text):
+            legend += " The mean should be over the tokens, dim=1 of [B, S, C]."
         elif stops in numbers:
             legend += f" {stops} tokens are too many. Is the convolution's stride missing?"
         elif {"S", "C"} <= {*known}:
@@ -335,6 +339,8 @@ MISTAKES = {
         {"cut": partial(cut, order=(0, 1, 2, 3, 4, 5))},
     "the channels are last, but the image is cut into strips, not patches. Split, permute, merge.":
         {"cut": partial(cut, order=(0, 2, 3, 4, 5, 1))},
+    "a row holds one color of several patches. Permute so that the two patch axes come before the color.":
+        {"cut": partial(cut, order=(0, 1, 2, 4, 3, 5))},
     "the patches are counted down the columns. Count along the rows first.":
         {"cut": partial(cut, order=(0, 4, 2, 1, 3, 5))},
 

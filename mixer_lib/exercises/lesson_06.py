@@ -154,6 +154,8 @@ def check_count_parameters(my_count):
         if config is small:
             need(few not in missing, f"{where} it gives {got:,}, which is {few:,} short of {count:,}. Did you leave "
                                      f"out {missing.get(few)}?")
+            need(-few not in missing, f"{where} it gives {got:,}, which is {-few:,} more than {count:,}. Did you count "
+                                      f"{missing.get(-few)} twice?")
             for message, value in wrong.items():
                 need(got != value, f"{gives}: {message}")
             gives += f" (S = {S}, D = {D}, C = {C}, D_S = {D_S}, D_C = {D_C}, L = {L}, K = {K})"

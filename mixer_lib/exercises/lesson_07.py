@@ -107,6 +107,9 @@ def check_train_step(train_step):
         "each call takes two steps. The exercise asks for one.": train(right, 4)[1],
         "cross_entropy takes the logits as they are: it applies the softmax itself.":
             train(functools.partial(right, loss_of=lambda z, y: cross_entropy(z.softmax(1), y)))[1],
+        "two mistakes are left: cross_entropy takes the logits as they are, and each step also used the gradient of "
+        "the step before.": train(functools.partial(right, loss_of=lambda z, y: cross_entropy(z.softmax(1), y),
+                                                clear=False))[1],
         "the loss has label smoothing. The exercise asks for the plain cross-entropy, as in the step by hand.":
             train(functools.partial(right, loss_of=functools.partial(cross_entropy, label_smoothing=0.1)))[1],
         "this is the sum of the batch's losses: take their mean.":

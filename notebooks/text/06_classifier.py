@@ -392,9 +392,9 @@ plots.show(
     alt="Three charts with logarithmic axes: parameters and MACs, relative to those of "
         "B/16. Against the tokens, 49 to 3136, the MACs rise in proportion, from a "
         "quarter to 16; the parameters stay near 1 and rise gently at the end. Against "
-        "the channels both rise about twofold for each doubling. Against the patch side "
-        "the MACs fall about fourfold for each doubling; the parameters stay near 1, a "
-        "little higher at both ends.")
+        "the channels both rise about twofold for each doubling. Against the patch "
+        "side the MACs fall about fourfold for each doubling; the parameters stay near "
+        "1, a little higher at both ends.")
 
 # %% [markdown]
 # - **More tokens** (a larger image, the same $P$): the work grows in proportion to $S$, and no faster. The attention of a
@@ -439,7 +439,8 @@ widgets.cost_explorer()
 from mixer_lib.costs import cost_by_part
 
 for what, parts in cost_by_part(MODELS["B/16"]).items():
-    shares = [f"{name} {count / sum(parts.values()):.1%}" for name, count in parts.items()]
+    total = sum(parts.values())
+    shares = [f"{name} {count / total:.1%}" for name, count in parts.items()]
     print(f"{what:10}", ", ".join(shares))
 
 

@@ -531,7 +531,7 @@ predict("in a corner", test_accuracy(in_a_corner),
 # %% tags=["nbval-ignore-output"]
 from mixer_lib.digits import as_mnist
 
-prepared = torch.stack([as_mnist(image[0]) for image in in_a_corner])     # [N, 1, 28, 28]
+prepared = torch.stack([as_mnist(image[0]) for image in in_a_corner])   # [N, 1, 28, 28]
 print(f"from the corner, through as_mnist: {test_accuracy(prepared):.1%}")
 assert test_accuracy(prepared) > 0.9 or history.interrupted
 
@@ -624,9 +624,21 @@ exercises.check_accuracy(accuracy)
 #
 # </details>
 #
-# ### 7.2 The training step · medium · 8 minutes
+# ### 7.2 Repair the training step · medium · 8 minutes
 #
-# Write one training step on a batch from memory, for any model and any optimizer. Return the loss as a plain number.
+# This step runs without an error, and it has **four mistakes**. You have met two of them in this lesson.
+#
+# ```python
+# def train_step(model, x, y, optimizer):
+#     model.eval()
+#     loss = cross_entropy(model(x).softmax(dim=1), y)
+#     loss.backward()
+#     optimizer.step()
+#     return loss
+# ```
+#
+# Write the step as it should be, for any model and any optimizer. Return the loss as a plain number. (A tensor would keep
+# the whole graph of its computation in memory.)
 
 # %% tags=["exercise-2"]
 def train_step(model, x, y, optimizer):

@@ -147,7 +147,7 @@ predict("accuracy meanwhile", last - lowest["val_accuracy"],
 # %% tags=["nbval-ignore-output"]
 def confidence_and_hits(model, chosen):
     logits = training.predict(model, cifar.train_images[chosen], cifar)         # [N, K]
-    confidence, classes = logits.softmax(dim=1).max(dim=1)                      # [N] each
+    confidence, classes = logits.softmax(dim=1).max(dim=1)                  # [N] each
     return confidence, (classes == cifar.train_labels[chosen]).float()
 
 
@@ -281,7 +281,7 @@ for _ in range(500):
         drawn[name].append(targets[0, 1].item())        # the other image's share
 for name, shares in drawn.items():
     print(f"{name}: the other image has {sum(shares) / 500:.2f} on average, "
-          f"more than 0.9 in {sum(share > 0.9 for share in shares) / 500:.0%} of the draws")
+          f"over 0.9 in {sum(share > 0.9 for share in shares) / 500:.0%} of the draws")
 
 # %% [markdown]
 # ## Changes to the network and to the step
@@ -364,7 +364,7 @@ for name in list(changes)[1:]:
 
 # %%
 random = torch.Generator().manual_seed(0)
-before, after = torch.randn(2, 100_000, 3, generator=random)                # [N, 3] each
+before, after = torch.randn(2, 100_000, 3, generator=random)             # [N, 3] each
 error = ((before.var(dim=1) + after.var(dim=1)) / 3).sqrt()                 # [N]
 lucky = ((after.mean(dim=1) - before.mean(dim=1)).abs() > 2 * error).float().mean()
 print(f"{lucky:.1%} of the differences look real, of {len(changes) - 1} rows "
@@ -440,9 +440,9 @@ curves = {"calibrated": middles, "first try": calibration(*memorizer),
 plots.show(
     plots.lines({"confidence (%)": (middles, curves)}, ylabel="right (%)"),
     alt="The share of right answers over the confidence, both in percent. A calibrated "
-        "network would lie on the diagonal. The first try lies far below it where it is "
-        "sure. The network trained with all changes together lies close to the diagonal, "
-        "a little above it.")
+        "network would lie on the diagonal. The first try lies far below it where it "
+        "is sure. The network trained with all changes together lies close to the "
+        "diagonal, a little above it.")
 
 # %% [markdown]
 # Where the first try is sure, it is right far less often than it says. It is overconfident. The second network is close
@@ -561,10 +561,10 @@ for name in cnn["changes"]:
 # %%
 plots.show(
     plots.changes(held_out, "accuracy on held-out images (%)", trained=trained),
-    alt="Four rows with three runs each. With the plain recipe the CNN classifies about "
-        "60 percent of the held-out images correctly, and the Mixer about 45. With crops, "
-        "flips, smoothing and decay both are at about 57. Hollow dots show the accuracy "
-        "on the images trained on.")
+    alt="Four rows with three runs each. With the plain recipe the CNN is right on "
+        "nearly 60 percent of the held-out images, and the Mixer on about 45. With "
+        "crops, flips, smoothing and decay both are right on about 57. Hollow dots "
+        "show the accuracy on the images trained on.")
 
 # %% [markdown]
 # With the plain recipe, the CNN is far ahead, with the same number of weights and about half of the multiply-accumulates.

@@ -226,6 +226,11 @@ WRONG = {
          ("loss =", "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n    loss =")),
         ("own learning rate", "given optimizer", ("optimizer.step()", "with torch.no_grad():\n"
          "        for p in model.parameters():\n            p -= 0.1 * p.grad")),
+        ("as it was", "eval mode", ("loss =", "model.eval()\n    loss ="), ("model(x)", "model(x).softmax(dim=1)"),
+         ("    optimizer.zero_grad()\n", ""), ("loss.item()", "loss")),
+        ("all but eval as it was", "two mistakes are left", ("model(x)", "model(x).softmax(dim=1)"),
+         ("    optimizer.zero_grad()\n", ""), ("loss.item()", "loss")),
+        ("graph left", r"loss\.item", ("loss.item()", "loss")),
         ("eval in the step", "eval mode", ("loss =", "model.eval()\n    loss =")),
         ("no_grad", "RuntimeError.*Inside no_grad", ("loss = ", "with torch.no_grad(): loss = ")),
         ("item before backward", "AttributeError.*`loss.backward.*plain number has no gradient", ("y)", "y).item()")),
