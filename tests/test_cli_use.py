@@ -170,7 +170,8 @@ def test_bad_input_for_evaluate(home, there, capsys):
     (there / "empty").mkdir()
     refused(capsys, "evaluate cut.safetensors", "cut.safetensors is not a whole safetensors file")
     refused(capsys, "evaluate own.npz", "own.npz: its train_images is an array of uint8, expected floats")
-    refused(capsys, "evaluate none.safetensors", "no model is named 'none.safetensors', and there is no such folder or")
+    refused(capsys, "evaluate none.safetensors",
+            "no model is named 'none.safetensors', and there is no such folder or file: is it in another folder than")
     refused(capsys, "evaluate cifar-10", r"no model is named 'cifar-10', .*: did you mean 'cifar10'\?")
     refused(capsys, "evaluate empty", "the folder empty holds no model.safetensors")
     refused(capsys, f"evaluate {checkpoint} --dataset mnits", "^error: unknown data set 'mnits': did you mean 'mnist'")
