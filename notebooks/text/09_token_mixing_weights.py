@@ -549,8 +549,8 @@ kept = with_all("8 × 8", other, convolution)
 predict("only the convolution", kept)
 
 # %% [markdown]
-# Compare this number with its controls: the average answer alone, the rest of the map, the same convolution with its places relabeled, and
-# a map of two numbers, one for the place itself and one for every other place. The last row has a smaller
+# Compare this number with its controls: the average answer alone, the rest of the map, the same convolution with its places
+# relabeled, and a map of two numbers, one for the place itself and one for every other place. One more row has a smaller
 # kernel, with displacements of up to 3 places:
 
 # %%
