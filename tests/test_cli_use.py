@@ -262,7 +262,7 @@ def test_bad_input_for_predict(home, images, there, capsys):
     checkpoint = home / "run" / "model.safetensors"
     (there / "cut.safetensors").write_bytes(checkpoint.read_bytes()[:-1])
     refused(capsys, "predict color.png --checkpoint cut.safetensors", "is not a whole safetensors file")
-    refused(capsys, "predict color.png --checkpoint gray.png", "gray.png: it is no .npz, .safetensors, .pth or")
+    refused(capsys, "predict color.png --checkpoint gray.png", "gray.png: it is a picture, not a file")
     refused(capsys, "predict color.png --checkpoint minst", "no model is named 'minst', .*: did you mean 'mnist'")
     refused(capsys, "predict color.png --checkpoint mnist --top 0", "--top is 0: expected a whole number from 1")
 

@@ -74,7 +74,7 @@ def test_names_are_those_of_the_file_and_of_the_model(show, small, arrays):
 def test_each_view_moves_the_others(show, small, click):
     page = opened(small, FC1, 0)
     rows = [row["model"] for row in page.facts["rows"]]
-    shown = show(page)
+    shown = show(page, height=1000)
     marks = ".mx-grid >> nth={} >> rect." + ("mx-mark" if click else "mx-hover")
     shown.at(".mx-grid", FILE_NAMES, 0.5, 0.5 / len(rows), click)                       # MixerBlock_1/LayerNorm_0/bias
     assert "becomes blocks.1.token_norm.bias" in shown.text()
