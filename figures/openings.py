@@ -195,10 +195,11 @@ def kernel_sum():
                                         (508, channel * kernel, 8, "the products", "")):
         numbers(svg, table, x, y, width, height, top)
         svg.text(x + width, y - 26, title, size=14)
-        svg.text(x + 2 * width + 55, y + height, words, size=24)
+        if words:
+            svg.text(x + 2 * width + 55, y + height, words, size=24)
     svg.arrow((622, y + height), (696, y + height))
     svg.text(659, y + height - 16, "add up", size=13)
-    numbers(svg, (channel * kernel).sum().reshape(1, 1), 706, y + height / 2, width, height, 12)
+    numbers(svg, (channel * kernel).sum().reshape(1, 1), 706, y + height / 2, width, height, 10)
     svg.text(732, y - 26, "the answer", size=14)
     svg.text(440, 170, "One window, one stop, one number: the answer of hidden unit 0 to channel 0.", 13, GRAY)
     return svg
@@ -210,7 +211,7 @@ def stamp():
     answer = gelu(TOKENS[:, 0] @ torch.tensor([1., 1., -1., -1.]))
     picture = torch.tensor([[1., 1.], [-1., -1.]]) / 4                                      # [H', W']
     width, height, y = 62, 40, 66
-    numbers(svg, answer.reshape(1, 1), 150, y + height / 2, width, height, 12)
+    numbers(svg, answer.reshape(1, 1), 150, y + height / 2, width, height, 10)
     svg.text(181, y - 26, "the answer of unit 0", size=14)
     svg.text(276, y + height, "×", size=24)
     numbers(svg, picture, 336, y, width, height, 1)

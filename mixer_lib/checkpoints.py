@@ -101,8 +101,10 @@ def find_checkpoint(name, known=()):
             raise ValueError(f"the folder {path} holds no model.safetensors, which a run writes after its first epoch")
         return path / "model.safetensors"
     if not path.exists():
+        names = [*bundled, *(one for one in known if one not in bundled)]
+        file = path.suffix in (".npz", ".safetensors", ".pth", ".pt", ".pdparams", ".pd")     # no name of a model
         raise ValueError(f"no model is named {str(name)!r}, and there is no such folder or file"
-                         f"{did_you_mean(name, [*bundled, *(one for one in known if one not in bundled)])}")
+                         f"{f': is it in another folder than {Path.cwd()}?' if file else did_you_mean(name, names)}")
     return path
 
 

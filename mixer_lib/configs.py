@@ -98,5 +98,6 @@ def did_you_mean(name, known):
     """The end of an error message about an unknown name: the nearest known one, or the list of all."""
     known = list(known)
     nearest = [one for one in known if one.lower() == str(name).lower()]       # else "b/16" is as near to "S/16"
-    nearest = nearest or get_close_matches(str(name), known, n=1)
+    begun = [one for one in known if len(str(name)) > 3 and one.lower().startswith(str(name).lower())]
+    nearest = nearest or begun or get_close_matches(str(name), known, n=1)
     return f": did you mean {nearest[0]!r}?" if nearest else f": choose from {', '.join(known)}"

@@ -170,7 +170,8 @@ def test_bad_input_for_evaluate(home, there, capsys):
     (there / "empty").mkdir()
     refused(capsys, "evaluate cut.safetensors", "cut.safetensors is not a whole safetensors file")
     refused(capsys, "evaluate own.npz", "own.npz: its train_images is an array of uint8, expected floats")
-    refused(capsys, "evaluate none.safetensors", "no model is named 'none.safetensors', and there is no such folder or")
+    refused(capsys, "evaluate none.safetensors",
+            "no model is named 'none.safetensors', and there is no such folder or file: is it in another folder than")
     refused(capsys, "evaluate cifar-10", r"no model is named 'cifar-10', .*: did you mean 'cifar10'\?")
     refused(capsys, "evaluate empty", "the folder empty holds no model.safetensors")
     refused(capsys, f"evaluate {checkpoint} --dataset mnits", "^error: unknown data set 'mnits': did you mean 'mnist'")
@@ -261,7 +262,7 @@ def test_bad_input_for_predict(home, images, there, capsys):
     checkpoint = home / "run" / "model.safetensors"
     (there / "cut.safetensors").write_bytes(checkpoint.read_bytes()[:-1])
     refused(capsys, "predict color.png --checkpoint cut.safetensors", "is not a whole safetensors file")
-    refused(capsys, "predict color.png --checkpoint gray.png", "gray.png: it is no .npz, .safetensors, .pth or")
+    refused(capsys, "predict color.png --checkpoint gray.png", "gray.png: it is a picture, not a file")
     refused(capsys, "predict color.png --checkpoint minst", "no model is named 'minst', .*: did you mean 'mnist'")
     refused(capsys, "predict color.png --checkpoint mnist --top 0", "--top is 0: expected a whole number from 1")
 

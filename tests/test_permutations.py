@@ -13,10 +13,20 @@ from mixer_lib.configs import get_config
 from mixer_lib.costs import count_parameters
 from mixer_lib.data import load_dataset
 from mixer_lib.model import patchify
-from mixer_lib.permutations import CONDITIONS, MIXER, SmallCNN, draw_order, scramble
+from mixer_lib.permutations import (
+    CONDITIONS,
+    CONTROLS,
+    MIXER,
+    SmallCNN,
+    draw_order,
+    fit_and_measure,
+    scramble,
+    scramble_dataset,
+)
 from mixer_lib.training import Recipe, evaluate, fit
 
 PLAIN, PATCHES, ALL = CONDITIONS
+PATCHES_ONLY, INSIDE_ONLY, COLORS = CONTROLS
 
 
 def dataset(count=60):
@@ -25,7 +35,7 @@ def dataset(count=60):
                    train_labels=sample.train_labels[::5000 // count], test_labels=sample.test_labels[:20])
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("condition", [*CONDITIONS, PATCHES_ONLY, INSIDE_ONLY])
 def test_orders_are_permutations_and_depend_on_the_seed_alone(condition):
     order = draw_order(condition, 32, 4, seed=1)
     assert order.sort().values.tolist() == list(range(1024))
@@ -41,6 +51,59 @@ def test_patches_stay_together_and_all_are_alike_inside():
     assert (from_patch == from_patch[:, :1]).all() and (inside == inside[:1]).all()
     assert sorted(from_patch[:, 0].tolist()) == list(range(16)) != from_patch[:, 0].tolist()
     assert sorted(inside[0].tolist()) == list(range(9)) != inside[0].tolist()
+
+
+@pytest.mark.parametrize("condition, moved, mixed", [(PATCHES_ONLY, True, False), (INSIDE_ONLY, False, True)])
+def test_each_half_of_the_scrambling_alone(condition, moved, mixed):
+    source = patchify(draw_order(condition, 12, 3, seed=0).view(1, 1, 12, 12), 3)[0]    # [S, P * P], places before
+    row, column = source // 12, source % 12
+    from_patch, inside = row // 3 * 4 + column // 3, row % 3 * 3 + column % 3
+    assert (from_patch == from_patch[:, :1]).all() and (inside == inside[:1]).all()
+    assert (from_patch[:, 0].tolist() != list(range(16))) == moved
+    assert (inside[0].tolist() != list(range(9))) == mixed
+
+
+def test_both_halves_make_the_whole():
+    """With one seed, first the insides and then the patches is both at once."""
+    image = torch.arange(144).view(1, 12, 12)
+    halves = [draw_order(condition, 12, 3, seed=5) for condition in (INSIDE_ONLY, PATCHES_ONLY)]
+    assert torch.equal(scramble(scramble(image, halves[0]), halves[1]), scramble(image, draw_order(PATCHES, 12, 3, 5)))
+
+
+def test_colors_alone_gives_each_image_an_order_of_its_own():
+    data = dataset()
+    same = torch.arange(1024).remainder(256).byte().view(1, 1, 32, 32).repeat(len(data.train_images), 3, 1, 1)
+    mixed = scramble_dataset(replace(data, train_images=same), COLORS, 4, seed=1)
+    assert (mixed.train_images.flatten(2).sort().values == same.flatten(2).sort().values).all()     # the same pixels
+    assert len({tuple(image[0].flatten().tolist()) for image in mixed.train_images}) == len(same)
+    assert (mixed.train_images == mixed.train_images[:, :1]).all()                      # all colors alike
+    again = scramble_dataset(data, COLORS, 4, seed=1)
+    assert torch.equal(again.test_images, mixed.test_images) and not torch.equal(again.test_images, data.test_images)
+    assert not torch.equal(scramble_dataset(data, COLORS, 4, seed=2).test_images, mixed.test_images)
+
+
+@pytest.mark.parametrize("condition", [*CONDITIONS, PATCHES_ONLY, INSIDE_ONLY])
+def test_data_set_is_scrambled_by_one_order(condition):
+    data = dataset()
+    mixed, order = scramble_dataset(data, condition, 4, seed=3), draw_order(condition, 32, 4, seed=3)
+    assert torch.equal(mixed.train_images, scramble(data.train_images, order))
+    assert torch.equal(mixed.test_images, scramble(data.test_images, order))
+    assert torch.equal(mixed.train_labels, data.train_labels) and mixed.mean == data.mean
+
+
+def test_curve_of_a_training_and_its_weights():
+    """Twice per epoch, at the end too, and without a trace in the training."""
+    data, recipe = dataset(), Recipe(epochs=2, batch_size=20, lr=1e-3, val_fraction=0)     # 4 steps per epoch
+    torch.manual_seed(0)
+    models = [SmallCNN() for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    modes = set()
+    models[0].register_forward_pre_hook(lambda model, _: modes.add((torch.is_grad_enabled(), model.training)))
+    curve = fit_and_measure(models[0], data, recipe)
+    fit(models[1], data, recipe)
+    assert [step for step, _ in curve] == [2, 4, 6, 8] and modes == {(True, True), (False, False)}
+    assert curve[-1][1] == evaluate(models[0], data)["accuracy"]
+    assert all(torch.equal(p, q) for p, q in zip(models[0].parameters(), models[1].parameters(), strict=True))
 
 
 def test_all_pixels_tears_patches_apart():
@@ -96,15 +159,20 @@ def test_cnn_is_trained_by_fit():
 # ---- the table and its script ----------------------------------------------------------------------------------------
 
 def test_table_is_whole_and_made_by_this_script():
+    """Each condition of the lesson has all seeds; a control may have fewer, but both models under each."""
     table = json.loads(script.RESULTS.read_text())
     assert table["mixer"] == MIXER and table["recipes"] == script.RECIPES
     runs = [(row["data"], row["model"], row["condition"], row["seed"]) for row in table["rows"]]
-    seeds = {data: sorted({run[3] for run in runs if run[0] == data}) for data in {run[0] for run in runs}}
-    assert set(seeds) == {"sample", "full"} and all(len(found) >= 2 for found in seeds.values())
-    wanted = [(data, model, condition, seed) for data, found in seeds.items() for seed in found
-              for model in script.MODELS for condition in CONDITIONS]
-    assert sorted(runs) == sorted(wanted)
-    assert all(0.1 < row["accuracy"] < 1 and row["seconds"] > 0 for row in table["rows"])
+    assert len(runs) == len({*runs}) and {run[0] for run in runs} == {"sample", "full"}
+    wanted = {(data, model, condition, seed) for data in ("sample", "full") for seed in range(script.SEEDS)
+              for model in script.MODELS for condition in CONDITIONS}
+    controls = {*runs} - wanted
+    assert wanted <= {*runs} and {run[2] for run in controls} <= {*CONTROLS}
+    assert {run[3] for run in controls} <= {*range(script.SEEDS)}
+    for row in table["rows"]:
+        assert 0.1 < row["accuracy"] < 1 and row["seconds"] > 0
+        steps = [step for step, _ in row.get("curve", [])]
+        assert steps == sorted(steps) and row.get("curve", [[0, row["accuracy"]]])[-1][1] == row["accuracy"]
 
 
 def test_script_goes_on_where_it_was(tmp_path, monkeypatch):
@@ -123,11 +191,11 @@ def test_script_goes_on_where_it_was(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         script.main([])
     rows = json.loads(script.RESULTS.read_text())["rows"]
-    assert len(rows) == 7 and {row["condition"] for row in rows} == set(CONDITIONS)     # the first seed, and one more
+    assert len(rows) == 7 and {row["condition"] for row in rows} == {*CONDITIONS, PATCHES_ONLY}
     asked.append("more")
     script.main([])
     rows = json.loads(script.RESULTS.read_text())["rows"]
-    assert len(rows) == script.SEEDS * 6 == len({(row["model"], row["condition"], row["seed"]) for row in rows})
+    assert len(rows) == script.SEEDS * 12 == len({(row["model"], row["condition"], row["seed"]) for row in rows})
 
     monkeypatch.setitem(script.RECIPES, "sample", {"epochs": 7})
     with pytest.raises(SystemExit, match="measured with another recipe or model"):
@@ -136,13 +204,14 @@ def test_script_goes_on_where_it_was(tmp_path, monkeypatch):
 
 def test_script_trains_and_measures_on_scrambled_images(monkeypatch):
     data, recipe, calls = dataset(), dict(epochs=1, batch_size=20, lr=1e-3, val_fraction=0), []
-    for name, real in (("fit", fit), ("evaluate", evaluate)):
-        monkeypatch.setattr(script, name, lambda *given, real=real: (calls.append(given), real(*given))[1])
+    monkeypatch.setattr(script, "fit_and_measure",
+                        lambda *given: (calls.append(given), fit_and_measure(*given))[1])
     first = script.run("CNN", ALL, 3, data, recipe)
-    (model, trained_on, asked), (measured, measured_on) = calls
+    (model, trained_on, asked), = calls
     order = draw_order(ALL, 32, 4, seed=3)
-    assert isinstance(model, SmallCNN) and model is measured and asked == Recipe(**recipe, seed=3)
+    assert isinstance(model, SmallCNN) and asked == Recipe(**recipe, seed=3)
     assert torch.equal(trained_on.train_images, scramble(data.train_images, order))
-    assert torch.equal(measured_on.test_images, scramble(data.test_images, order))
-    assert first["accuracy"] == script.run("CNN", ALL, 3, data, recipe)["accuracy"] <= 1
-    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), calls[2][0].parameters(), strict=True))
+    assert torch.equal(trained_on.test_images, scramble(data.test_images, order))
+    assert first["curve"][-1] == [4, first["accuracy"]] and first["accuracy"] <= 1
+    assert first["curve"] == script.run("CNN", ALL, 3, data, recipe)["curve"]
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), calls[1][0].parameters(), strict=True))

@@ -171,10 +171,25 @@ def test_what_cannot_be_saved(tmp_path):
     model = MlpMixer(8, 4, 3, 2, 1, 4, 4, 4)
     for options, message in [(dict(family="paddle"), "family is 'paddle': expected one of 'flax', 'timm'"),
                              (dict(family="timm"), "a file of timm ends in .safetensors or .pth"),
+                             (dict(family="timm"), r"\.pth; family='flax' writes it$"),
                              (dict(family="flax"), "gelu='none', but official Flax computes gelu='tanh'")]:
         with pytest.raises(ValueError, match=message):
             save_released(model, tmp_path / "m.npz", **options)
     assert not [*tmp_path.iterdir()]
+
+
+def test_state_dict_alone_is_named(tmp_path):
+    """It has our names, but no sizes."""
+    torch.save(MlpMixer(8, 4, 3, 2, 1, 4, 4, 4).state_dict(), tmp_path / "own.pth")
+    with pytest.raises(ValueError, match=r"the state_dict of an MlpMixer alone, .* save_checkpoint"):
+        load_released(tmp_path / "own.pth")
+
+
+def test_the_beginning_of_a_name_finds_it():
+    for name, suggested in (("mixer_b16_224", "mixer_b16_224.goog_in21k_ft_in1k"),
+                            ("mixer-l_16", "Mixer-L_16 imagenet1k")):
+        with pytest.raises(ValueError, match=re.escape(f"did you mean {suggested!r}?")):
+            load_released(name)
 
 
 @pytest.mark.parametrize("name, what", [

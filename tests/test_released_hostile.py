@@ -152,6 +152,7 @@ def test_numbers_that_are_not_finite(tmp_path, name, value):
 
 @pytest.mark.parametrize("content, message", [
     (b"", "it is empty"), (b"<!DOCTYPE html><html>404</html>", "a web page"), (b"\n <html>", "a web page"),
+    (b"\xff\xd8\xff\xe0\x00\x10JFIF", "it is a picture"), (b"\x89PNG\r\n\x1a\n\x00", "it is a picture"),
     (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "a Git LFS pointer"), (b"\x1f\x8b\x08", "gzip"),
     (b"hello", "no .npz, .safetensors, .pth or .pdparams file"), (bytes(1000), "no .npz"), (b"PK\x03\x04", "damaged"),
     (b"\x80\x04.", "damaged"), (b"\x80\x04N.", "holds a NoneType"), (b"\x80\x04}.", "its first names are nothing"),

@@ -14,8 +14,8 @@ from mixer_lib import analysis, checkpoints, conv, data, pretrained
 PACKAGE = Path(mixer_lib.__file__).parent
 # From the ground up. A room may import from the rows above its own, and its own files from each other.
 ROWS = [{"model"}, {"family"}, {"configs", "conv", "analysis", "digits"},
-        {"costs", "data", "checkpoints", "permutations"}, {"training", "pretrained"},
-        {"plots"}, {"widgets"}, {"exercises", "check_setup"}, {"cli"}, {"__main__"}]
+        {"costs", "data", "checkpoints"}, {"training", "pretrained"},
+        {"plots", "permutations"}, {"widgets"}, {"exercises", "check_setup"}, {"cli"}, {"__main__"}]
 FLOOR = {room: number for number, row in enumerate(ROWS) for room in row}
 
 

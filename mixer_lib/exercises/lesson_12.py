@@ -68,7 +68,7 @@ def check_tensor(name, got, p, weights, kernel_shape):
 @exercise("12.2", "any k, any number of classes.")
 def check_top_k(top_k):
     """top_k(logits, labels, k): logits [B, K], labels [B] -> the share of labels among the k highest logits."""
-    for B, K, k in ((97, 10, 5), (97, 10, 1), (89, 6, 2), (8, 3, 3)):
+    for B, K, k in ((97, 10, 4), (97, 10, 1), (89, 6, 2), (8, 3, 3)):
         torch.manual_seed(K + k)
         logits, labels = torch.randn(B, K) - 3, torch.randint(K, (B,))
         logits[torch.arange(B), labels] += 0.7
@@ -83,11 +83,14 @@ def check_top_k(top_k):
             "this counts the images whose label has exactly the k-th place. All places up to it count.":
                 (ranks == k - 1).float().mean().item(),
             "this takes k + 1 classes.": (ranks <= k).float().mean().item(),
+            "this is a percentage. A share goes from 0 to 1.": 100 * right,
+            "this is rounded. Return the share itself, and round only where you print it.": round(right, 2),
+            "this is the share of images that are missed.": 1 - right,
         }
         got = number(ask(top_k, logits, labels, k))
-        if not abs(got - right) <= 1e-5:                # so that nan is wrong, too
+        if not abs(got - right) <= 1e-6:                # so that nan is wrong, too
             for message, value in wrong.items():
-                need(abs(got - value) > 1e-5, f"for k = {k}: {message}")
+                need(abs(got - value) > 1e-6 * max(1, abs(value)), f"for k = {k}: {message}")
             need(False, f"for k = {k} and {B} images of {K} classes it gives {got:.4g}, expected {right:.4g}.")
 
 
@@ -110,6 +113,14 @@ def check_tokens_of_parts(tokens_of_parts):
             "rows and columns are swapped. In the large image a row has K * columns tokens.":
                 places.view(K, columns, K, rows).permute(0, 2, 3, 1).reshape(K * K, -1),
             "the table lies on its side: one row per part.": right.T,
+            "the numbers begin at 1. In raster order the first token is number 0.": right + 1,
+            "the tokens are numbered within their own part. Their numbers in the large image are wanted.":
+                torch.arange(rows * columns).expand(K * K, -1),
+            "this is the inverse table: for each token of the large image, its place in the parts.":
+                right.flatten().argsort().view(K * K, -1),
         }
-        compare(ask(tokens_of_parts, K, rows, columns), right, wrong,
-                f"K is {K}, and a part has {rows} rows and {columns} columns.")
+        wrong = {message: table for message, table in wrong.items() if not torch.equal(table, right)}
+        got = ask(tokens_of_parts, K, rows, columns)
+        compare(got, right, wrong, f"K is {K}, and a part has {rows} rows and {columns} columns.")
+        need(not got.is_floating_point(), f"the numbers are right, but of type {got.dtype}. Numbers of tokens pick "
+                                          "rows of a table, so they have to be whole, as torch.arange gives them.")

@@ -56,6 +56,9 @@ def recognize(shapes, kind):
         if family == TIMM and fc1 and fc2 and fc2_weight == (*fc2, fc1[0] // 2):
             raise ValueError("it is a gMixer, which is no MlpMixer: its MLPs are gated, with half of fc1's units")
         return family
+    if "patch_embedding.linear.weight" in shapes:
+        raise ValueError("it holds the state_dict of an MlpMixer alone, which does not say the model's sizes: write it "
+                         "with save_checkpoint, or with save_released")
     some = ", ".join(list(shapes)[:3]) or "nothing"
     raise ValueError(f"it holds no Mixer of the official code, timm or PASSL; its first names are {some}")
 

@@ -72,6 +72,8 @@ def _what_it_is(start):
         return "it is a web page, not the file; download the file itself"
     if start.startswith(b"version https://git-lfs"):
         return "it is a Git LFS pointer, not the file; fetch it with git lfs pull"
+    if start[:3] == b"\xff\xd8\xff" or start[:8] == b"\x89PNG\r\n\x1a\n":
+        return "it is a picture, not a file of weights"
     if start[:2] == b"\x1f\x8b":
         return "it is a gzip archive; unpack it first"
     return "it is no .npz, .safetensors, .pth or .pdparams file, or not a whole one"

@@ -25,7 +25,8 @@ def save_released(model: MlpMixer, path: str | Path, family: str = "flax") -> No
         raise ValueError(f"family is {family!r}: expected one of {', '.join(map(repr, FAMILIES))}")
     family, suffixes = FAMILIES[family]
     if Path(path).suffix not in suffixes:
-        raise ValueError(f"path is {str(path)!r}: a file of {family} ends in {' or '.join(suffixes)}")
+        others = [f"; family={name!r} writes it" for name, (_, ends) in FAMILIES.items() if Path(path).suffix in ends]
+        raise ValueError(f"path is {str(path)!r}: a file of {family} ends in {' or '.join(suffixes)}{''.join(others)}")
     if model.config.gelu != GELU[family]:
         raise ValueError(f"the model has gelu={model.config.gelu!r}, but {family} computes gelu={GELU[family]!r}: save "
                          f"it for the other family, or with save_checkpoint")

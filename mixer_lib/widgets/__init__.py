@@ -9,6 +9,7 @@ from .explorers import (
     scramble_explorer,
     token_explorer,
     token_unit_explorer,
+    weight_file_explorer,
 )
 from .export import to_html
 from .living import digit_pad, living_mixer

@@ -9,6 +9,7 @@ from ..configs import MODELS
 from ..costs import cost_by_part
 from ..model import patchify
 from ..plots import as_array
+from ..pretrained.layouts import FLAX, TIMM, theirs, to_ours, to_theirs
 from ..training.plan import FLOPS_PER_MAC, PASSES
 from .page import Page
 
@@ -152,6 +153,38 @@ def scramble_explorer(image, orders, patch_size):
     return Page("scramble", {"image": pixels(image), "orders": plots.as_array([*orders.values()])},
                 {"names": [*orders], "patch_size": patch_size},
                 {"order": next(iter(orders)), "place": (height // 2 - 1) * width + width // 2 - 1})
+
+
+def weight_file_explorer(model):
+    """Pick an array of an official file of weights, or one of its numbers, and see its name, its shape and its place in
+    an `MlpMixer`.
+
+    model: a small MlpMixer, of at most 10,000 numbers in and around one block. The file is the one that `save_released`
+    writes. Raises ValueError for a larger model."""
+    kernel = (model.config.in_channels, *model.patch_embedding.patch_size)
+    state = {name: tensor.detach().cpu().float() for name, tensor in model.state_dict().items()}
+    ours = [name for name in state if not name.startswith("blocks.") or name.startswith("blocks.0.")]
+    total = sum(state[name].numel() for name in ours)
+    if total > 10_000:
+        raise ValueError(f"the model has {total:,} numbers in one block and around it: expected at most 10,000, or the "
+                         "cells are too small to see")
+    rows, source, start = [], [], 0
+    for name in ours:
+        layout = to_theirs(FLAX, name, state[name], kernel).shape
+        moved = to_ours(FLAX, name, torch.arange(state[name].numel()).view(layout)).flatten()  # entry of the file, here
+        done = ("its axes (line, column, color, channel) became (channel, color, line, column), and the last three one "
+                "axis" if len(layout) == 4 else "transposed" if len(layout) == 2 else "as it is")
+        generic = name.replace("blocks.0.", "blocks.*.")
+        rows.append({"model": generic, "file": theirs(FLAX, name).replace("MixerBlock_0/", "MixerBlock_*/"),
+                     "timm": theirs(TIMM, name).replace("blocks.0.", "blocks.*."), "theirs": [*layout],
+                     "ours": [*state[name].shape], "start": start, "size": len(moved), "done": done})
+        source.append(moved)
+        start += len(moved)
+    values = [torch.cat([to_theirs(FLAX, name, state[name.replace("blocks.0.", f"blocks.{block}.")], kernel).flatten()
+                         for name in ours]) for block in range(len(model.blocks))]
+    order = sorted(range(len(rows)), key=lambda row: rows[row]["file"])
+    return Page("weight_file", {"values": torch.stack(values), "source": torch.cat(source)},
+                {"rows": rows, "order": order}, {"block": 0, "row": 4, "entry": 1})
 
 
 def pixels(image):

@@ -81,12 +81,12 @@ plots.show(
 # %% [markdown]
 # ## One unit, by hand
 #
-# A unit's row of $W_1$ has one weight for each of the 256 places. Laid out on the grid it is called a **kernel**, like
-# the weights of a convolution's window (lesson 2). This one does not slide. It covers the whole grid.
+# A unit's row of $W_1$ has one weight for each of the 256 places. On the grid, this row is called a **kernel**, like the
+# weights of a convolution's window (lesson 2). This kernel does not slide. It covers the whole grid.
 #
-# What does it ask? Lay it over a **map**: one channel of a table, on the same grid. Multiply each weight by the number
-# below it, and add up the products and a bias. Take the horse as it comes to block 1, in the channel that looks most
-# like the horse itself, and the unit that answers most strongly there. First a loop, then the layer:
+# What does the unit ask? Put its kernel on a **map**: one channel of a table, on the same grid. Multiply each weight by the
+# number below it, and add up the products and a bias. We take the table of the horse as it enters block 1, the channel that
+# looks most like the horse itself, and the unit that answers most strongly to this channel. First a loop, then the layer:
 
 # %%
 from mixer_lib.analysis import tables_by_depth
@@ -122,7 +122,8 @@ plots.show(
 
 # %% [markdown]
 # (Each picture is divided by its largest number.) The unit asks for a dark bar that lies across rows 8 and 9, and the
-# horse's belly is such a bar. The layer puts the same question to all 96 channels, and the other 255 units put theirs.
+# horse's belly is such a bar. The layer asks the same question of all 96 channels, and the other 255 units ask their own
+# questions.
 
 # %% [markdown]
 # ## How fine is a picture?
@@ -170,10 +171,10 @@ predict("frequency after training", frequency(W1, (16, 16)).mean())
 # %% [markdown]
 # ## What is a number worth?
 #
-# The frequency fell from 0.39 to less than 0.25. Did the network learn that? Perhaps training only made a few weights very large, and any matrix
-# with such weights would measure as little. To find out, keep the numbers and take away the pictures: bring the weights of
-# each row into a random order. What we measure now is the frequency where there is nothing to see. Such a number is
-# called a **control**.
+# The frequency fell from 0.39 to less than 0.25. Did the network learn that? Perhaps training only made a few weights very
+# large, and any matrix with such weights would give the same low number. To find out, keep the numbers and destroy the
+# pictures: put the weights of each row into a random order, and measure the frequency again. Such a number is called a
+# **control**.
 
 # %%
 from mixer_lib.analysis import shuffled
@@ -185,9 +186,9 @@ print(f"trained {frequency(W1, (16, 16)).mean():.3f}; shuffled, ten times: "
       f"{min(drawn):.3f} to {max(drawn):.3f}")
 
 # %% [markdown]
-# So the numbers alone do not do it: the trained rows really are coarse. A good control keeps everything except the one
-# thing that you ask about. That is the method of this lesson, and more than once a claim will pass one control and fail
-# the next.
+# So the size of the weights does not explain the low frequency. The trained rows really are coarse. A good control keeps
+# everything except the one thing that you ask about. This is the method of the lesson. More than once, a claim will pass
+# one control and fail the next.
 
 # %% [markdown]
 # ## What does each place take?
@@ -209,8 +210,8 @@ plots.show(
         "cells with a blue arch over them. All around only pale grains.")
 
 # %% [markdown]
-# A small figure around the place itself, and paler grains elsewhere. This place listens most to its neighborhood. Nobody
-# told the network which places are neighbors.
+# There is a small figure around the place itself, and there are paler grains elsewhere. This place takes most from its
+# neighborhood. Nobody told the network which places are neighbors.
 #
 # **Predict.** Now take a place two rows further up and three columns to the left. What does *that* place take?
 
@@ -229,8 +230,8 @@ plots.show(
         "the right, and in the second row it lies further down.")
 
 # %% [markdown]
-# Nearly the same figure, moved along with the place. A layer in which every place takes the same from the places around it has
-# a name: it is a **convolution**. Here is one on a row of 4 places, "twice myself and once my right neighbor":
+# It is nearly the same figure, and it moves along with the place. A layer in which every place takes the same from the
+# places around it has a name: it is a **convolution**. Here is one on a row of 4 places, "twice myself and once my right neighbor":
 
 # %%
 toy = torch.tensor([[2., 1., 0., 0.],
@@ -239,7 +240,7 @@ toy = torch.tensor([[2., 1., 0., 0.],
                     [0., 0., 0., 2.]])  # [S, S]: row s takes toy[s, t] from place t
 
 # %% [markdown]
-# Each diagonal holds one number. That is what makes it a convolution. Now let the first place take 6 times itself. Which
+# Each diagonal holds a single number. This makes the matrix a convolution. Now let the first place take 6 times itself. Which
 # convolution comes nearest? The one with the *average* of each diagonal. These averages, in order from far left to far
 # right, are the convolution's kernel. The share of the energy (the sum of the squares) that this convolution has is the
 # **convolution share** of the map:
@@ -325,9 +326,9 @@ predict("the better network", mean_share(other) / mean_share(model),
 shares(other)
 
 # %% [markdown]
-# More than half in every block. But look at the columns on the right. In the last three blocks the relabeled map has
-# nearly as much, so there the share is mostly what a place takes from itself. Without the diagonal, a fifth to a third is
-# left, still three times the control and more. In the first five blocks it is 60 to 84%.
+# The share is more than half in every block. But look at the columns on the right. In the last three blocks, the relabeled
+# map has nearly the same share, so most of it is what a place takes from itself. Without the diagonal, a fifth to a third
+# is left, which is still at least three times the control. In the first five blocks, it is 60 to 84%.
 #
 # ### The kernels
 #
@@ -380,7 +381,7 @@ plots.show(
 # <details><summary>What you should see</summary>
 #
 # 1. Nearly. The place at the edge takes about the same figure, cut off where the grid ends.
-# 2. Minus. The block takes from a place what it adds from left and right: it blurs along the row.
+# 2. A minus sign. The block subtracts from a place what it adds from the left and the right: it blurs along the row.
 # 3. In blocks 0 and 1. In blocks 2 and 3 it peaks between 700 and 2,000 updates, at 27% and 17%, and falls again.
 #
 # </details>
@@ -429,15 +430,15 @@ plots.show(
 # In the 8 × 8 network (first chart), blocks 0, 1 and 3 become convolutions late: half of it comes when the network already
 # reads three of four images, and once the share climbs while the accuracy stands still. The last blocks stop early. In the
 # 16 × 16 network, blocks 0 and 1 climb to the end. Blocks 2 and 3 peak, and then give some of it up for what depends on
-# single places. So it is not the same story in each block.
+# single places. So the blocks do not all behave alike.
 #
 # Does a network become good *because* it becomes a convolution? These curves cannot say. Both grow with training.
 
 # %% [markdown]
 # ### With the slopes that units really have
 #
-# The token map takes every GELU for a line of slope 1/2. How steep are they in truth? Where a unit's input is strongly
-# positive the slope is 1, and where it is strongly negative, or at the bottom of the GELU's dip, 0. `unit_slopes` measures
+# The token map treats every GELU as a line of slope 1/2. What are the real slopes? Where a unit's input is strongly
+# positive, the slope is 1. Where the input is strongly negative, or at the bottom of the GELU's dip, the slope is 0. `unit_slopes` measures
 # the average slope of each unit over images and channels. With these slopes, a map can also be put to the test: how much of
 # what the layer really answers, beyond its average answer, does it explain?
 
@@ -483,8 +484,8 @@ for name, net in (("8 × 8", other), ("16 × 16", model)):
 #
 # ## What does the network live on?
 #
-# A share of energy says how large something is, and not whether the network needs it. So take it away. The usual way is to
-# switch a layer off: it answers 0, and the blocks after it go on with what they get.
+# A share of energy says how large something is. It does not say whether the network needs it. To find out, take it away.
+# The usual way is to switch a layer off: the layer answers 0, and the blocks after it continue with what they get.
 #
 # **Predict.** Which token mixing of the 16 × 16 network costs the most, if it alone is switched off?
 
@@ -507,9 +508,9 @@ lost = {f"block {k}": 1 - without(k) for k in range(4)}
 predict("switched off", lost, left=1 - max(lost.values()))
 
 # %% [markdown]
-# An answer of 0 is something that the later blocks have never seen, and part of the loss is the shock. There are better
-# ways. The layer can give its *average* answer, the same for all images: what it says about this image is gone, and
-# nothing else. Or it can give its answer to *another image*: it goes on telling about an image, but the wrong one.
+# The later blocks have never seen an answer of 0, so part of the loss comes from this surprise. There are better ways. The
+# layer can give its *average* answer, the same for all images. Then only what it says about this image is missing. Or the
+# layer can give its answer to *another image*. Then it describes an image, but the wrong one.
 
 # %%
 print("block   by zero   by the average   by another image")
@@ -518,10 +519,10 @@ for k in range(4):
                       for by in ("zero", "mean", "another image")))
 
 # %% [markdown]
-# Three questions, three answers. By zero, block 1 costs the most. By the average, block 1 and block 2 cost about the same:
+# The three ways give three answers. By zero, block 1 costs the most. By the average, block 1 and block 2 cost about the same:
 # with 250 images, an accuracy is uncertain by about 3 points. By another image's answer, the last two blocks cost more than
-# 60 points. What they write tells the classifier what the image is, and now they insist on another one. So this number
-# says where the answer is already decided, and not which block is needed most.
+# 60 points. These blocks tell the classifier what the image is, and now they describe another image. So this number shows
+# where the answer is already decided. It does not show which block is needed most.
 #
 # Anyone who writes "the network needs block 1 most" must say in which sense.
 #
@@ -548,9 +549,9 @@ kept = with_all("8 × 8", other, convolution)
 predict("only the convolution", kept)
 
 # %% [markdown]
-# Now beside its controls: the average answer alone, the rest of the map, the same convolution with its places relabeled, and
-# a map of two numbers, one for the place itself and one for every other place. One row more has a smaller kernel, of
-# displacements up to 3 places:
+# Compare this number with its controls: the average answer alone, the rest of the map, the same convolution with its places
+# relabeled, and a map of two numbers, one for the place itself and one for every other place. One more row has a smaller
+# kernel, with displacements of up to 3 places:
 
 # %%
 def window(M, reach=3):
@@ -589,7 +590,8 @@ for what, change in changes.items():
 # convolution, but not all of it: the errors nearly double.
 #
 # The 16 × 16 network is another case. Its whole linear map keeps only about two thirds, so there the bends of the GELU do
-# real work, and of what the map keeps beyond the average, the convolution has about half. Two networks, two answers.
+# real work, and of what the map keeps beyond the average, the convolution has about half. So the two
+# networks give two different answers.
 #
 # Now switch parts off yourself. The stack on the left is the network. Hover a part to see what happens without it, and
 # click it to switch it off, by zero. Below the stack you can switch off single hidden units.
@@ -673,8 +675,8 @@ for what, closest in (("opposite", partners), ("twin", twins)):
         print(line)
 
 # %% [markdown]
-# Read it block by block. All of it is far beyond shuffled rows. Against rows that are made of the same shapes, little
-# remains:
+# Read the table block by block. All numbers are far beyond those of shuffled rows. Compared with rows that are made of the
+# same shapes, little remains:
 #
 # - **Blocks 0 and 1**: the closest opposite is closer than in mixed rows, by 0.04 and 0.05, many times the spread over ten
 #   draws. Twins have about half of that excess. So single units do come back, and a little more often with the other sign.

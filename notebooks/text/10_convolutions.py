@@ -434,7 +434,7 @@ predict("rolled digits", [share < 0.95 for share in row].index(True),
 # Where does this robustness come from, if not from the architecture? The bundled network was trained for 40 epochs on
 # digits that were shifted at random by up to 2 pixels ([its card](../mixer_lib/models/mnist.md)). So we need a control:
 # a Mixer that has never seen a shifted digit. And beside it a real CNN: four sliding $3 × 3$ convolutions with pooling
-# between them. It has about as many weights (111,356), and lesson 11 shows it in detail. Both train for one epoch on
+# between them. It has fewer weights than the Mixer (111,356), and lesson 11 shows it in detail. Both train for one epoch on
 # the same 5,000 digits.
 
 # %%

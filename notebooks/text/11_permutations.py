@@ -489,7 +489,7 @@ for title, models in panels.items():
 # ## Three controls
 #
 # *Patches and inside* changes two things at once, and guessing is not the right floor to compare with. So the script also
-# measured three controls on the sample:
+# measures three controls on the sample:
 #
 # - **patches only**: the patches are in another order, and inside each patch nothing moves. A quarter of the CNN's first
 #   windows lie inside one patch, and these see what they always saw.
@@ -514,7 +514,8 @@ for name, accuracy in at_the_end("colors alone").items():
 # place shows the same spot of every photograph. The Mixer gets no more from the colors than the CNN does. Yet it finds a
 # good deal of where things are.
 #
-# Here are all conditions of the table that were measured on the sample, sorted from nothing scrambled to everything:
+# Here are the conditions that the table has for the sample, sorted from nothing scrambled to everything. (The script
+# continues where it stopped, so you can add seeds.)
 
 # %% tags=["nbval-ignore-output"]
 ladder = ("plain", "patches only", "inside only", "patches and inside", "all pixels",

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 12 · Pretrained Mixers: use what others have trained
 #
-# *After this lesson you can open a released file of weights, load it without a mistake, notice when its images are
-# prepared wrongly, fine-tune it on a few images of your own, and grow it to a higher resolution.*
+# *After this lesson you can open a released file of weights, load it correctly, notice when its images are prepared
+# wrongly, fine-tune it on a few images of your own, and grow it to a higher resolution.*
 #
 # **About 50 minutes, with the exercises 80.** Of these, your computer trains for about half a minute (two free CPU
 # cores). You need: [lesson 8](08_train_cifar.ipynb).
@@ -23,9 +23,9 @@
 # - open a file in the layout of the official code, key by key, and map it to our `MlpMixer`;
 # - find where two formulas for GELU differ most, and measure what it costs to use the wrong one;
 # - prepare the same images in nine ways, and measure top-1 and top-5 accuracy for each;
-# - let a network that was trained on photographs learn digits from 100 images, and compare it with a start from
+# - fine-tune a network that was trained on photographs to read digits, with 100 images, and compare it with a start from
 #   scratch;
-# - grow a Mixer to twice the resolution, so that an exact statement about its logits holds.
+# - grow a Mixer to twice the resolution, and test the result with an exact statement about its logits.
 
 # %%
 import json
@@ -46,9 +46,10 @@ from mixer_lib.exercises import predict
 # ## The question
 #
 # The bundled CIFAR-10 model ([its card](../mixer_lib/models/cifar10.md)) names nine in ten test images right, *if* each
-# image is prepared as in its training: scaled to 32 × 32, divided by 255, less a mean, divided by a standard deviation.
-# Here is one test image, prepared in nine ways. Each picture shows what the network takes the image for: the prepared
-# numbers, turned back into colors by the *right* mean and standard deviation.
+# image is prepared as in its training. There, each image is scaled to 32 × 32 and divided by 255. Then a mean is
+# subtracted, and the result is divided by a standard deviation. Here is one test image, prepared in nine ways. Each
+# picture shows what the network takes the image for: the prepared numbers, turned back into colors with the *right* mean
+# and standard deviation.
 
 # %%
 cifar, (model, about) = load_dataset("cifar10"), load_pretrained("cifar10")
@@ -84,8 +85,8 @@ plots.show(
         "the pixels: blurred. Upside down: turned over.")
 
 # %% [markdown]
-# The network takes all nine without an error. A wrong preparation does not stop a program; it costs accuracy, and
-# nobody tells you how much.
+# The network accepts all nine without an error. A wrong preparation does not stop a program. It costs accuracy, and no
+# message tells you how much.
 #
 # **Predict.** Which of these four costs the most accuracy?
 
@@ -102,16 +103,16 @@ predict("costliest preparation",
         {name: top1["as in training"] - top1[name] for name in four})
 
 # %% [markdown]
-# We come back to all nine below. First to the file itself, without which there is nothing to prepare images for.
+# We return to all nine below. Before that, we need the file itself.
 #
 # ## What a file of weights holds
 #
-# The authors of the Mixer published their weights as `.npz` files: archives of NumPy arrays, each with a name. A
-# network with 12 blocks such as B/16 takes 240 MB. We write a small file with the same names: 12 blocks, 4 tokens of 6
-# channels, and random numbers.
+# The authors of the Mixer published their weights as `.npz` files. Such a file is an archive of NumPy arrays, each with a
+# name. The file of B/16, a network with 12 blocks, takes 240 MB. We write a small file with the same names. It has 12
+# blocks, 4 tokens of 6 channels, and random numbers.
 #
-# If you have a file of the official code, such as `Mixer-B_16.npz`, write `path = "Mixer-B_16.npz"` in place of the
-# second line from the end. All cells of this section work on it, too.
+# If you have a file of the official code, such as `Mixer-B_16.npz`, replace the second line from the end with
+# `path = "Mixer-B_16.npz"`. The other cells of this section then work on your file.
 
 # %%
 from mixer_lib.pretrained import load_released, save_released
@@ -134,13 +135,13 @@ for name, array in arrays.items():
         print(f"{name:44} {array.shape}")
 
 # %% [markdown]
-# You know every one of them. `stem` is the patch embedding (lesson 2), `LayerNorm_0` and `token_mixing` are the first
-# half of a block, `LayerNorm_1` and `channel_mixing` the second (lesson 5), `pre_head_layer_norm` and `head` are the
-# classifier (lesson 6). A block has 12 arrays, the rest has 6: B/16 has 12 · 12 + 6 = 150.
+# You know all of these parts. `stem` is the patch embedding (lesson 2). `LayerNorm_0` and `token_mixing` are the first
+# half of a block, and `LayerNorm_1` and `channel_mixing` are the second half (lesson 5). `pre_head_layer_norm` and `head`
+# are the classifier (lesson 6). A block has 12 arrays, and the rest of the network has 6, so B/16 has 12 · 12 + 6 = 150.
 #
-# What a linear layer calls `weight`, Flax calls `kernel`, and it lies on its side: `[in, out]`, where `nn.Linear` has
-# `[out, in]`. (Flax is the library of the official code.) A LayerNorm's `weight` is called `scale`. So the first token
-# mixing layer, mapped by hand:
+# The official code uses the library Flax. Flax calls the weight of a linear layer `kernel`, and stores it as `[in, out]`,
+# while `nn.Linear` has `[out, in]`. The weight of a LayerNorm is called `scale`. Here is the first token mixing layer,
+# mapped by hand:
 
 # %%
 kernel = arrays["MixerBlock_0/token_mixing/Dense_0/kernel"]             # [S, D_S]
@@ -151,8 +152,8 @@ for sentence in facts.converted:
     print("-", sentence)
 
 # %% [markdown]
-# `load_released` does this for all arrays, and says what it did. timm, the library from which most people get these
-# weights, has PyTorch's own layout, and other names. The whole dictionary:
+# `load_released` does this for all arrays, and says what it did. Most people get these weights from the library timm,
+# which has PyTorch's own layout and other names. This table is the whole dictionary:
 #
 # | `MlpMixer` | official file | timm |
 # |---|---|---|
@@ -164,19 +165,41 @@ for sentence in facts.converted:
 # | `norm` | `pre_head_layer_norm` | `norm` |
 # | `head` | `head` | `head` |
 #
-# ### A trap
+# The widget shows the small file. Pick an array in one of the two lists, and you see its name on the other side. Below,
+# the array is drawn in both layouts. Point at one of its numbers, and the same number lights up on the other side.
 #
-# In which order do the blocks stand in the file?
+# 1. Pick `MixerBlock_0/token_mixing/Dense_0/kernel` and move along its first row. Where do you move in the model?
+# 2. Pick `stem/kernel`, and move down its first column. In which order do you meet the numbers of a detector?
+# 3. Which arrays need no change at all?
+#
+# <details><summary>What you should see</summary>
+#
+# 1. Down the first column: the array is transposed.
+# 2. In the file, the three colors of a pixel follow one another. In the model, all numbers of the first color come first.
+#    So you jump by 4, the number of pixels in a patch, and then return to the next pixel.
+# 3. All with a single axis: biases, and the scales of LayerNorm.
+#
+# </details>
+
+# %%
+from mixer_lib import widgets
+
+widgets.weight_file_explorer(small)
+
+# %% [markdown]
+# ### The order of the blocks
+#
+# The file does not store the blocks in the order in which the network uses them. Here is the order in the file:
 
 # %%
 in_file = [*dict.fromkeys(name.split("/")[0] for name in arrays if "Block" in name)]
 print(*in_file)
 
 # %% [markdown]
-# By letters, not by numbers: 10 and 11 come before 2. Someone writes a loader that takes the blocks as they come: the
-# first becomes block 0, the second block 1, and so on.
+# The names are sorted letter by letter, so blocks 10 and 11 come before block 2. Suppose that someone writes a loader
+# that takes the blocks in this order. The first block in the file becomes block 0, the second becomes block 1, and so on.
 #
-# **Predict.** What does that loader give?
+# **Predict.** What does this loader give?
 
 # %%
 careless = MlpMixer(**vars(loaded.config)).eval()
@@ -193,9 +216,10 @@ predict("blocks in file order", "no error, and other logits", off=off)
 # %% [markdown]
 # ## The two GELUs
 #
-# The official file fits our network, and yet there is one thing that no array says. GELU is $z$ times the share of the
-# bell curve below $z$ (lesson 3). That share takes a special function, so many programs use a formula with tanh that is
-# nearly the same. The official code is one of them. timm and our lessons use the exact one. How nearly?
+# The official file fits our network, but no array says which GELU the network was trained with. GELU is $z$ times the
+# share of the bell curve below $z$ (lesson 3). To compute this share exactly, one needs a special function. Many programs
+# use a formula with tanh instead, which is nearly the same. The official code is one of these programs. timm and our
+# lessons use the exact form. How large is the difference?
 
 # %%
 z = torch.linspace(-6, 6, 120_001, dtype=torch.double)
@@ -211,8 +235,8 @@ print(f"largest difference {difference[worst].abs():.1e}, "
       f"at z = {z[worst].abs():.2f} and {-z[worst].abs():.2f}")
 
 # %% [markdown]
-# Half a thousandth, and less than that almost everywhere. But our model applies GELU
-# 8 · (128 · 64 + 64 · 512) = 327,680 times to each image, and each difference runs through all later blocks.
+# The difference is at most half a thousandth, and smaller almost everywhere. But our model applies GELU
+# 8 · (128 · 64 + 64 · 512) = 327,680 times to each image, and each difference passes through all later blocks.
 #
 # **Predict.** The CIFAR-10 model was trained with the exact GELU. With the tanh form, how many of the 500 test images
 # get another class?
@@ -225,9 +249,9 @@ predict("the wrong GELU", (right.argmax(dim=1) != wrong.argmax(dim=1)).sum(),
         off=(right - wrong).abs().max().item(), spread=right.std().item())
 
 # %% [markdown]
-# So the accuracy would never have told us. Only a comparison of logits does, and it needs the logits of the framework
-# that wrote the file. That is how `load_released` is tested: on files that Flax, timm and Paddle wrote, each with the
-# logits that they computed. `save_released` refuses to write a file for the wrong family:
+# So the accuracy would hardly have shown the mistake. To find it, compare logits with those of the framework that wrote
+# the file. `load_released` is tested in this way, on files that Flax, timm and Paddle wrote, together with the logits that
+# they computed. `save_released` refuses to write a file for the wrong family:
 
 # %%
 try:
@@ -236,16 +260,21 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# Three more details decide whether a file that looks like a Mixer is one of ours: the epsilon in LayerNorm ($10^{-6}$
-# here, in the official code, in timm and in PASSL; $10^{-5}$ elsewhere), whether LayerNorm runs over the channels of
-# each token or over the whole table, and whether there is a LayerNorm before the head. `load_released` refuses the
-# files of projects that differ in one of these, and says in what they differ.
+# Other projects' Mixers may differ from ours in three more details, and a file shows none of them at first sight:
+#
+# - **The epsilon in LayerNorm.** It is $10^{-6}$ here, in the official code, in timm and in PASSL, and $10^{-5}$ in
+#   several other projects.
+# - **What LayerNorm normalizes.** It may use the channels of each token, as here, or the whole table.
+# - **The last LayerNorm.** Some projects have none before the head.
+#
+# `load_released` refuses the files of projects that differ in one of these details, and says what differs.
 #
 # ## Preparing the images
 #
-# Back to the nine ways. A network that was trained on 1,000 classes is usually judged by two numbers: **top-1
-# accuracy**, the share of images whose highest logit is the true class, and **top-5 accuracy**, the share whose true
-# class is among the five highest. With 10 classes guessing already gives a top-5 accuracy of 50%, so compare with that.
+# We return to the nine ways. A network with 1,000 classes is usually judged by two numbers. **Top-1 accuracy** is the
+# share of images whose highest logit belongs to the true class. **Top-5 accuracy** is the share of images whose true
+# class is among the five highest logits. With 10 classes, guessing already gives a top-5 accuracy of 50%, so compare with
+# that.
 
 # %%
 from mixer_lib.training import top_accuracy
@@ -257,22 +286,22 @@ for name, y in logits.items():
     print(f"{name:18} {one:5.1%}   {five:5.1%}   {sure:5.0%}")
 
 # %% [markdown]
-# - **Another project's mean and standard deviation** cost next to nothing where they are near (ImageNet's), and ten
-#   points where they are not (0.5).
-# - **No normalization**: pixels from 0 to 1 leave 39%, pixels from 0 to 255 leave guessing. Look at the last column:
-#   with 0 to 255 the network is wrong nine times in ten, and still gives its choice a probability of 61% on average.
-#   It does not know that it is lost.
-# - **Swapped colors** cost 20 points. Some libraries for images (OpenCV is one) give blue first.
-# - **A center crop** that the training did not have costs five points here. Objects are larger than before, and what
-#   was at the edge is gone. The crop of 0.875 is usual at 224 pixels. It belongs to the weights, as the mean does.
-# - **Half the pixels**, as in a thumbnail, cost 55 points, more than pixels from 0 to 1. **Upside down** costs 41.
+# - **Another project's mean and standard deviation** cost next to nothing if they are close to the right ones
+#   (ImageNet's), and ten points if they are not (0.5).
+# - **No normalization**: with pixels from 0 to 1, the network still names 39% right. With pixels from 0 to 255, it does
+#   no better than guessing. Look at the last column for 0 to 255: the network is wrong nine times in ten, and still gives
+#   its choice a probability of 61% on average. It is far too sure.
+# - **Swapped colors** cost 20 points. Some image libraries, such as OpenCV, return blue first.
+# - **A center crop** that the training did not have costs five points here. Objects are larger than before, and the edge
+#   of the image is gone. A crop of 0.875 is usual at 224 pixels. The crop belongs to the weights, as the mean does.
+# - **Half the pixels**, as in a thumbnail, cost 55 points, more than pixels from 0 to 1. **Upside down** costs 41 points.
 #
-# The top-5 accuracy moves less, and so it hides more: with swapped colors it still is 94%.
+# The top-5 accuracy changes less, so it hides more. With swapped colors it is still 94%.
 #
 # ### What a released file expects
 #
-# The mean and the standard deviation stand in no file of weights either. They come with the name, or from the code of
-# the project. With the usual names, `load_released` knows them:
+# A file of weights does not contain the mean and the standard deviation. You have to know them from the name of the file,
+# or from the code of the project. `load_released` knows them for the usual names:
 
 # %%
 from mixer_lib.pretrained import KNOWN
@@ -284,11 +313,12 @@ print(f"{len(KNOWN)} known files, such as", *list(KNOWN)[:2])
 
 # %% [markdown]
 # `load_released("mixer_b16_224.goog_in21k_ft_in1k")` downloads B/16 once (240 MB), compares its hash, and loads it. To
-# judge it on photographs, with one folder per class in a folder called `val`, type this in a terminal:
+# evaluate it on photographs, put them into a folder called `val` with one folder per class, and type in a terminal:
 #
 # `python -m mixer_lib evaluate mixer_b16_224.goog_in21k_ft_in1k --dataset val`
 #
-# The lessons need no network, so they do not do it. What others measured on ImageNet's 50,000 validation images:
+# The lessons work without a network, so they do not do this. Here is what others measured on ImageNet's 50,000 validation
+# images:
 #
 # | top-1 at 224 × 224 | trained on ImageNet-1k | on ImageNet-21k first | on JFT-300M first |
 # |---|---|---|---|
@@ -297,9 +327,9 @@ print(f"{len(KNOWN)} known files, such as", *list(KNOWN)[:2])
 # | Mixer-H/14 (ViT-H/14) | | | 86.32 (86.65) |
 #
 # From [the paper](https://arxiv.org/abs/2105.01601), version 4; in brackets a Vision Transformer (ViT) of the same
-# name. Read down the first column, then the last: with the smallest data set the *larger* Mixer does worse, with 300
-# million images it does better. A ViT is ahead wherever there is one to compare with; of L/16, by 4.4 points with
-# ImageNet-1k, 1.6 with ImageNet-21k, and 0.8 with JFT-300M.
+# name. Read down the first column, and then down the last one. With the smallest data set, the *larger* Mixer does worse.
+# With 300 million images, it does better. The ViT is ahead in every pair of the table. Its lead over L/16 is 4.4 points
+# with ImageNet-1k, 1.6 points with ImageNet-21k, and 0.8 points with JFT-300M.
 #
 # | the ImageNet-1k weights, ported | top-1 | top-5 | parameters |
 # |---|---|---|---|
@@ -307,23 +337,23 @@ print(f"{len(KNOWN)} known files, such as", *list(KNOWN)[:2])
 # | PASSL, L/16 | 72.06 | 87.67 | 208.2 M |
 # | here: the CIFAR-10 model on 500 images of 10 classes | 89.6 | 99.0 | 1.1 M |
 #
-# PASSL is a library for Paddle, another framework. It reports these for the authors' weights with a center crop of
-# 0.875 of the image. They are 0.2 and 0.3 points above the paper's; it does not say why, and how images are prepared is
-# one candidate. The last row is what you have just measured. It cannot be compared with those above, which are about
-# other images and 1,000 classes.
+# PASSL is a library for Paddle, another framework. It reports the first two rows for the authors' weights, with a center
+# crop of 0.875 of the image. They are 0.2 and 0.3 points above the paper's numbers. PASSL does not say why. One possible
+# cause is how the images are prepared. The last row is what you have just measured. It cannot be compared with the other
+# two, which are about other images and 1,000 classes.
 #
 # ## Fine-tuning: what is pretraining worth?
 #
-# The file that you load was trained by someone else, on much more data than you have. What is that worth to you? The
-# paper's answer is its main result: train on millions of images first (**pretraining**), then go on training on the
-# task that you want, with a new head (**fine-tuning**).
+# Someone else trained the network in your file, on much more data than you have. What is that worth to you? The paper's
+# answer is its main result. First train on millions of images (**pretraining**). Then continue the training on the task
+# that you want, with a new head (**fine-tuning**).
 #
-# Here on a small scale. The CIFAR-10 model has seen 49,000 photographs of animals and vehicles, over and over. The new
-# task is to read handwritten digits, with 100 of them to learn from, ten of each. That is a hard case for pretraining,
-# since digits are no photographs.
+# We try this on a small scale. The CIFAR-10 model has seen 49,000 photographs of animals and vehicles, over and over. The
+# new task is to read handwritten digits. There are 100 digits to learn from, ten of each class. This is a hard case for
+# pretraining, since digits are no photographs.
 #
-# First, the digits have to be prepared as the model's images were: three color channels, 32 × 32 pixels, and *its* mean
-# and standard deviation.
+# First, prepare the digits as the model's images were prepared: three color channels, 32 × 32 pixels, and *its* mean and
+# standard deviation.
 
 # %%
 mnist, seed = load_dataset("mnist"), 0
@@ -345,16 +375,16 @@ digits = replace(mnist, mean=mean, std=std, train_labels=mnist.train_labels[chos
                  test_labels=mnist.test_labels[::4])
 
 # %% [markdown]
-# There are three ways to go on from here:
+# Compare three ways to train:
 #
-# - **head only**: put a new head of zeros on the network, and train that alone. All other weights are **frozen**. This
-#   asks what the network knows already.
-# - **fine-tuned**: the same start, and all weights are trained.
-# - **from scratch**: the same architecture with random weights, and all are trained. This is the control.
+# - **head only**: give the network a new head of zeros, and train only the head. All other weights are **frozen**. This
+#   shows what the network already knows.
+# - **fine-tuned**: begin in the same way, and train all weights.
+# - **from scratch**: begin with random weights in the same architecture, and train all of them. This is the control.
 #
-# All three take the same 60 steps of 25 images: each digit is seen 15 times.
+# All three take the same 60 steps of 25 images, so they see each digit 15 times.
 #
-# **Predict.** Which one reads most of the test digits?
+# **Predict.** Which way reads the most test digits?
 
 # %%
 predict("best with 100 digits")
@@ -382,14 +412,14 @@ for way, accuracy in share.items():
     print(f"{way:12} {accuracy:.1%} of {len(digits.test_labels)} test digits")
 
 # %% [markdown]
-# *Head only* can use nothing but what the frozen network computes from a digit, and that was learned for animals and
-# vehicles. *Fine-tuned* may change all of it. The difference between *fine-tuned* and *from scratch* is what pretraining
-# is worth here: everything else in these two runs is the same.
+# *Head only* can only use what the frozen network computes from a digit, and the network learned to compute this for
+# animals and vehicles. *Fine-tuned* may change all of it. The difference between *fine-tuned* and *from scratch* is what
+# pretraining is worth here, since everything else in these two runs is the same.
 #
 # ### As a curve
 #
-# One run with one seed proves little. [`tools/measure_pretraining.py`](../tools/measure_pretraining.py) did the same for 50
-# to 500 digits, three times each: each seed draws other digits. All runs take 60 steps of 25 images. The bars are 95%
+# One run with one seed proves little. [`tools/measure_pretraining.py`](../tools/measure_pretraining.py) did the same with
+# 50 to 500 digits, three times each. Each seed draws other digits. All runs take 60 steps of 25 images. The bars are 95%
 # intervals of the mean:
 
 # %%
@@ -406,31 +436,31 @@ plots.show(
         "200, and scatters widely with 500.")
 
 # %% [markdown]
-# Fine-tuning wins with any number of digits: 68 to 79% on average. The head alone gets 51 to 61%, and a start from scratch
-# 35 to 54%. So what was learned from photographs helps to read digits, and most of it only when all weights may move. From
-# scratch, more digits even do *worse* here. One likely reason: 60 steps go 30 times over 50 digits, but only three times over
-# 500, and that is too little for a network that knows nothing yet.
+# Fine-tuning wins with any number of digits, with 68 to 79% on average. The head alone reaches 51 to 61%, and a start from
+# scratch 35 to 54%. So what the network learned from photographs helps it to read digits, and it helps most if all
+# weights may change. From scratch, more digits even lead to *worse* results here. One likely reason: 60 steps go 30 times
+# over 50 digits, but only three times over 500 digits. That is too little for a network that begins with random weights.
 #
-# What these numbers do not say:
+# These numbers do not say everything:
 #
-# - 60 steps are few for a network that starts from scratch. Given more steps it does better; lesson 7 reaches 97%, with
-#   nearly all 10,000 digits of the sample. The three are compared *at the same number of steps*.
-# - The learning rates were not searched for. A better one may exist for each of the three.
-# - It is one pretrained network and one new task. 500 test images alone give a standard error of about two points.
+# - 60 steps are few for a network that starts from scratch. With more steps it does better. Lesson 7 reaches 97%, with
+#   nearly all 10,000 digits of the sample. We compare the three ways *at the same number of steps*.
+# - We did not search for the best learning rates. Each of the three ways may have a better one.
+# - This is one pretrained network and one new task. With 500 test images, the standard error alone is about two points.
 #
-# The same from the command line, for any file that `load_released` reads, and for your own folder of images:
-# `python -m mixer_lib train --init mixer_b16_224.goog_in21k --dataset FOLDER`, and with `--freeze` for the head alone.
+# You can do the same on the command line, with any file that `load_released` reads and with your own folder of images:
+# `python -m mixer_lib train --init mixer_b16_224.goog_in21k --dataset FOLDER`. With `--freeze`, it trains only the head.
 
 # %% [markdown]
 # ## Growing to a higher resolution
 #
-# A Mixer reads images of one size only: $W_1$ has a column for each token. To fine-tune at a higher resolution, the
-# patches stay as they are, there are more of them, and the token mixing must grow. The paper's Appendix C says how. Cut
-# an image of twice the height and width into 2 × 2 **parts**, each as large as an old image. Let each part be mixed by
-# a copy of the old weights, and set all weights between parts to zero. Training can then change the zeros.
+# A Mixer reads images of one size only, because $W_1$ has a column for each token. At a higher resolution, the patches
+# keep their size, and there are more of them, so the token mixing must grow. The paper's Appendix C describes how. Cut an
+# image of twice the height and width into 2 × 2 **parts**, each as large as an old image. Mix each part with a copy of the
+# old weights, and set all weights between parts to zero. Training can then change the zeros.
 #
-# Take a grid of 2 × 2 tokens, and grow it by $K = 2$: 16 tokens in a grid of 4 × 4, numbered in raster order. Which of
-# them make up the upper left part?
+# Take a grid of 2 × 2 tokens, and grow it by $K = 2$. Now there are 16 tokens in a grid of 4 × 4, numbered in raster
+# order. Which of these tokens make up the upper left part?
 
 # %%
 tokens = torch.arange(16).view(4, 4)                    # the large grid
@@ -440,8 +470,8 @@ parts = parts.flatten(1)                                # [K * K, S]: one row pe
 print(parts)
 
 # %% [markdown]
-# The upper left part has tokens 0, 1, 4 and 5. They are neighbors in the image, and not in the list. So $W_1$ gets its
-# copies at those *columns*, not in blocks side by side:
+# The upper left part has tokens 0, 1, 4 and 5. They are neighbors in the image, but not in the list. So each copy of
+# $W_1$ must use the *columns* of its own part. The copies do not lie side by side:
 
 # %%
 W1 = torch.tensor([[1., 2., 3., 4.]])                   # [D_S, S]: one hidden unit
@@ -458,12 +488,12 @@ plots.show(
         "1, 2, 3, 4 side by side, where the row above ends.")
 
 # %% [markdown]
-# The second is plain block-diagonal. It looks right, has the right shape, and its first unit reads the upper *row* of
-# the large image. The library's `grow` does the first, for all token mixing layers of a model.
+# The second table is block-diagonal. It looks right and has the right shape. But its first unit reads the upper *row* of
+# the large image. The library's `grow` builds the first table, for all token mixing layers of a model.
 #
-# How would one know? There is an exact statement. Put $K^2$ images together into a mosaic. Each part is mixed on its
-# own, channel mixing and LayerNorm treat each token by itself anyway, and at the end stands the mean over all tokens.
-# So *the logits of the mosaic are the mean of the logits of its images*.
+# How can we test this? There is an exact statement. Put $K^2$ images together into a mosaic. The grown network mixes each
+# part on its own. Channel mixing and LayerNorm treat each token by itself anyway. At the end, the network takes the mean
+# over all tokens. So *the logits of the mosaic are the mean of the logits of its images*.
 
 # %%
 from mixer_lib.pretrained import grow
@@ -483,7 +513,7 @@ for name, one in {"old": exact, "grown": grown}.items():
           f"{sum(p.numel() for p in one.parameters()):,} parameters")
 
 # %% [markdown]
-# To ten digits. Now the same model with its copies side by side.
+# The statement holds to ten digits. Now build the same model with the copies side by side.
 #
 # **Predict.** How far are its logits from the mean? The largest logit of all test images is about 5.
 
@@ -498,19 +528,19 @@ off = (logits_of(naive, mosaic)[0] - expected).abs().max().item()
 predict("side by side", off)
 
 # %% [markdown]
-# A grown model looks at each part by itself. In a photograph of the higher resolution an object lies across several
-# parts, so the model has to be fine-tuned, as above, with `grown` in the place of `model`. Then the zeros between the
-# parts begin to move.
+# A grown model treats each part as an image of its own. In a photograph of the higher resolution, an object covers several
+# parts. So the model has to be fine-tuned, as above, with `grown` instead of `model`. During this training, the zeros
+# between the parts change.
 
 # %% [markdown]
 # ## Exercises
 #
 # ### 12.1 Map the file · medium · 12 minutes
 #
-# `arrays` is a dictionary as above, from the names in an official file to NumPy arrays. Make the `state_dict` of an
-# `MlpMixer`: a dictionary from our names to tensors. The table of names has all that you need; `scale` and `kernel`
-# both become `weight`, `bias` stays. `torch.from_numpy(array)` makes a tensor. The kernel of the embedding is `[P, P,
-# C_in, C]`, in the order line, column, color, channel, as in exercise 2.4.
+# `arrays` is a dictionary as above, from the names in an official file to NumPy arrays. Return the `state_dict` of an
+# `MlpMixer`: a dictionary from our names to tensors. The table of names above has everything you need. `scale` and
+# `kernel` both become `weight`, and `bias` stays `bias`. `torch.from_numpy(array)` makes a tensor. The kernel of the
+# embedding has the shape `[P, P, C_in, C]`, in the order line, column, color, channel, as in exercise 2.4.
 
 # %% tags=["exercise-1"]
 def from_flax(arrays):
@@ -524,14 +554,14 @@ from mixer_lib import exercises
 exercises.check_from_flax(from_flax)
 
 # %% [markdown]
-# Once the check is content, this loads the file of the lesson with your function:
+# When the check says that it is right, this line loads the file of the lesson with your function:
 # `MlpMixer(**vars(small.config)).load_state_dict(from_flax(arrays))`.
 #
 # <details><summary>Hint</summary>
 #
-# Go through `arrays.items()`. For the name, chain `name.replace(theirs, ours)`, also `"/"` by `"."`; the number of the
-# block then stays where it belongs. For the tensor there are three cases: the embedding's kernel has 4 axes, the other
-# kernels have 2, the rest has 1.
+# Go through `arrays.items()`. For the name, use `name.replace(theirs, ours)` several times, also to replace `"/"` by
+# `"."`. The number of the block then stays in its place. For the tensor there are three cases: the embedding's kernel has
+# 4 axes, the other kernels have 2 axes, and all other arrays have 1 axis.
 #
 # </details>
 #
@@ -543,7 +573,7 @@ exercises.check_from_flax(from_flax)
 #
 # ### 12.2 Top k · easy · 6 minutes
 #
-# Give the share of images whose label is among the `k` classes with the highest logits.
+# Return the share of images whose label is among the `k` classes with the highest logits.
 
 # %% tags=["exercise-2"]
 def top_k(logits, labels, k):
@@ -570,10 +600,10 @@ exercises.check_top_k(top_k)
 #
 # ### 12.3 The tokens of each part · hard · 12 minutes
 #
-# A large image is cut into `K` × `K` parts, each with a grid of `rows` × `columns` tokens. The tokens of the large
-# image are numbered in raster order. Give a table of whole numbers with one row per part: the numbers of its tokens.
-# Parts, and tokens within a part, are in raster order, too. For `tokens_of_parts(2, 2, 2)` that is the table `parts`
-# above.
+# A large image is cut into `K` × `K` parts, each with a grid of `rows` × `columns` tokens. The tokens of the large image
+# are numbered in raster order. Return a table of whole numbers with one row per part: the numbers of the part's tokens.
+# The parts are in raster order, too, and so are the tokens within a part. For example, `tokens_of_parts(2, 2, 2)` is the
+# table `parts` above.
 
 # %% tags=["exercise-3"]
 def tokens_of_parts(K, rows, columns):
@@ -601,24 +631,22 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 #
 # ### Stretch
 #
-# Turn every digit of the new task upside down, in training and test. Does the pretrained network lose more by it than
-# the one from scratch? What does lesson 11 lead you to expect? Change
-# `as_photographs`, and train with three seeds.
+# Turn all digits of the new task upside down, for training and for testing. Does the pretrained network lose more than
+# the one from scratch? What does lesson 11 make you expect? Change `as_photographs`, and train with three seeds.
 
 # %% [markdown]
 # ## Recap
 #
-# - A released file is a list of names and arrays. You mapped the official one: names, blocks by number, kernels
-#   transposed, and the embedding's axes in our order.
-# - GELU's two formulas differ by at most 0.0005, near $z = ±2.7$. The wrong one moves the logits a little and leaves
-#   nearly every class as it is, so accuracy does not show it. Logits do.
-# - A wrong preparation gives no error either. Of nine ways, ImageNet's mean and standard deviation cost next to
-#   nothing, swapped colors 20 points, half the pixels 55, and pixels from 0 to 255 leave guessing.
+# - A released file is a list of names and arrays. To map the official file, you translated the names, numbered the blocks,
+#   transposed the kernels, and put the embedding's axes into our order.
+# - GELU's two formulas differ by at most 0.0005, near $z = ±2.7$. The wrong one moves the logits a little and changes
+#   hardly any class. Accuracy does not show this mistake, and logits do.
+# - A wrong preparation causes no error either. Of the nine ways, ImageNet's mean and standard deviation cost next to
+#   nothing, swapped colors 20 points, and half the pixels 55 points. With pixels from 0 to 255, the network guesses.
 # - You trained one architecture on 100 digits in three ways. The difference between fine-tuned and from scratch is what
-#   the pretraining is worth. One seed tells no more than its rough size.
-# - Grown by $K$, a Mixer has $K^2$ copies of its token-mixing weights, each at the tokens of its own part. The logits
-#   of a mosaic are then the mean of the logits of its images, to ten digits. With the copies side by side they are
-#   not.
+#   the pretraining is worth. A single seed shows only its rough size.
+# - Grown by $K$, a Mixer has $K^2$ copies of its token-mixing weights, each at the tokens of its own part. Then the logits
+#   of a mosaic are the mean of the logits of its images, to ten digits. With the copies side by side, they are not.
 #
 # ## Quiz
 #
@@ -627,18 +655,19 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 #
 # <details><summary>Answer</summary>
 #
-# 0.1% is guessing among 1,000 classes, so something is badly wrong. Look at the order of the blocks, at kernels that
-# were reshaped in place of transposed, and at whether the images were divided by 255. The form of GELU is not it: that
-# would hardly move the accuracy.
+# 0.1% is guessing among 1,000 classes, so something is badly wrong. Check the order of the blocks. Check whether kernels
+# were reshaped instead of transposed, and whether the images were divided by 255. The form of GELU is not the cause, since
+# it would hardly change the accuracy.
 #
 # </details>
 #
-# **2.** Another loads it and gets 75.9%, where the paper has 76.44%. What do you suspect?
+# **2.** Another colleague loads the file and measures 75.9%. The paper has 76.44%. What do you suspect?
 #
 # <details><summary>Answer</summary>
 #
-# The preparation: the crop, the interpolation, or a mean and a standard deviation of another project. All of them cost
-# a little, as the table above shows, and none a lot.
+# The preparation of the images: the crop, the interpolation, or the mean and standard deviation of another project. Each of
+# these can cost a small part of the accuracy, as the center crop and ImageNet's mean did in the table above. A mistake in
+# the weights would cost far more.
 #
 # </details>
 #
@@ -659,6 +688,6 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 # - [`mixer_lib/pretrained`](../mixer_lib/pretrained), first `layouts.py` and `grow.py`.
 # - The [glossary](glossary.md).
 #
-# You can now take a Mixer that others trained, and trust it or doubt it for good reasons.
+# You can now take a Mixer that others have trained, and you have good reasons to trust it or to doubt it.
 #
-# Next: [14 · Scale](14_scale.ipynb)
+# Next: [13 · The family](13_family.ipynb)

@@ -47,6 +47,17 @@ RIGHT = {
                         new[f"blocks.{i}.{kind}_mixing.fc{j + 1}.bias"] = torch.tensor(arrays[f"{dense}/bias"])
                 i += 1
             return new""",
+        "with the library's names": """
+            from mixer_lib.pretrained.layouts import FLAX, PARTS, to_ours
+            new = {}
+            for name, array in arrays.items():
+                part, kind = name.rsplit("/", 1)
+                for ours, (flax, _) in PARTS.items():
+                    for i in range(12):
+                        if part == flax.replace("*", str(i)):
+                            full = ours.replace("*", str(i)) + (".bias" if kind == "bias" else ".weight")
+                            new[full] = to_ours(FLAX, full, torch.from_numpy(array))
+            return new""",
         "in NumPy": but(FLAX, ("p.permute(3, 2, 0, 1).flatten(1)",
                                "torch.from_numpy(array.transpose(3, 2, 0, 1).reshape(array.shape[3], -1).copy())"),
                         ("p = p.T", "p = torch.from_numpy(array.T.copy())")),
@@ -58,6 +69,9 @@ RIGHT = {
             for row, label in zip(order.tolist(), labels.tolist()):
                 hits += label in row
             return hits / len(labels)""",
+        "in NumPy": """
+            best = np.argsort(-logits.numpy(), axis=1)[:, :k]
+            return np.mean([label in row for label, row in zip(labels.numpy(), best)])""",
         "by rank": """
             own = logits.gather(1, labels[:, None])
             return ((logits > own).sum(1) < k).double().mean()""",
@@ -70,6 +84,12 @@ RIGHT = {
                     parts.append([(a * rows + r) * K * columns + b * columns + c
                                   for r in range(rows) for c in range(columns)])
             return torch.tensor(parts)""",
+        "by token": """
+            S, W = rows * columns, K * columns
+            where = [[] for _ in range(K * K)]
+            for t in range(K * K * S):
+                where[t // W // rows * K + t % W // columns].append(t)
+            return torch.tensor(where, dtype=torch.int32)""",
         "slices": """
             grid = torch.arange(K * K * rows * columns).view(K * rows, K * columns)
             return torch.stack([grid[a * rows:(a + 1) * rows, b * columns:(b + 1) * columns].flatten()
@@ -110,6 +130,10 @@ WRONG = {
         ("too many", "k . 1 classes", ("topk(k", "topk(min(k + 1, logits.shape[1])")),
         ("per image", "expected one number", (".any(1).float().mean().item()", ".any(1)")),
         ("wrong axis", "stopped with", ("dim=1", "dim=0")),
+        ("percent", "a percentage", (".item()", ".item() * 100")),
+        ("rounded", "this is rounded", ("return (best == labels[:, None]).any(1).float().mean().item()",
+                                        "return round((best == labels[:, None]).any(1).float().mean().item(), 2)")),
+        ("missed", "that are missed", ("return ", "return 1 - ")),
     ]},
     "check_tokens_of_parts": {name: (word, but(PARTS, *changes)) for name, word, *changes in [
         ("naive", "follow one another", ("return places.permute(0, 2, 1, 3)", "return places")),
@@ -122,5 +146,11 @@ WRONG = {
         ("on its side", "on its side", (".reshape(K * K, rows * columns)", ".reshape(K * K, rows * columns).T")),
         ("four axes", "has shape", (".reshape(K * K, rows * columns)", "")),
         ("a list", "expected a torch tensor", ("rows * columns)\n", "rows * columns).tolist()\n")),
+        ("from 1", "begin at 1", ("rows * columns)\n", "rows * columns) + 1\n")),
+        ("within the part", "within their own part", ("return ",
+                                                      "return torch.arange(rows * columns).expand(K * K, -1); ")),
+        ("inverse", "the inverse table", (".reshape(K * K, rows * columns)", ".flatten().argsort().view(K * K, -1)")),
+        ("as floats", "of type torch.float32", ("torch.arange(K * K * rows * columns)",
+                                                "torch.arange(K * K * rows * columns).float()")),
     ]},
 }

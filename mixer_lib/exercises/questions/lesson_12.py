@@ -8,29 +8,31 @@ QUESTIONS = {
         why="""
 The mean and standard deviation of another project cost {answer[mean, std 0.5]:.1%}, swapped colors
 {answer[blue, green, red]:.1%}, the center crop {answer[center crop]:.1%}, and half the pixels
-{answer[half the pixels]:.1%}. A paler image still has all of its detail. One that was shrunk and
-enlarged does not."""),
+{answer[half the pixels]:.1%}. A paler image still has all of its detail. An image that was shrunk and enlarged has lost
+it."""),
     "blocks in file order": Question(
         choices=("an error", "no error, and the same logits", "no error, and other logits"),
         why="""
 All blocks have arrays of the same shapes, so everything fits, and the logits are off by up to {off:.2g}. It is another
-network: block 2 does its work where block 10 should. A file with up to 10 blocks would have hidden the mistake."""),
+network: block 2 now has the weights of block 10. With a file of at most 10 blocks, nobody would have noticed the
+mistake."""),
     "the wrong GELU": Question(
         choices={"at most 5": (0, 5), "about 20": (6, 50), "100 or more": (51, 500)}, close=0,
         why="""
-{answer} of 500. The logits are off by at most {off:.2g}, and their standard deviation is {spread:.2g}. All those
-differences together stay small on their way through the network."""),
+{answer} of 500. The logits are off by at most {off:.2g}, while their standard deviation is {spread:.2g}. The many small
+differences stay small on their way through the network."""),
     "best with 100 digits": Question(
         choices=("head only", "fine-tuned", "from scratch"), close=0.03,
         why="""
 Of the 500 test digits, the fine-tuned network reads {answer[fine-tuned]:.1%}, the one with a new head only
 {answer[head only]:.1%}, and the one from scratch {answer[from scratch]:.1%}. The first against the last is what
-the pretraining is worth here. The first against the second is what it is worth to adapt the whole network."""),
+the pretraining is worth here. The first against the second is what it is worth to train all weights, and not only
+the head."""),
     "side by side": Question(
         choices={"by rounding only": (0, 1e-6), "by less than 0.1": (1e-6, 0.1), "by more than 0.1": (0.1, 100)},
         close=0.02,
         why="""
-By up to {answer:.2f}. Each copy mixes tokens of two parts, and the first copy reads the upper halves of the two
-upper images as if they were one image. No shape is wrong, and no error appears: it takes the exact
-statement to find it."""),
+By up to {answer:.2f}. Each copy mixes tokens of two parts. The first copy reads the upper halves of the two upper
+images as if they were one image. All shapes are right, and there is no error. Only the exact statement shows the
+mistake."""),
 }
