@@ -14,6 +14,7 @@ nb_execution_mode = "off"               # the lessons were executed by `make les
 nb_ipywidgets_js = {}                   # nothing from the network
 myst_heading_anchors = 3
 myst_enable_extensions = []             # formulas are MathML before MyST sees them
+highlight_language = "none"             # of the blocks in docstrings
 default_role = "code"                   # in docstrings, `x` is code
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
