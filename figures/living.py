@@ -144,7 +144,7 @@ def stages(svg, moves, tables):
     svg.parts.append(f'<g class="mean">{runs(mean, CHANNEL, ROW, TOKENS, TOP + 202)}</g>')
     svg.box(TOKENS, TOP + 202, width, ROW, outline=FAINT)
     moves.add("mean", (0, "opacity:0"), (MEAN, "opacity:0"), (MEAN + 0.5, "opacity:1"), (LENGTH, "opacity:1"))
-    svg.text(TOKENS - 10, TOP + 207, "mean", anchor="end", size=13)
+    svg.text(TOKENS - 10, TOP + 207, "mean", anchor="end")
 
 
 def bars(svg, moves, scores):
@@ -153,7 +153,7 @@ def bars(svg, moves, scores):
     svg.arrow((TOKENS + 64 * CHANNEL + 8, TOP + 207), (turn, TOP + 207), (turn, TOP + 80), (turn + 12, TOP + 80))
     for digit, score in enumerate(scores):
         y = TOP - 4 + 18 * digit
-        svg.text(BARS - 8, y + 7, digit, size=13, bold=score == max(scores))
+        svg.text(BARS - 8, y + 7, digit, bold=score == max(scores))
         svg.box(BARS + 4, y, 200, 14, fill=PALE)
         svg.parts.append(f'<rect class="score" x="{BARS + 4}" y="{y}" width="{200 * score:.1f}" height="14" '
                          f'fill="{INK}" style="transform-origin:{BARS + 4}px 0"/>')

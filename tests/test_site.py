@@ -117,7 +117,12 @@ def test_every_page_can_be_read(site, open_page):
     pages = [path.relative_to(site).with_suffix("").as_posix() for path in site.rglob("*.html")
              if "_modules" not in path.parts]
     assert len(pages) > 40
-    assert not [f"{name}: {fault}" for name in pages for fault in open_page(name, 390).evaluate(FAULTS)]
+    found = []
+    for name in pages:
+        page = open_page(name, 390)
+        found += [f"{name}: {fault}" for fault in page.evaluate(FAULTS)]
+        page.close()
+    assert not found, "\n".join(found)
 
 
 def test_links_within_the_site_lead_somewhere(site):

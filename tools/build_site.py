@@ -259,7 +259,7 @@ def write_api(source):
     tree = "\n".join(ROOMS)
     (source / "api/index.md").write_text(
         f"# The library\n\nThe docstrings of `mixer_lib`, the course's code, tidied. Read `model` first.\n\n"
-        f"| | what is there |\n|---|---|\n{rows}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n", "utf-8")
+        f"| room | what is there |\n|---|---|\n{rows}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n", "utf-8")
 
 
 def prepare(source, find=alive, jobs=2):
