@@ -89,7 +89,7 @@ def fit_to(name: str, parameters: float | None = None, macs: float | None = None
     With attention hidden_dim stays a multiple of num_heads. Raises ValueError for two budgets or none, and where even
     the narrowest model exceeds the budget."""
     budget, count = (parameters, count_parameters) if macs is None else (macs, count_macs)
-    if (parameters is None) == (macs is None) or not budget > 0:
+    if (parameters is None) == (macs is None) or not (budget or 0) > 0:
         raise ValueError(f"parameters is {parameters!r} and macs is {macs!r}: expected a positive number for one of "
                          f"the two")
     given = get_config(name, **overrides)

@@ -135,7 +135,7 @@ def jupyter_lab(notebooks=NOTEBOOKS, dark=False):
 
 
 def wait_for_server(lab, server, log):
-    end = time.time() + 60
+    end = time.time() + 300         # a machine with other work to do may take minutes
     while time.time() < end and server.poll() is None:
         with contextlib.suppress(OSError):
             lab.ask("status")
