@@ -34,7 +34,7 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ["KINETO_LOG_LEVEL"] = "99"           # else the profiler prints notes of its own
+os.environ["KINETO_LOG_LEVEL"] = "99"       # else the profiler prints notes of its own
 
 import numpy as np
 import psutil
@@ -103,9 +103,8 @@ predict("share of products", ms["matrix products"] / sum(ms.values()))
 # %%
 plots.show(
     plots.bars(ms, "ms per training step", marked=["matrix products"]),
-    alt="Seven bars. Matrix products have the longest one. GELU comes next, with half of "
-        "that or more, then copies and reshapes, LayerNorm and sums. The optimizer and "
-        "all else are short.")
+    alt="Seven bars. Matrix products have the longest one. GELU comes next, then copies "
+        "and reshapes, LayerNorm and sums. The optimizer and all else are short.")
 
 # %% [markdown]
 # Everything that is not green does hardly any arithmetic. GELU does a few operations per number, a copy none. Yet they
@@ -183,7 +182,8 @@ for name, (M, K, N) in layers.items():
     reached[name] = intensity(M // 4, K, N, 4), work / took
 hidden = torch.randn(8 * S, D_C)
 reached["GELU"] = 10 / 8, 10 * hidden.numel() / seconds(gelu, hidden)
-reached["adding two tables"] = 1 / 12, hidden.numel() / seconds(torch.add, hidden, hidden)
+took = seconds(torch.add, hidden, hidden)
+reached["adding two tables"] = 1 / 12, hidden.numel() / took
 print(f"peak {peak / 1e9:.0f} GFLOP/s, bandwidth {bandwidth / 1e9:.0f} GB/s, "
       f"ridge at {peak / bandwidth:.0f} FLOP per byte")
 
@@ -301,8 +301,8 @@ assert abs(end["mixed precision"] - end["float32"]) < 0.05
 assert end["all in bf16"] > end["float32"] + 0.05
 plots.show(
     plots.losses(curves),
-    alt="Three curves of the training loss over 80 steps. Float32 and mixed precision lie "
-        "on top of each other: they start at 2.3 and bend down to 2.07. All in bf16 "
+    alt="Three curves of the training loss over 80 steps. Float32 and mixed precision "
+        "lie on top of each other: they start at 2.3 and bend down to 2.07. All in bf16 "
         "starts a little lower, stays flat for about 50 steps and ends above them.")
 
 # %% [markdown]
@@ -428,12 +428,12 @@ predict("after the kill", "from the last whole epoch")
 
 # %%
 x_values, y_values = zip(*seen)
+on_disk = {"whole epochs on disk": y_values}
 plots.show(
-    plots.lines({"seconds since the start": (x_values, {"whole epochs on disk": y_values})},
-                "epochs"),
-    alt="A staircase. It is 0 for some seconds, while the two workers start, then rises "
-        "to 4 or a little more within about a second. There it stays flat for some "
-        "seconds, while new workers start, and then rises to 12.")
+    plots.lines({"seconds since the start": (x_values, on_disk)}, "epochs"),
+    alt="A staircase. It is 0 for some seconds, while the two workers start, then "
+        "rises to 4 or a little more. There it stays flat for some seconds, while new "
+        "workers start, and then rises to 12.")
 
 # %% [markdown]
 # The flat part in the middle is the price: the new workers have to start and read the state. The work since the last
@@ -447,7 +447,8 @@ from mixer_lib.cli import main
 main([*words, "--precision", "float32", "--out", str(folder / "alone")])
 
 # %%
-killed_run, alone = (read_rows(folder / name / "history.csv") for name in ("run", "alone"))
+killed_run, alone = (read_rows(folder / name / "history.csv")
+                     for name in ("run", "alone"))
 assert [row["epoch"] for row in killed_run] == [*range(1, 13)]      # each epoch once
 off = max(abs(one["train_loss"] - other["train_loss"])
           for one, other in zip(killed_run, alone))
@@ -488,8 +489,8 @@ in_ms = {name: [1000 * t for t in times] for name, times in took.items()}
 plots.show(
     plots.lines({"tokens S": (tokens, in_ms)}, "ms per image", log=True),
     alt="Two lines on logarithmic axes, from 256 to 4,096 tokens. Token mixing rises "
-        "about as fast as the number of tokens. Attention is near it at the left, rises "
-        "twice as steeply, and is many times higher at the right.")
+        "about as fast as the number of tokens. Attention rises more and more steeply, "
+        "and is many times higher at the right.")
 
 # %% [markdown]
 # There is a condition in the small print: $D_S$ stays as it is. The paper chooses $D_S$ without looking at the number
@@ -510,18 +511,20 @@ def days(images=7 * 300e6, **sizes):
     work = images * flops_per_image(get_config("B/16", **sizes))
     return work / (0.4 * 990e12) / 86400
 
+# %%
 patches, widths = (56, 32, 16, 8), (192, 384, 768, 1536)
 counts = (1e6, 1e7, 1e8, 1e9, 1e10)
 panels = {"patch side P (pixels)": (patches, [days(patch_size=P) for P in patches]),
-          "width C": (widths, [days(hidden_dim=C, channels_mlp_dim=4 * C) for C in widths]),
+          "width C": (widths, [days(hidden_dim=C, channels_mlp_dim=4 * C)
+                               for C in widths]),
           "images seen": (counts, [days(images=n) for n in counts])}
 plots.show(
     plots.lines({name: (at, {"B/16": y}) for name, (at, y) in panels.items()},
                 "days on one H100", log=True),
     alt="Three panels with logarithmic axes. Days fall with the side of a patch, from "
         "about 20 at 8 pixels to under 1 at 56. They rise with the width, from about "
-        "0.4 at 192 to 18 at 1,536, and in proportion to the images seen, from 0.002 at "
-        "a million to 22 at ten billion.")
+        "0.4 at 192 to 18 at 1,536, and in proportion to the images seen, from 0.002 "
+        "at a million to 22 at ten billion.")
 
 # %% [markdown]
 # Half the patch side means four times the tokens and four times the cost. Twice the width (with $D_C = 4C$) means nearly
@@ -647,7 +650,7 @@ for count in (1, 2, 4):
 
 # %% tags=["exercise-2"]
 def batch_gradient(model, x, y, count):
-    """The gradient of the mean loss of the batch, a list with a tensor per parameter."""
+    """The gradient of the batch's mean loss: a list, a tensor per parameter."""
     ...  # your code here
 
 
