@@ -103,8 +103,8 @@ predict("share of products", ms["matrix products"] / sum(ms.values()))
 # %%
 plots.show(
     plots.bars(ms, "ms per training step", marked=["matrix products"]),
-    alt="Seven bars. Matrix products have the longest one. GELU comes next, then copies "
-        "and reshapes, LayerNorm and sums. The optimizer and all else are short.")
+    alt="Seven bars. Matrix products have the longest one. GELU comes next, then "
+        "copies and reshapes, LayerNorm and sums. The optimizer and all else are short.")
 
 # %% [markdown]
 # Everything that is not green does hardly any arithmetic. GELU does a few operations per number, a copy none. Yet they
@@ -302,8 +302,8 @@ assert end["all in bf16"] > end["float32"] + 0.05
 plots.show(
     plots.losses(curves),
     alt="Three curves of the training loss over 80 steps. Float32 and mixed precision "
-        "lie on top of each other: they start at 2.3 and bend down to 2.07. All in bf16 "
-        "starts a little lower, stays flat for about 50 steps and ends above them.")
+        "lie on top of each other: they start at 2.3 and bend down to 2.07. All in "
+        "bf16 starts a little lower, stays flat for about 50 steps and ends above.")
 
 # %% [markdown]
 # Mixed precision follows float32. With everything in bf16, the loss stays behind, since updates that are small beside
