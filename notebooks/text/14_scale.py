@@ -104,7 +104,7 @@ predict("share of products", ms["matrix products"] / sum(ms.values()))
 plots.show(
     plots.bars(ms, "ms per training step", marked=["matrix products"]),
     alt="Seven bars. Matrix products have the longest one. GELU comes next, then "
-        "copies and reshapes, LayerNorm and sums. The optimizer and all else are short.")
+        "copies and reshapes, LayerNorm and sums. The other two are short.")
 
 # %% [markdown]
 # Everything that is not green does hardly any arithmetic. GELU does a few operations per number, a copy none. Yet they
