@@ -585,14 +585,14 @@ for name, (_, epochs, core_days) in PAPER.items():
     shares[name] = 100 * work / (core_days * 86400 * TPU_V3_CORE)
 plots.show(
     plots.bars(shares, "share of the peak in the paper's training runs (%)"),
-    alt="Seven bars. S/32 17%, S/16 22%, B/32 15%, B/16 37%, L/32 22%, L/16 47%, H/14 "
+    alt="Seven bars. S/32 17%, S/16 21%, B/32 15%, B/16 37%, L/32 22%, L/16 47%, H/14 "
         "57%.")
 
 # %% [markdown]
 # Work from our count, core-days from the paper's Table 3, which gives one or two digits: take the bars of the small
-# models as rough. The pattern is clear: the larger the model, the larger the share. Small models with few tokens
-# (patches of 32 pixels) use the least. That fits the roofline: small layers have a low intensity. But it does not prove
-# it, since the small runs may as well have waited for their images.
+# models as rough. Of each patch size, the larger model has the larger share, but for the two smallest with patches of 32
+# pixels. That fits the roofline: small layers have a low intensity. But it does not prove it, since the small runs may
+# as well have waited for their images.
 
 # %% [markdown]
 # ## Exercises
