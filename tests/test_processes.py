@@ -34,7 +34,7 @@ RUNS = {        # name: what differs from `quick`; 54 images in batches of 20: t
     "plain": {}, "blended": BLENDED, "accumulated": dict(accumulate=3, checkpoint_activations=True),
     "muon": dict(optimizer="muon"), "nothing held out": dict(val_fraction=0), "bf16": dict(precision="bf16"),
     "last batch of 1": dict(batch_size=53), "compiled": dict(compile=True, epochs=1, batch_size=54),
-    "patience": dict(patience=1, epochs=9)}
+    "patience": dict(patience=1, epochs=9), "frozen": dict(freeze=True)}
 
 
 def recipe_of(changes):

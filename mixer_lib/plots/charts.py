@@ -63,7 +63,7 @@ def roofline(peak, bandwidth, points):
     for side, text in (("right", "memory-bound  "), ("left", "  compute-bound")):
         axis.text(ridge, 0.03, text, transform=axis.get_xaxis_transform(), ha=side, color=GRAY)
     axis.axvline(ridge, color=GRAY, linewidth=1, dashes=(4, 3))
-    axis.set(xlabel="arithmetic intensity (FLOP per byte)", ylabel="GFLOP/s")
+    axis.set(xlabel="arithmetic intensity (FLOP per byte)", ylabel="GFLOP/s", ylim=(None, 2 * peak / 1e9))
     axis.grid(color="#DDDDDD")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

@@ -42,7 +42,7 @@ exercises.check_all_reduce_mean(all_reduce_mean)
 
 # %% tags=["exercise-2"]
 def batch_gradient(model, x, y, count):
-    """The gradient of the mean loss of the batch, a list with a tensor per parameter."""
+    """The gradient of the batch's mean loss: a list, a tensor per parameter."""
     # SOLUTION
     gradients = [torch.zeros_like(p) for p in model.parameters()]
     for x_part, y_part in zip(x.tensor_split(count), y.tensor_split(count)):
