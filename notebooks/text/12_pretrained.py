@@ -15,7 +15,7 @@
 # **About 50 minutes, with the exercises 80.** Of these, your computer trains for about half a minute (two free CPU
 # cores). You need: [lesson 8](08_train_cifar.ipynb).
 #
-# Previous: [11 · Permutations](11_permutations.ipynb). Next: [14 · Scale](14_scale.ipynb)
+# Previous: [11 · Permutations](11_permutations.ipynb). Next: [13 · The family](13_family.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
