@@ -62,7 +62,7 @@ def take(alive):
         page.set_content("<style>body { margin: 8px; background: white; }</style>" +
                          "".join(f'<div id="{name}"></div>' for name in alive) + script(alive))
         for name in alive:
-            page.wait_for_selector(f"#{name} .mx")
+            page.wait_for_selector(f"#{name} .mx", timeout=120_000)     # a busy machine
         page.wait_for_timeout(600)
         return {name: picture_of(page.locator(f"#{name} .mx")) for name in alive}
 
