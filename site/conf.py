@@ -26,6 +26,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = [("page.js", {"priority": 10})]
 html_copy_source = False
+html_show_search_summary = False        # they would be fetched, which a page from a file may not do
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"

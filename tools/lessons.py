@@ -26,6 +26,7 @@ import nbformat
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from jupytext.config import JupytextConfiguration
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, DeadKernelError
@@ -259,9 +260,10 @@ def execute(notebook, folder, widgets=False):
         current = cell_index
 
     notebook.cells.append(nbformat.v4.new_code_cell(PEAK_MEMORY))
+    kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
     client = NotebookClient(
         notebook,
-        km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),
+        km=kernel,
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         store_widget_state=widgets,
@@ -270,10 +272,12 @@ def execute(notebook, folder, widgets=False):
     )
     language_info = notebook.metadata.language_info
     try:
-        client.execute(cleanup_kc=True)     # end the kernel, too: the next lesson needs its memory
+        client.execute()
     except (CellControlSignal, DeadKernelError) as error:
         trace = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
         raise LessonError(f"cell {current + 1} failed:\n{trace}") from None
+    finally:
+        run_sync(kernel.shutdown_kernel)(now=True)      # the next lesson needs its memory
     notebook.metadata.language_info = language_info  # without the version of this Python
     memory = notebook.cells.pop().outputs[0].text.strip()
     for cell in notebook.cells:
