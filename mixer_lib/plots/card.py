@@ -14,7 +14,7 @@ FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")       
 
 @functools.lru_cache        # loading it takes longer than writing a word
 def font(size):
-    return ImageFont.truetype(FONT, size)
+    return ImageFont.truetype(str(FONT), size)     # Pillow 10.1 takes no Path
 
 
 class Card:
