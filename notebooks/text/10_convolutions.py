@@ -299,7 +299,7 @@ predict("trap 1", turned)
 torch.manual_seed(0)
 horse = load_dataset("cifar10").train_images[3510][None].double() / 255
 patches = horse.unfold(2, 8, 8).unfold(3, 8, 8)     # [B, C_in, H', W', P, P]
-theirs = patches.permute(0, 2, 3, 4, 5, 1).flatten(3)   # [B, H', W', D], color last
+theirs = patches.permute(0, 2, 3, 4, 5, 1).flatten(3)       # [B, H', W', D]
 weight = torch.randn(64, 192).double() / 14         # [C, D]
 right = (theirs @ weight.T).permute(0, 3, 1, 2)     # [B, C, H', W']
 viewed = conv2d(horse, weight.view(64, 3, 8, 8), stride=8)
@@ -598,7 +598,7 @@ assert torch.equal(line_conv("circular")(line)[0], circle @ line[0])
 torch.manual_seed(0)
 kernel = torch.randn(1, 1, 3, 3)
 unit_pictures = torch.eye(16).reshape(16, 1, 4, 4)              # [S, 1, H', W']
-answers = conv2d(unit_pictures, kernel, padding=1).flatten(1)   # [S, S]: a row for each t
+answers = conv2d(unit_pictures, kernel, padding=1).flatten(1)   # [S, S], row: t
 M = answers.T                                                   # [S, S]: M[s, t]
 x = torch.randn(5, 1, 4, 4)
 assert torch.allclose(conv2d(x, kernel, padding=1).flatten(1), x.flatten(1) @ M.T,

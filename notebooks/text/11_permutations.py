@@ -341,7 +341,7 @@ from mixer_lib.training import Recipe, best_device
 
 seed = 3
 options = dict(epochs=5, batch_size=64, lr=6e-3, val_fraction=0)
-curves = {"Mixer": {}, "CNN": {}}       # {network: {condition: [(step, accuracy), ...]}}
+curves = {"Mixer": {}, "CNN": {}}      # {network: {condition: [(step, accuracy), ...]}}
 
 
 def run(condition):
@@ -527,8 +527,8 @@ plots.show(
     plots.intervals({"5,000 images, the seeds of the table": controls},
                     "test accuracy (%)", guessing=0.1),
     alt="Test accuracy of a Mixer and a CNN under the conditions that the table has, "
-        "from plain on the left to the most scrambled on the right, a dot for each run. "
-        "The Mixer stays nearly level up to patches and inside. The CNN starts above "
+        "from plain on the left to the most scrambled on the right, a dot for each run."
+        " The Mixer stays nearly level up to patches and inside. The CNN starts above "
         "it and falls below it.")
 
 # %% [markdown]
