@@ -152,9 +152,9 @@ predict("who reaches the peak", f"only {able[0]}" if len(able) == 1 else "both",
         ridge=ridge)
 
 # %% [markdown]
-# Now the machine that you sit at, or rather one core of it. A large square product shows its peak, a long copy shows its
-# bandwidth. We take 8 images, in float32. (`process_time` counts the seconds in which the core works for us. So other
-# programs disturb little.)
+# Now the machine that you sit at, or rather one core of it. A large square product shows its peak, a long copy shows
+# its bandwidth. We take 8 images, in float32. (`process_time` counts the seconds in which the core works for
+# us. So other programs disturb little.)
 
 # %%
 def seconds(f, *arguments):
@@ -527,9 +527,9 @@ plots.show(
         "at a million to 22 at ten billion.")
 
 # %% [markdown]
-# Half the patch side means four times the tokens and four times the cost. Twice the width (with $D_C = 4C$) means nearly
-# four times, since channel mixing goes with $C^2$ and token mixing with $C$. The cost is proportional to the number of
-# images.
+# Half the patch side means four times the tokens and four times the cost. Twice the width (with $D_C = 4C$) means
+# nearly four times, since channel mixing goes with $C^2$ and token mixing with $C$. The cost is proportional to the
+# number of images.
 #
 # **Try it.** Choose a model, how many images it sees and how many devices work on it. Which of the paper's models could
 # you train within a week on 8 devices?
@@ -590,9 +590,9 @@ plots.show(
 
 # %% [markdown]
 # Work from our count, core-days from the paper's Table 3, which gives one or two digits: take the bars of the small
-# models as rough. Of each patch size, the larger model has the larger share, but for the two smallest with patches of 32
-# pixels. That fits the roofline: small layers have a low intensity. But it does not prove it, since the small runs may
-# as well have waited for their images.
+# models as rough. Of each patch size, the larger model has the larger share, but for the two smallest with
+# patches of 32 pixels. That fits the roofline: small layers have a low intensity. But it does not prove it, since the
+# small runs may as well have waited for their images.
 
 # %% [markdown]
 # ## Exercises
@@ -741,8 +741,8 @@ exercises.check_speedup(speedup)
 #
 # - You profiled a step. Matrix products do nearly all of the arithmetic, but other operations take a large share of the
 #   time, since they move as many bytes.
-# - The roofline says what bounds a layer: its intensity, in FLOP per byte, against the ridge of the machine. In bf16 and
-#   on an H100, the token mixing of B/16 is memory-bound, its channel mixing compute-bound.
+# - The roofline says what bounds a layer: its intensity, in FLOP per byte, against the ridge of the machine. In bf16
+#   and on an H100, the token mixing of B/16 is memory-bound, its channel mixing compute-bound.
 # - bf16 rounds to two or three digits. Products bear it. Sums, weights and losses do not, so mixed precision keeps
 #   those in float32.
 # - You averaged the gradients of two processes and got those of one, to 1e-12, by hand and with DDP. A killed worker
@@ -767,12 +767,12 @@ exercises.check_speedup(speedup)
 # <details><summary>Answer</summary>
 #
 # The result stays the same, but for rounding: 4 times 32 images have the gradient of 128. The time falls by less than
-# a factor of 4: each process has a quarter of the work, but exchanges as many bytes as before, in every step.
+# a factor of 4: each process has a quarter of the work, but now they have to exchange their gradients in every step.
 #
 # </details>
 #
-# **3.** A model of 10 billion parameters is to be trained with AdamW in float32 on devices of 80 GB. Does it fit on one?
-# On 8 with sharding?
+# **3.** A model of 10 billion parameters is to be trained with AdamW in float32 on devices of 80 GB. Does it fit on
+# one? On 8 with sharding?
 #
 # <details><summary>Answer</summary>
 #
