@@ -38,7 +38,7 @@ def bars(rows, xlabel, marked=()):
     axis, values = figure.subplots(), as_array([*rows.values()])
     axis.barh(range(len(rows)), values, color=[GREEN if name in marked else GRAY for name in rows])
     for y, value in enumerate(values):
-        axis.text(value, y, f" {value:,.3g}", va="center")
+        axis.text(value, y, f" {value:,.0f}" if value >= 1000 else f" {value:.3g}", va="center")
     axis.set_yticks(range(len(rows)), rows)
     axis.set(xlabel=xlabel, xlim=(0, 1.1 * values.max()), ylim=(len(rows) - 0.4, -0.6))
     axis.grid(axis="x", color="#DDDDDD")

@@ -63,7 +63,7 @@ x, y = torch.randn(64, 3, 32, 32), torch.arange(64) % 10        # [B, C_in, H, W
 def step():
     return train_step(model, x, y, optimizer, 1e-4, recipe)
 
-step()                      # the first step also allocates memory: it does not count
+loss, _, _ = step()         # the first step also allocates memory: it does not count
 
 # %% [markdown]
 # A **profiler** notes each operation of PyTorch and how long it takes. What it notes is called a **profile**.
@@ -152,9 +152,9 @@ predict("who reaches the peak", f"only {able[0]}" if len(able) == 1 else "both",
         ridge=ridge)
 
 # %% [markdown]
-# Now the machine that you sit at, or rather one core of it. A large square product shows its peak, a long copy shows its
-# bandwidth. We take 8 images, in float32. (`process_time` counts the seconds in which the core works for us. So other
-# programs disturb little.)
+# Now the machine that you sit at, or rather one core of it. We take 8 images, in float32. A large square product shows
+# the peak, copying a hidden table `[B, S, D_C]` shows the bandwidth for tables of that size. (`process_time` counts the
+# seconds in which the core works for us, so other programs disturb little.)
 
 # %%
 def seconds(f, *arguments):
@@ -170,9 +170,9 @@ def product(M, K, N):
     return torch.mm, torch.randn(M, K), torch.randn(K, N)
 
 torch.set_num_threads(1)
-block = torch.randn(25_000_000)                                 # 100 MB
+hidden, other = torch.randn(2, 8, S, D_C)                       # [B, S, D_C] twice
 peak = 2 * 1024 ** 3 / seconds(*product(1024, 1024, 1024))      # FLOP/s
-bandwidth = 2 * block.nbytes / seconds(torch.clone, block)      # bytes/s: read, write
+bandwidth = 2 * hidden.nbytes / seconds(other.copy_, hidden)    # bytes/s: read, write
 
 # %% tags=["nbval-ignore-output"]
 reached = {}
@@ -180,9 +180,8 @@ for name, (M, K, N) in layers.items():
     work = 2 * (M // 4) * K * N                                 # FLOPs of 8 images
     took = seconds(*product(M // 4, K, N))
     reached[name] = intensity(M // 4, K, N, 4), work / took
-hidden = torch.randn(8 * S, D_C)
 reached["GELU"] = 10 / 8, 10 * hidden.numel() / seconds(gelu, hidden)
-took = seconds(torch.add, hidden, hidden)
+took = seconds(torch.add, hidden, torch.randn(hidden.shape))
 reached["adding two tables"] = 1 / 12, hidden.numel() / took
 print(f"peak {peak / 1e9:.0f} GFLOP/s, bandwidth {bandwidth / 1e9:.0f} GB/s, "
       f"ridge at {peak / bandwidth:.0f} FLOP per byte")
@@ -299,11 +298,13 @@ curves = {"float32": losses("float32"), "mixed precision": losses("bf16"),
 end = {name: np.mean(curve[-10:]) for name, curve in curves.items()}
 assert abs(end["mixed precision"] - end["float32"]) < 0.05
 assert end["all in bf16"] > end["float32"] + 0.05
+per_epoch = {name: np.reshape(curve, (8, 10)).mean(axis=1)
+             for name, curve in curves.items()}
 plots.show(
-    plots.losses(curves),
-    alt="Three curves of the training loss over 80 steps. Float32 and mixed precision "
+    plots.lines({"epoch": (range(1, 9), per_epoch)}, "training loss (nats)"),
+    alt="Three curves of the training loss over 8 epochs. Float32 and mixed precision "
         "lie on top of each other: they start at 2.3 and bend down to 2.07. All in "
-        "bf16 starts a little lower, stays flat for about 50 steps and ends above.")
+        "bf16 starts a little lower, stays flat for 4 epochs and ends above them.")
 
 # %% [markdown]
 # Mixed precision follows float32. With everything in bf16, the loss stays behind, since updates that are small beside
@@ -444,7 +445,7 @@ plots.show(
 from mixer_lib.checkpoints import read_rows
 from mixer_lib.cli import main
 
-main([*words, "--precision", "float32", "--out", str(folder / "alone")])
+assert main([*words, "--precision", "float32", "--out", str(folder / "alone")]) == 0
 
 # %%
 killed_run, alone = (read_rows(folder / name / "history.csv")
@@ -527,9 +528,9 @@ plots.show(
         "at a million to 22 at ten billion.")
 
 # %% [markdown]
-# Half the patch side means four times the tokens and four times the cost. Twice the width (with $D_C = 4C$) means nearly
-# four times, since channel mixing goes with $C^2$ and token mixing with $C$. The cost is proportional to the number of
-# images.
+# Half the patch side means four times the tokens and four times the cost. Twice the width (with $D_C = 4C$) means
+# nearly four times, since channel mixing goes with $C^2$ and token mixing with $C$. The cost is proportional to the
+# number of images.
 #
 # **Try it.** Choose a model, how many images it sees and how many devices work on it. Which of the paper's models could
 # you train within a week on 8 devices?
@@ -558,8 +559,8 @@ predict("days of H/14", work / (0.4 * 990e12) / 86400)
 # The command line does the same for any model, and adds the memory of each device. Here for 512 devices:
 
 # %%
-main(["plan", "H/14", "--images", "300e6", "--epochs", "14", "--devices", "512",
-      "--peak", "990e12", "--share", "0.4"])
+assert main(["plan", "H/14", "--images", "300e6", "--epochs", "14", "--devices", "512",
+             "--peak", "990e12", "--share", "0.4"]) == 0
 
 # %% [markdown]
 # How to read the memory:
@@ -590,9 +591,9 @@ plots.show(
 
 # %% [markdown]
 # Work from our count, core-days from the paper's Table 3, which gives one or two digits: take the bars of the small
-# models as rough. Of each patch size, the larger model has the larger share, but for the two smallest with patches of 32
-# pixels. That fits the roofline: small layers have a low intensity. But it does not prove it, since the small runs may
-# as well have waited for their images.
+# models as rough. Of each patch size, the larger model has the larger share, but for the two smallest with
+# patches of 32 pixels. That fits the roofline: small layers have a low intensity. But it does not prove it, since the
+# small runs may as well have waited for their images.
 
 # %% [markdown]
 # ## Exercises
@@ -643,7 +644,7 @@ def colleague(model, x, y, count):
 
 for count in (1, 2, 4):
     ratio = colleague(model, x, y, count)[0].norm() / whole[0].norm()
-    print(f"{count} processes: {ratio:.2f} times the gradient")
+    print(f"count = {count}: {ratio:.2f} times the gradient")
 
 # %% [markdown]
 # Write it so that it is right for any `count`: also for 3, where 40 images make parts of 14, 13 and 13.
@@ -741,8 +742,8 @@ exercises.check_speedup(speedup)
 #
 # - You profiled a step. Matrix products do nearly all of the arithmetic, but other operations take a large share of the
 #   time, since they move as many bytes.
-# - The roofline says what bounds a layer: its intensity, in FLOP per byte, against the ridge of the machine. In bf16 and
-#   on an H100, the token mixing of B/16 is memory-bound, its channel mixing compute-bound.
+# - The roofline says what bounds a layer: its intensity, in FLOP per byte, against the ridge of the machine. In bf16
+#   and on an H100, the token mixing of B/16 is memory-bound, its channel mixing compute-bound.
 # - bf16 rounds to two or three digits. Products bear it. Sums, weights and losses do not, so mixed precision keeps
 #   those in float32.
 # - You averaged the gradients of two processes and got those of one, to 1e-12, by hand and with DDP. A killed worker
@@ -767,12 +768,12 @@ exercises.check_speedup(speedup)
 # <details><summary>Answer</summary>
 #
 # The result stays the same, but for rounding: 4 times 32 images have the gradient of 128. The time falls by less than
-# a factor of 4: each process has a quarter of the work, but exchanges as many bytes as before, in every step.
+# a factor of 4: each process has a quarter of the work, but now they have to exchange their gradients in every step.
 #
 # </details>
 #
-# **3.** A model of 10 billion parameters is to be trained with AdamW in float32 on devices of 80 GB. Does it fit on one?
-# On 8 with sharding?
+# **3.** A model of 10 billion parameters is to be trained with AdamW in float32 on devices of 80 GB. Does it fit on
+# one? On 8 with sharding?
 #
 # <details><summary>Answer</summary>
 #
