@@ -62,9 +62,10 @@ def take(alive):
         page.set_content("<style>body { margin: 8px; background: white; }</style>" +
                          "".join(f'<div id="{name}"></div>' for name in alive) + script(alive))
         for name in alive:
-            page.wait_for_selector(f"#{name} .mx", timeout=120_000)     # a busy machine
+            page.wait_for_selector(f"#{name} .mx", state="attached", timeout=120_000)       # a busy machine
         page.wait_for_timeout(600)
-        return {name: picture_of(page.locator(f"#{name} .mx")) for name in alive}
+        roots = {name: page.locator(f"#{name} .mx") for name in alive}
+        return {name: picture_of(root) for name, root in roots.items() if root.is_visible()}    # some wait for an answer
 
 
 def picture_of(root):
