@@ -86,7 +86,8 @@ def test_what_is_accepted(choices, close, answer, accepted):
 def test_what_does_not_fit_is_said():
     picture = Image.new("RGB", (8, 8))
     for call, message in [
-        (lambda: predict("row 2", ROW), "no question 'row 2': expected one of 'how many weights', 'row 1'"),
+        (lambda: predict("row 2", ROW),
+         "no question 'row 2': expected one of 'confident mistakes', 'how many weights', 'row 1'"),
         (lambda: predict("same as row 0", 7), "the answer 7 is none of the choices"),
         (lambda: predict("worst", {}), "no question"),
         (lambda: predict("known worst", {"cat": 1}), r"nothing was measured for \['airplane', 'bird'"),
@@ -194,7 +195,8 @@ def test_stored_notebooks_keep_the_secrets(path):
 
 # The numbers that the lessons compute for a field, as a reader would see them; a test of the page's own words.
 FIELDS = {"row 1": r"2, 3,? ?\D*6, 7", "token of patch 3": r"2\.?,? 2\.?,? [-−]2", "first loss": r"2\.30[23]|ln ?10",
-          "trap 1": r"[-−]10\b", "entries that are not zero": r"[Ss]ixteen|\b16\b.*diagonal"}
+          "trap 1": r"[-−]10\b", "entries that are not zero": r"[Ss]ixteen|\b16\b.*diagonal",
+          "a mean in bf16": r"1\.02", "days of H/14": r"\b88\b"}
 
 
 def test_no_number_stands_beside_its_question():
@@ -236,7 +238,7 @@ def test_buttons(width, dark, show):
     assert shown.picked == {"said": choices[0]}
     told = shown.find(".mx-told").inner_text()
     assert told.startswith(f"→ You said “{choices[0]}”. The answer is “{choices[2]}”.")
-    assert "as they lie in memory" in told
+    assert "each row of the table mixes" in told
     assert shown.find("img").get_attribute("alt") == QUESTIONS["reshape alone"].alt
     shown.page.wait_for_function("document.querySelector('img').naturalWidth > 0")
     buttons.last.click(force=True)                                      # too late

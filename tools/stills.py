@@ -65,7 +65,8 @@ def take(alive):
             page.wait_for_selector(f"#{name} .mx", state="attached", timeout=120_000)       # a busy machine
         page.wait_for_timeout(600)
         roots = {name: page.locator(f"#{name} .mx") for name in alive}
-        return {name: picture_of(root) for name, root in roots.items() if root.is_visible()}    # some wait for an answer
+        # A question that was asked before the run is empty until it has an answer.
+        return {name: picture_of(root) for name, root in roots.items() if root.is_visible()}
 
 
 def picture_of(root):

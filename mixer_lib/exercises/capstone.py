@@ -5,6 +5,7 @@ some of the MLPs: if fc2 is zero, its MLP adds nothing. To find out which mistak
 mistakes itself, in `forward` below.
 """
 
+import linecache
 import re
 import traceback
 from collections import Counter
@@ -156,9 +157,9 @@ def attempt(action, what, sizes):
         return action()
     except (Exception, SystemExit) as error:
         libraries = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<frozen")
-        steps = [step.line for step in traceback.extract_tb(error.__traceback__)
-                 if not step.filename.startswith(libraries)]
-        where = f", in the line `{steps[-1]}`" if steps and steps[-1] else ""
+        steps = [step for step in traceback.extract_tb(error.__traceback__) if not step.filename.startswith(libraries)]
+        where = f", in the line `{steps[-1].line}`" if steps and steps[-1].line else ""
+        above = "".join(linecache.getlines(steps[-1].filename)[:steps[-1].lineno]) if steps else ""
         numbers = {int(n) for n in re.findall(r"\d+", str(error))}
         known = {letter: n for letter, n in letters(sizes).items() if n in numbers and letter not in ("P·P", "H/P")}
         legend = f" Here {', '.join(f'{letter} = {n}' for letter, n in known.items())}." if known else ""
@@ -169,7 +170,7 @@ def attempt(action, what, sizes):
             legend = " The first line of `__init__` must be super().__init__()."
         elif "modulelist" in text:
             legend = " Loop over a ModuleList: for block in self.blocks: x = block(x)."
-        elif re.search(r"\.T\b", where):
+        elif re.search(r"\.T\b", above):
             legend += " `.T` reverses all axes, the batch, too. Use .mT or .transpose(1, 2)."
         elif re.search(rf"\((8|1)x{known.get('S')} and {known.get('C')}x", text):
             legend += " The mean should be over the tokens, dim=1 of [B, S, C]."

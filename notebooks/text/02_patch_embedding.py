@@ -205,7 +205,7 @@ horse_tokens.shape
 
 # %% [markdown]
 # `nn.Linear` works on the last axis and leaves the axes before it alone, so it accepts a batch as it is. Notice that $D$ is
-# gone. We choose how many numbers a token has: 64 here, 768 in the paper's Mixer-B/16. From now on, the Mixer works on
+# gone. The size of a token is our choice: 64 numbers here, 768 in the paper's Mixer-B/16. From now on, the Mixer works on
 # tables of $S$ tokens with $C$ channels. It never sees a pixel again.
 #
 # ## Does a token know where its patch was?

@@ -342,9 +342,9 @@ def kernels(model):
     """Kernels by block [L, 2H' - 1, 2W' - 1], their shares, and those relabeled."""
     W1, W2 = mixing_weights(model)                  # [L, D_S, S] and [L, S, D_S]
     grid, maps = grid_of(model), token_map(W1, W2)  # maps: [L, S, S]
-    anew = token_map(relabeled(W1, 0), relabeled(W2.mT, 0).mT)
+    mixed_up = token_map(relabeled(W1, 0), relabeled(W2.mT, 0).mT)
     return (displacement_kernel(maps, grid, diagonal=False),
-            *(convolution_share(M, grid, diagonal=False) for M in (maps, anew)))
+            *(convolution_share(M, grid, diagonal=False) for M in (maps, mixed_up)))
 
 
 # %%

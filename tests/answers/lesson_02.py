@@ -194,7 +194,7 @@ WRONG = {
         ("red alone", "Green and blue need weights", ("detector.flatten()", "detector[0].flatten()")),
         ("only for P = 8", "works for patches of 8 x 8 only", ("P // 2", "4"), ("2 / P ** 2", "1 / 32")),
         ("right sizes, weights of P = 8", "at .* P = 4", ("2 / P ** 2", "1 / 32")),
-        ("rounded", "at .* P = ", ("2 / P ** 2", "round(2 / P ** 2, 2)")),
+        ("rounded", "do not round", ("2 / P ** 2", "round(2 / P ** 2, 2)")),
         ("three columns", "P = 8|P = 6", ("P // 2", "2")),
         ("one row", "P = 4", ("0, :, ", "0, 0, ")),
         ("the lesson's P", "shape", ("detector =", "P = 8; detector =")),
