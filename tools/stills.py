@@ -60,9 +60,10 @@ def take(alive):
         page = chromium.new_page(viewport={"width": WIDTH + 16, "height": 900}, device_scale_factor=2,
                                  color_scheme="light", reduced_motion="reduce")
         page.set_content("<style>body { margin: 8px; background: white; }</style>" +
-                         "".join(f'<div id="{name}"></div>' for name in alive) + script(alive))
+                         "".join(f'<div id="{name}"></div>' for name in alive) +
+                         f'<script type="module">{script(alive)}</script>')
         for name in alive:
-            page.wait_for_selector(f"#{name} .mx", state="attached", timeout=120_000)       # a busy machine
+            page.wait_for_selector(f"#{name} .mx", state="attached", timeout=60_000)
         page.wait_for_timeout(600)
         roots = {name: page.locator(f"#{name} .mx") for name in alive}
         # A question that was asked before the run is empty until it has an answer.
