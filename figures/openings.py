@@ -71,7 +71,7 @@ def channel_mixing():
     svg.arrow((432, middle), (449, middle))
     svg.layer(451, middle - 24, 58, 48, ["MLP"])
     svg.arrow((511, middle), (528, middle))
-    numbers(svg, answer, 531, y, width, height, top=2.5)
+    numbers(svg, answer, 531, y, width, height, top=3.5)
     svg.text(594, y + 50, "the answer:", size=13, color=GRAY)
     svg.text(594, y + 70, "what should change", size=13, color=GRAY)
     svg.arrow((660, middle), (678, middle))

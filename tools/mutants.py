@@ -96,7 +96,7 @@ MUTANTS = [Mutant(*row) for row in (
      "norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1e9)", "training::train_step"),
     ("training/loop.py", "if not math.isfinite(loss) or not math.isfinite(norm):", "if not math.isfinite(loss):",
      "training::diverged_run_stops"),
-    ("training/loop.py", "+ dataset.train_images.nbytes +", "+", "training::memory_counts_the_images"),
+    ("training/plan.py", "+ dataset.train_images.nbytes +", "+", "training::memory_counts_the_images"),
     ("training/loop.py", "epoch - best_epoch(history) >= recipe.patience",
      "epoch - best_epoch(history) > recipe.patience",
      "training::patience"),
@@ -145,8 +145,7 @@ MUTANTS = [Mutant(*row) for row in (
     ("analysis/units.py", "answers.argsort(descending=True, stable=True)[:count]",
      "answers.argsort(stable=True)[:count]",
      "units::top_answers"),
-    ("permutations.py", "table[:, torch.randperm(S, generator=random)][..., torch.randperm(D, generator=random)]",
-     "table[:, torch.randperm(S, generator=random)]", "permutations::patches_stay_together_and_all_are_alike_inside"),
+    ("permutations.py", "table = table[..., inside]", "pass", "permutations::patches_stay_together_and_all_are_alike_inside"),
     # pictures
     ("plots/base.py", "plt.close(picture) ", "pass", "plots::show_closes_a_figure_and_gives_it_sharp"),
     ("plots/base.py", "np.clip(image, 0, 1) * 255", "image * 255", "plots::as_pixels_keeps_within_the_range"),

@@ -192,7 +192,7 @@ def changes(rows, unit="accuracy (%)", trained=None):
     for y, values in enumerate(trained.values() if trained else ()):
         axis.plot(100 * as_array(values), [y] * len(values), "o", color=GRAY, markersize=4, fillstyle="none",
                   label=None if y else "one run, on the images trained on")
-    figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=9)
+    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=10)
     axis.set_yticks(range(len(rows)), rows)
     axis.set(xlabel=unit, ylim=(len(rows) - 0.5, -0.5))
     axis.grid(axis="x", color="#DDDDDD")
