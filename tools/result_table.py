@@ -4,6 +4,8 @@ import json
 
 from mixer_lib.checkpoints import write_atomically
 
+TUNING_SEED = 100
+
 
 def fill(path, facts, keys, run):
     """Add one row for each of `keys` that has no row yet to the table at `path`, a JSON file. Returns all its rows.
@@ -23,3 +25,17 @@ def fill(path, facts, keys, run):
             write_atomically(path, json.dumps(table, indent=1).encode())
             print({name: value for name, value in table["rows"][-1].items() if not isinstance(value, list)}, flush=True)
     return table["rows"]
+
+
+def fill_tuned(path, facts, settings, rates, seeds, run):
+    """As `fill`, for several seeds of each of `settings` (dicts), each at the learning rate that was best for it: the
+    one of `rates` with the highest "held_out" in a run with TUNING_SEED. Seed by seed, so that an unfinished table has
+    all settings."""
+    tried = fill(path, facts, [setting | {"seed": TUNING_SEED, "lr": lr} for setting in settings for lr in rates], run)
+    tried = [row for row in tried if row["seed"] == TUNING_SEED]
+
+    def best(setting):
+        return max((row for row in tried if setting.items() <= row.items()), key=lambda row: row["held_out"])["lr"]
+
+    return fill(path, facts, [setting | {"seed": seed, "lr": best(setting)}
+                              for seed in range(seeds) for setting in settings], run)
