@@ -29,14 +29,21 @@ def test_rows_and_dots(shown):
     assert [row.locator("span").all_inner_texts() for row in rows] == [
         ["all", "91.0 k", "5.46 M", "20.3"], ["near", "182 k", "5.46 M", "10.1"], ["none", "273 k", "5.46 M", "6.8"],
         ["one way", "364 k", "5.46 M", "5.1"]]
-    places = [[float(dot.get_attribute("cx")) for dot in row.locator("circle.mx-run").all()] for row in rows]
+
+    def place(mark):
+        return float(mark.get_attribute("style").split("left: ")[1].split("%")[0])
+
+    places = [[place(dot) for dot in row.locator("i").all()] for row in rows]
     slope = (places[1][0] - places[0][0]) / 0.1
-    assert places[3][1] - places[0][0] == pytest.approx(0.32 * slope)
-    own = [row.locator("circle.mx-yours") for row in rows]
+    assert places[3][1] - places[0][0] == pytest.approx(0.32 * slope, abs=0.1)
+    own = [row.locator("b") for row in rows]
     assert [one.count() for one in own] == [0, 1, 0, 0]
-    assert places[1][0] - float(own[1].get_attribute("cx")) == pytest.approx(0.14 * slope)
-    bar = rows[0].locator("line").nth(0)
-    assert float(bar.get_attribute("x2")) - float(bar.get_attribute("x1")) == pytest.approx(0.04 * slope)
+    assert places[1][0] - place(own[1]) == pytest.approx(0.14 * slope, abs=0.1)
+    mean, bar = rows[0].locator("s"), rows[0].locator("u")
+    assert place(mean) - place(bar) == pytest.approx(0.02 * slope, abs=0.1)
+    assert float(bar.get_attribute("style").split("width: ")[1].split("%")[0]) == pytest.approx(0.04 * slope, abs=0.1)
+    ticks = shown.page.locator("#widget .mx-strip > span").all_inner_texts()
+    assert ticks == [f"{share}%" for share in range(25, 70, 5)]
 
 
 def test_who_hears_whom(shown):

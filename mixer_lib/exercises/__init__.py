@@ -14,4 +14,5 @@ from .lesson_09 import check_displacement_kernel, check_mixed_rows, check_which_
 from .lesson_10 import check_fc1_as_conv, check_is_convolution, check_layer_as_conv, check_stem_as_conv
 from .lesson_11 import check_conv_follows, check_follow, check_shuffle_patches
 from .lesson_12 import check_from_flax, check_tokens_of_parts, check_top_k
+from .lesson_13 import check_across_tokens, check_pool_tokens, check_spatial_gate, check_verdict
 from .predicting import predict

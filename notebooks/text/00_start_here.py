@@ -212,6 +212,7 @@ predict("how many weights", sum(p.numel() for p in model.parameters()))
 # | [10 · Convolutions](10_convolutions.ipynb) | write the same network as convolutions, and ask what is shared | 70 |
 # | [11 · Permutations](11_permutations.ipynb) | scramble the images, and ask what a network knows of space | 80 |
 # | [12 · Pretrained Mixers](12_pretrained.ipynb) | use what others have trained | 80 |
+# | [13 · Parts and family](13_family.ipynb) | exchange one part, and read tables with a critical eye | 85 |
 #
 # The minutes count the exercises. The lessons build on each other; take them in this order.
 #

@@ -15,7 +15,7 @@
 # **About 50 minutes, with the exercises 80.** Of these, your computer trains for about half a minute (two free CPU
 # cores). You need: [lesson 8](08_train_cifar.ipynb).
 #
-# Previous: [11 · Permutations](11_permutations.ipynb) (this is the last lesson so far)
+# Previous: [11 · Permutations](11_permutations.ipynb). Next: [13 · Parts and family](13_family.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
@@ -659,5 +659,6 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 # - [`mixer_lib/pretrained`](../mixer_lib/pretrained), first `layouts.py` and `grow.py`.
 # - The [glossary](glossary.md).
 #
-# This is the last lesson so far. You can now take a Mixer that others trained, and trust it or doubt it for good
-# reasons.
+# You can now take a Mixer that others trained, and trust it or doubt it for good reasons.
+#
+# Next: [13 · Parts and family](13_family.ipynb) takes it apart, and puts other parts in.

@@ -4,17 +4,20 @@
 import { choices, current, figure, grid, make, number, paint, slider, texts, widget } from "./kit.js";
 
 const LOOK = `
-.mx-kin { display: grid; grid-template-columns: 84px 62px 62px 74px 1fr; gap: 0 10px; align-items: center; width: 100%;
+.mx-kin { display: grid; grid-template-columns: 96px 62px 62px 84px 1fr; gap: 0 10px; align-items: center; width: 100%;
           padding: 3px 8px; text-align: right; }
-.mx-kin > :first-child { text-align: left; } .mx-kin svg { display: block; width: 100%; overflow: visible; }
+.mx-kin > :first-child { text-align: left; }
 .mx button.mx-kin { border: 0; border-radius: 4px; margin: 0; }
 .mx button.mx-kin[aria-checked="true"] { box-shadow: 0 0 0 2px var(--mx-ink); }
 .mx-kin em { font-style: normal; color: var(--mx-soft); }
-.mx-run { fill: var(--mx-soft); } .mx-span { stroke: var(--mx-ink); }
-.mx-yours { fill: var(--mx-paper); stroke: var(--mx-ink); stroke-width: 2px; }
-@container (max-width: 560px) { .mx-kin { grid-template-columns: 76px 48px 1fr; } .mx-kin .mx-more { display: none; } }
+.mx-strip { position: relative; height: 20px; margin: 0 14px; }
+.mx-strip > * { position: absolute; top: 50%; transform: translate(-50%, -50%); color: var(--mx-soft); }
+.mx-strip i { width: 7px; height: 7px; border-radius: 50%; background: var(--mx-soft); }
+.mx-strip u { height: 2px; background: var(--mx-ink); transform: translate(0, -50%); }
+.mx-strip s { width: 3px; height: 16px; background: var(--mx-ink); }
+.mx-strip b { width: 11px; height: 11px; border-radius: 50%; background: var(--mx-paper); border: 2px solid var(--mx-ink); }
+@container (max-width: 560px) { .mx-kin { grid-template-columns: 82px 48px 1fr; } .mx-kin .mx-more { display: none; } }
 `;
-const WIDE = 300, HIGH = 20;
 
 export default widget((root, { hears, facts }, state) => {
   const { rows, columns, names, models } = facts, S = rows * columns, all = Object.values(models);
@@ -24,16 +27,15 @@ export default widget((root, { hears, facts }, state) => {
 
   const shares = all.flatMap(({ results, interval, own }) => [...results, ...interval, ...(own === null ? [] : [own])]);
   const low = Math.floor(20 * Math.min(...shares)) / 20, high = Math.ceil(20 * Math.max(...shares)) / 20;
-  const X = (share) => 6 + (WIDE - 12) * (share - low) / (high - low || 1);
+  const place = (share) => `left: ${(100 * (share - low) / (high - low || 1)).toFixed(2)}%`;
   const brief = (count) => (count >= 1e6 ? `${(count / 1e6).toPrecision(3)} M` : `${(count / 1e3).toPrecision(3)} k`);
   const percent = (share) => `${number(100 * share, 1)}%`;
-  const chart = (...children) => make("svg:svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, "aria-hidden": "true" }, ...children);
 
-  function dots({ results, mean, interval, own }) {
-    const line = (x1, x2, y1, y2, width) => make("svg:line", { class: "mx-span", x1, x2, y1, y2, "stroke-width": width });
-    return chart(line(X(interval[0]), X(interval[1]), HIGH / 2, HIGH / 2, 1.5), line(X(mean), X(mean), 3, HIGH - 3, 3),
-      ...results.map((share) => make("svg:circle", { class: "mx-run", cx: X(share), cy: HIGH / 2, r: 3.5 })),
-      own === null ? null : make("svg:circle", { class: "mx-yours", cx: X(own), cy: HIGH / 2, r: 5 }));
+  // Each run is a dot, the mean a bar, its interval a line, and the learner's own run a ring.
+  function dots({ results, mean, interval: [from, to], own }) {
+    const span = make("u", { style: `${place(from)}; width: ${100 * (to - from) / (high - low || 1)}%` });
+    return make("div", { class: "mx-strip", "aria-hidden": "true" }, span, make("s", { style: place(mean) }),
+      ...results.map((share) => make("i", { style: place(share) })), own === null ? null : make("b", { style: place(own) }));
   }
   const lines = names.map((name) => {
     const { parameters, macs, speed } = models[name];
@@ -45,13 +47,13 @@ export default widget((root, { hears, facts }, state) => {
     return { name, node };
   });
   const ticks = [];
-  for (let share = low; share <= high + 1e-9; share += 0.05) ticks.push(share);
+  for (let k = Math.round(20 * low); k <= Math.round(20 * high); k++) ticks.push(k / 20);
   const head = make("div", { class: "mx-kin" }, ...["token mixing", "weights", "MACs", "steps per s", "accuracy, held out"].map(
-    (text, i) => make("em", { class: i === 2 || i === 3 ? "mx-more" : "", style: i === 4 ? "text-align: left" : "" }, text)));
+    (text, i) => make("em", { class: i === 2 || i === 3 ? "mx-more" : "", style: i === 4 ? "text-align: center" : "" }, text)));
   const foot = make("div", { class: "mx-kin" }, ...["", "", "", ""].map((text, i) =>
     make("span", { class: i === 2 || i === 3 ? "mx-more" : "" }, text)),
-    chart(...ticks.map((share) => make("svg:text", { x: X(share), y: 12, class: "mx-soft", "text-anchor": "middle" },
-                                       `${Math.round(100 * share)}%`))));
+    make("div", { class: "mx-strip" }, ...ticks.map((share) => make("span", { style: place(share) },
+                                                                     `${Math.round(100 * share)}%`))));
   const list = make("div", { class: "mx-box", role: "radiogroup", "aria-label": "token mixing", style: "display: grid; gap: 2px",
     keydown: (event) => {
       const step = { ArrowUp: -1, ArrowDown: 1 }[event.key], at = names.indexOf(state.get().model) + (step ?? 0);
