@@ -50,6 +50,8 @@ def test_each_setting_is_tuned_first(tmp_path):
     assert calls[6:] == [("a", 1, 1), ("b", 1, 2)]
     with pytest.raises(SystemExit, match="measured with another recipe or model"):
         fill_tuned(path, {"epochs": 2}, settings, [1, 2], 2, run)
+    rows = fill_tuned(tmp_path / "single.json", {}, settings, [2], 1, run)
+    assert [(row["name"], row["seed"], row["lr"]) for row in rows] == [("a", 0, 2), ("b", 0, 2)]
 
 
 def test_family_runs_are_measured(few):
@@ -94,6 +96,9 @@ def test_the_facts_say_what_was_run(few, monkeypatch):
     assert len(facts.pop("rows")) == 3 * len(family.MIXERS)
     assert facts["machine"] and facts["images"] == 90 and facts["rates"] == [1e-3, 3e-3]
     assert facts["mixer"]["num_blocks"] == 2 and facts["mixer"]["tokens_mlp_dim"] == 8
+    other = family.RESULTS.with_name("longer.json")
+    family.main([*SHORT, "--budgets", "parameters", "--seeds", "1", "--mixers", "gMLP", "--out", str(other)])
+    assert {row["mixer"] for row in table(other)["rows"]} == {"gMLP"}
     assert facts["recipe"] == {"epochs": 3, "batch_size": 64, "warmup_epochs": 0.3, "weight_decay": 0.1,
                                "crop_padding": 4, "flip": True, "val_fraction": 0}
 

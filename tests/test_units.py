@@ -83,5 +83,5 @@ def test_models_without_hidden_units_are_refused(name):
     model = create_model(name, num_blocks=1, hidden_dim=8).eval()
     tables = tables_by_depth(model, random(2, 3, 32, 32).float())
     for ask in (lambda: unit_slopes(model, tables), lambda: top_answers(model, tables, 0, 0, 1)):
-        with pytest.raises(ValueError, match="token mixing of block 0 is .*expected a model with an MLP there"):
+        with pytest.raises(ValueError, match=r"token mixing of block 0 is .*expected a model with an MLP there"):
             ask()

@@ -7,6 +7,7 @@ per run, with the accuracy on held-out images, also with their patches in anothe
 memory and, where token mixing is a learned map of places, the share of convolution in each block's map. The test images
 play no part. After an interruption, the same command continues where it stopped. DIR: the folder of the full data, or a
 .npz file with it. The options make a shorter table for a machine without a GPU; the table says with which it was made.
+The lesson's longer.json has a few of the mixers with more epochs: --mixers, --epochs, --out.
 """
 
 import argparse
@@ -152,9 +153,11 @@ def machine():
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--budgets", nargs="+", default=list(BUDGETS), choices=BUDGETS, help="what all mixers share")
+    parser.add_argument("--mixers", nargs="+", default=list(MIXERS), choices=MIXERS, help="which rows (default: all)")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the table, for runs with other options")
     options, whole, dataset, facts = arguments_of(parser, arguments)
     for budget in options.budgets:
-        fill_tuned(RESULTS, facts, [{"mixer": mixer, "budget": budget} for mixer in MIXERS], options.rates,
+        fill_tuned(options.out, facts, [{"mixer": mixer, "budget": budget} for mixer in options.mixers], options.rates,
                    options.seeds, lambda **key: run(**key, dataset=dataset, recipe=facts["recipe"], whole=whole))
 
 

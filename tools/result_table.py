@@ -29,13 +29,14 @@ def fill(path, facts, keys, run):
 
 def fill_tuned(path, facts, settings, rates, seeds, run):
     """As `fill`, for several seeds of each of `settings` (dicts), each at the learning rate that was best for it: the
-    one of `rates` with the highest "held_out" in a run with TUNING_SEED. Seed by seed, so that an unfinished table has
-    all settings."""
-    tried = fill(path, facts, [setting | {"seed": TUNING_SEED, "lr": lr} for setting in settings for lr in rates], run)
-    tried = [row for row in tried if row["seed"] == TUNING_SEED]
+    one of `rates` with the highest "held_out" in a run with TUNING_SEED. (With a single rate there is no such run.)
+    Seed by seed, so that an unfinished table has all settings."""
+    keys = [setting | {"seed": TUNING_SEED, "lr": lr} for setting in settings for lr in rates if len(rates) > 1]
+    tried = [row for row in fill(path, facts, keys, run) if row["seed"] == TUNING_SEED]
 
     def best(setting):
-        return max((row for row in tried if setting.items() <= row.items()), key=lambda row: row["held_out"])["lr"]
+        own = [row for row in tried if setting.items() <= row.items()]
+        return max(own, key=lambda row: row["held_out"])["lr"] if own else rates[0]
 
     return fill(path, facts, [setting | {"seed": seed, "lr": best(setting)}
                               for seed in range(seeds) for setting in settings], run)

@@ -28,7 +28,6 @@
 
 # %%
 import json
-from math import prod
 from pathlib import Path
 from statistics import mean, variance
 
@@ -198,7 +197,10 @@ print(model(torch.randn(2, 3, 32, 32)).shape)
 # one part on a grid of 4 × 4 tokens, with random weights. The token that changes is the one in row 1, column 1.
 
 # %%
-MIXERS = family["mixers"]               # {name: the model's name in the library}
+MIXERS = {                              # {name: the model's name in the library}
+    "Mixer": "cifar10", "ResMLP": "resmlp-cifar10", "gMLP": "gmlp-cifar10",
+    "ConvMixer": "convmixer-cifar10", "attention": "vit-cifar10", "FNet": "fnet-cifar10",
+    "pooling": "poolformer-cifar10", "identity": "identity-cifar10"}
 
 
 def random_block(name, image_size, **sizes):
@@ -425,7 +427,8 @@ predict("patches shuffled after training",
         lost=shuffled)
 
 # %%
-four, eight = (lost(lambda row: row["moved"][pixels]) for pixels in ("4", "8"))
+four = lost(lambda row: row["moved"]["4"])
+eight = lost(lambda row: row["moved"]["8"])
 print(f"{'points lost':12}patches shuffled   moved by 4 pixels   by 8")
 for name in MIXERS:
     print(f"{name:12}{shuffled[name]:16.1f}{four[name]:20.1f}{eight[name]:7.1f}")

@@ -133,7 +133,8 @@ WRONG = {
         ("weight on its side", "on its side", ("weight.T", "weight")),
         ("sigmoid", "sigmoid", ("return u * v", "return u * v.sigmoid()")),
         ("every other", "every other channel", ("x.chunk(2, dim=-1)", "x[..., ::2], x[..., 1::2]")),
-        ("norm over tokens", "over the tokens", ("F.layer_norm(v, v.shape[-1:])", "F.layer_norm(v.mT, v.shape[1:2]).mT")),
+        ("norm over tokens", "over the tokens", ("F.layer_norm(v, v.shape[-1:])",
+                                                 "F.layer_norm(v.mT, v.shape[1:2]).mT")),
         ("channels", "channels of each token", ("(v.transpose(1, 2) @ weight.T + bias).transpose(1, 2)",
                                                 "v @ weight.T + bias")),
         ("bias per channel", "added to a channel", (" + bias).transpose(1, 2)", ").transpose(1, 2) + bias")),
@@ -149,8 +150,8 @@ WRONG = {
         ("turned around", "sign is turned around", ("near - maps", "maps - near")),
         ("zeros counted", "zeros, and they are counted", (", count_include_pad=False", "")),
         ("a sum", "this is the sum", ("count_include_pad=False", "divisor_override=1")),
-        ("without itself", "leaves out the place itself", ("near = ", "n = F.avg_pool2d(torch.ones_like(maps), 3, 1, 1, "
-         "divisor_override=1)\n    near = "), ("(near - maps)", "((near * n - maps) / (n - 1) - maps)")),
+        ("without itself", "leaves out the place itself", ("near = ", "n = F.avg_pool2d(torch.ones_like(maps), 3, 1, "
+         "1, divisor_override=1)\n    near = "), ("(near - maps)", "((near * n - maps) / (n - 1) - maps)")),
         ("wrapped", "wrapped around", ("F.avg_pool2d(maps, 3, stride=1, padding=1, count_include_pad=False)",
                                        "F.avg_pool2d(F.pad(maps, (1, 1, 1, 1), mode='circular'), 3, stride=1)")),
         ("repeated", "edge is repeated", ("F.avg_pool2d(maps, 3, stride=1, padding=1, count_include_pad=False)",
