@@ -8,87 +8,133 @@ import torch
 
 import measure_family as family
 import measure_parts as parts
-from mixer_lib import count_parameters
-from mixer_lib.configs import get_config
+import measure_sizes as sizes
+from mixer_lib import count_macs, count_parameters
 from mixer_lib.data import load_dataset
+from result_table import TUNING_SEED, fill_tuned
+
+WHOLE = family.mixer_config(4, 16)
+RECIPE = family.make_recipe(1, 64)
+SHORT = ["--epochs", "3", "--blocks", "2", "--hidden-dim", "16", "--rates", "1e-3", "3e-3"]
 
 
 @pytest.fixture
 def few(tmp_path, monkeypatch):
-    """Both scripts at work in an empty folder, on a few images, with two learning rates and one seed."""
+    """The scripts at work in an empty folder, on a few images."""
     sample = load_dataset("cifar10")
-    few = replace(sample, train_images=sample.train_images[::100], train_labels=sample.train_labels[::100])
+    few = replace(sample, train_images=sample.train_images[::50], train_labels=sample.train_labels[::50])
+    monkeypatch.setattr(family, "load_dataset", lambda name, full, root: few)
     for script in (family, parts):
         monkeypatch.setattr(script, "RESULTS", tmp_path / f"{script.__name__}.json")
-        monkeypatch.setattr(script, "load_dataset", lambda name, full, root: few)
-        monkeypatch.setattr(script, "RATES", (1e-3, 3e-3))
-        monkeypatch.setattr(script, "SEEDS", 1)
+    monkeypatch.setattr(sizes, "RESULTS", tmp_path)
     return few
 
 
-def table(script):
-    return json.loads(script.RESULTS.read_text())["rows"]
+def table(path):
+    return json.loads(path.read_text())
+
+
+def test_each_setting_is_tuned_first(tmp_path):
+    """Seed by seed, at the rate that was best for it, and the same command goes on where it was."""
+    calls = []
+
+    def run(name, seed, lr):
+        calls.append((name, seed, lr))
+        return {"held_out": lr if name == "b" else -lr}
+
+    settings, path = [{"name": "a"}, {"name": "b"}], tmp_path / "table.json"
+    rows = fill_tuned(path, {"epochs": 1}, settings, [1, 2], 1, run)
+    expected = [(name, TUNING_SEED, lr) for name in "ab" for lr in (1, 2)] + [("a", 0, 1), ("b", 0, 2)]
+    assert calls == expected and len(rows) == 6
+    fill_tuned(path, {"epochs": 1}, settings, [1, 2], 2, run)
+    assert calls[6:] == [("a", 1, 1), ("b", 1, 2)]
+    with pytest.raises(SystemExit, match="measured with another recipe or model"):
+        fill_tuned(path, {"epochs": 2}, settings, [1, 2], 2, run)
+    rows = fill_tuned(tmp_path / "single.json", {}, settings, [2], 1, run)
+    assert [(row["name"], row["seed"], row["lr"]) for row in rows] == [("a", 0, 2), ("b", 0, 2)]
 
 
 def test_family_runs_are_measured(few):
+    whole = family.mixer_config(1, 48)
     for mixer in ("Mixer", "ResMLP", "gMLP", "ConvMixer", "attention"):
-        row = family.run(mixer, "parameters", 0, 1e-3, few, family.RECIPE | {"epochs": 1}, blocks=1)
-        budget = count_parameters(get_config("cifar10", num_blocks=1))
-        assert 0.85 * budget < row["parameters"] <= budget and row["macs"] > 0
-        assert 0 <= row["held_out"] <= 1 and row["steps_per_second"] > 0 and row["memory"] > 0
+        row = family.run(mixer, "parameters", 0, 1e-3, few, RECIPE, whole)
+        budget = count_parameters(whole)
+        assert 0.75 * budget < row["parameters"] <= budget and row["macs"] > 0
+        for accuracy in (row["held_out"], row["shuffled"], *row["moved"].values()):
+            assert 0 <= accuracy <= 1
+        assert row["steps_per_second"] > 0 and row["memory"] > 0 and list(row["moved"]) == ["4", "8"]
         shares = row.get("convolution_shares", [])
         assert len(shares) == (mixer in family.MAPS) and all(0 < share < 1 for share in shares)
+    row = family.run("Mixer", "macs", TUNING_SEED, 1e-3, few, RECIPE, WHOLE)
+    assert row["macs"] == count_macs(WHOLE) and "shuffled" not in row
 
 
-def test_family_tunes_first_and_goes_on_where_it_was(few, monkeypatch):
-    def pretended(mixer, budget, seed, lr, dataset, recipe, blocks):
-        assert blocks == 2 and recipe["epochs"] == 3
-        return {"held_out": lr if mixer == "gMLP" else 1 - lr}
-
-    words = ["--epochs", "3", "--blocks", "2"]
-    monkeypatch.setattr(family, "run", pretended)
-    family.main(words)
-    first, pairs = table(family), len(family.MIXERS) * 2
-    assert len(first) == 3 * pairs
-    assert {row["lr"] for row in first[2 * pairs:] if row["mixer"] == "gMLP"} == {3e-3}
-    assert {row["lr"] for row in first[2 * pairs:] if row["mixer"] != "gMLP"} == {1e-3}
-    monkeypatch.setattr(family, "SEEDS", 2)
-    family.main(words)
-    assert table(family)[:3 * pairs] == first and [row["seed"] for row in table(family)[3 * pairs:]] == [1] * pairs
-    with pytest.raises(SystemExit, match="measured with another recipe or model"):
-        family.main(["--epochs", "4", "--blocks", "2"])
+def test_held_out_images_are_not_trained_on(few):
+    data, images, labels = family.hold_out(few, 0)
+    assert len(images) == len(labels) == 10 and len(data.train_images) == len(few.train_images) - 10
+    assert not any((image == other).all() for image in images for other in data.train_images)
+    half, tried, _ = family.hold_out(few, TUNING_SEED)
+    assert abs(len(half.train_images) / len(data.train_images) - 0.5) < 0.1
+    assert not any((image == other).all() for image in tried for other in half.train_images)
 
 
-def test_parts_tune_first_and_go_on_where_they_were(few, monkeypatch):
-    monkeypatch.setattr(parts, "run", lambda change, seed, lr, dataset, recipe, blocks:
-                        {"held_out": lr if change == "without GELU" else 1 - lr})
-    parts.main([])
-    first, count = table(parts), len(parts.CHANGES)
-    assert len(first) == 3 * count
-    assert {row["change"]: row["lr"] for row in first[2 * count:]} == {
-        change: 3e-3 if change == "without GELU" else 1e-3 for change in parts.CHANGES}
-    parts.main([])
-    assert table(parts) == first
+def test_images_are_shuffled_and_moved():
+    images = torch.randint(1, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    shuffled = family.with_shuffled_patches(images, 4, 0)
+    patches = [images[..., i:i + 4, j:j + 4] for i in (0, 4) for j in (0, 4)]
+    order = [next(k for k, patch in enumerate(patches) if torch.equal(patch, shuffled[..., i:i + 4, j:j + 4]))
+             for i in (0, 4) for j in (0, 4)]
+    assert sorted(order) == [0, 1, 2, 3] != order
+    moved = family.moved(images, 3)
+    assert torch.equal(moved[..., 3:], images[..., :-3]) and (moved[..., :3] == 0).all()
+
+
+def test_the_facts_say_what_was_run(few, monkeypatch):
+    monkeypatch.setattr(family, "run", lambda mixer, budget, seed, lr, dataset, recipe, whole: {"held_out": lr})
+    family.main([*SHORT, "--budgets", "parameters", "--seeds", "1", "--batch-size", "64"])
+    facts = table(family.RESULTS)
+    assert len(facts.pop("rows")) == 3 * len(family.MIXERS)
+    assert facts["machine"] and facts["images"] == 90 and facts["rates"] == [1e-3, 3e-3]
+    assert facts["mixer"]["num_blocks"] == 2 and facts["mixer"]["tokens_mlp_dim"] == 8
+    other = family.RESULTS.with_name("longer.json")
+    family.main([*SHORT, "--budgets", "parameters", "--seeds", "1", "--mixers", "gMLP", "--out", str(other)])
+    assert {row["mixer"] for row in table(other)["rows"]} == {"gMLP"}
+    assert facts["recipe"] == {"epochs": 3, "batch_size": 64, "warmup_epochs": 0.3, "weight_decay": 0.1,
+                               "crop_padding": 4, "flip": True, "val_fraction": 0}
+
+
+def test_a_npz_file_is_a_data_set_too(few, monkeypatch, tmp_path):
+    monkeypatch.setattr(family, "load_dataset", lambda path: replace(few, name=str(path)))
+    monkeypatch.setattr(family, "run", lambda dataset, **key: {"held_out": 0, "data": dataset.name})
+    family.main([*SHORT, "--seeds", "0", "--budgets", "macs", "--root", str(tmp_path / "all.npz")])
+    assert {row["data"] for row in table(family.RESULTS)["rows"]} == {str(tmp_path / "all.npz")}
+
+
+def test_parts_have_a_row_each(few, monkeypatch):
+    monkeypatch.setattr(parts, "run", lambda change, seed, lr, dataset, recipe, whole: {"held_out": lr})
+    parts.main([*SHORT, "--seeds", "2"])
+    rows = table(parts.RESULTS)["rows"]
+    assert [row["change"] for row in rows if row["seed"] == 1] == list(parts.CHANGES)
+    assert {row["lr"] for row in rows if row["seed"] == 1} == {3e-3}
 
 
 def test_parts_are_what_they_are_called():
-    images = torch.randn(2, 3, 32, 32)
-    whole = sum(p.numel() for p in parts.make_model("whole", 4).parameters())
+    images, whole = torch.randn(2, 3, 32, 32), count_parameters(WHOLE)
     seen = {}
     for change in parts.CHANGES:
         torch.manual_seed(0)
-        model = parts.make_model(change, 4)
-        seen[change] = model.blocks[:1](model.patch_embedding(images)).detach()             # [B, S, C]
+        model = parts.make_model(change, WHOLE)
+        if change != "pyramid":
+            seen[change] = model.blocks[:1](model.patch_embedding(images)).detach()             # [B, S, C]
         size = sum(p.numel() for p in model.parameters())
-        assert len(model.blocks) == max(1, round(4 * parts.SIZES.get(change, 1)))
+        assert len(model.blocks) == max(1, round(4 * parts.SIZES.get(change, 0.5 if change == "pyramid" else 1)))
         assert size == whole if change in ("whole", "without skips", "without GELU") else size != whole
-        if change in parts.SIZES:
-            assert 0.8 * whole < size <= whole
+        if change in (*parts.SIZES, "pyramid"):
+            assert 0.7 * whole < size <= whole
         if change in parts.PATCHES:
             assert model.config.grid == (32 // parts.PATCHES[change],) * 2
-    model = parts.make_model("whole", 4)
     torch.manual_seed(0)
-    model = parts.make_model("whole", 4)
+    model = parts.make_model("whole", WHOLE)
     block, x = model.blocks[0], model.patch_embedding(images)
     token, channel = (lambda x: block.token_mixing(block.token_norm(x))), (lambda x: block.channel_mixing(
         block.channel_norm(x)))
@@ -97,16 +143,71 @@ def test_parts_are_what_they_are_called():
                                  ("without token mixing", x + channel(x)), ("without channel mixing", x + token(x)),
                                  ("without skips", channel(token(x))),
                                  ("without token norm", (y := x + block.token_mixing(x)) + channel(y)),
-                                 ("without channel norm", (y := x + token(x)) + block.channel_mixing(y))]:
+                                 ("without channel norm", (y := x + token(x)) + block.channel_mixing(y)),
+                                 ("without both norms",
+                                  (y := x + block.token_mixing(x)) + block.channel_mixing(y))]:
             torch.testing.assert_close(seen[change], expected, msg=change)
         block.token_mixing.gelu = block.channel_mixing.gelu = torch.nn.Identity()
         torch.testing.assert_close(seen["without GELU"], x + token(x) + channel(x + token(x)))
 
 
-def test_a_part_is_measured_and_a_diverged_run_has_no_accuracy(few):
-    recipe = parts.RECIPE | {"epochs": 1}
-    row = parts.run("without skips", 0, 1e-3, few, recipe, blocks=1)
-    assert 0 <= row["held_out"] <= 1 and not row["diverged"] and row["num_blocks"] == 1 and "macs" not in row
-    assert parts.run("patches of 16", 0, 1e-3, few, recipe, blocks=1)["macs"] > 0
-    broken = replace(few, mean=(float("nan"),) * 3)
-    assert parts.run("whole", 0, 1e-3, broken, recipe, blocks=1)["diverged"]
+def test_grouped_token_mixing_is_a_token_mlp_per_group():
+    torch.manual_seed(0)
+    mlps = [block.token_mixing for block in family.build(replace(WHOLE, num_blocks=4)).blocks]
+    grouped, x = parts.GroupedTokenMixing(mlps), torch.randn(3, 64, 16)
+    expected = torch.cat([mlp(some) for mlp, some in zip(mlps, x.split(4, dim=2))], dim=2)
+    torch.testing.assert_close(grouped(x), expected)
+    assert grouped.macs(x.shape) == 3 * 16 * 2 * 64 * WHOLE.tokens_mlp_dim
+    for change, count in (("a token MLP per group of channels", 4), ("a token MLP per channel", 16)):
+        assert all(len(block.token_mixing.w1) == count for block in parts.make_model(change, WHOLE).blocks)
+
+
+def test_merge_joins_neighbors():
+    tokens = torch.arange(16.).view(1, 16, 1)
+    merge = parts.Merge((4, 4), 1)
+    merge.linear = torch.nn.Identity()
+    assert merge(tokens)[0].tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
+
+
+def test_macs_are_those_of_the_cost_table():
+    assert parts.macs_of(parts.make_model("whole", WHOLE)) == count_macs(WHOLE)
+    attention = family.config_of("attention", "parameters", WHOLE)
+    assert parts.macs_of(family.build(attention)) == count_macs(attention)
+
+
+def test_a_diverged_run_has_nothing_right(few):
+    row = parts.run("without skips", 0, 1e-3, few, RECIPE, WHOLE)
+    assert 0 <= row["held_out"] <= 1 and not row["diverged"] and row["macs"] > 0
+    assert parts.run("whole", 0, 1e-3, replace(few, mean=(float("nan"),) * 3), RECIPE, WHOLE) == {
+        **parts.run("whole", 0, 1e-3, few, RECIPE, WHOLE), "held_out": 0.0, "seconds": 0, "steps_per_second": 0,
+        "diverged": True}
+
+
+def test_sizes(few, monkeypatch):
+    seen = []
+
+    def pretended(model, images, seed, lr, dataset, recipe, whole):
+        network = sizes.make_model(model, whole)
+        seen.append((model, images, sum(p.numel() for p in network.parameters())))
+        return {"held_out": lr}
+
+    monkeypatch.setattr(sizes, "run", pretended)
+    sizes.main([*SHORT, "--seeds", "1"])
+    assert len(table(sizes.RESULTS / "model_size.json")["rows"]) == 3 * 3
+    assert len(table(sizes.RESULTS / "data_size.json")["rows"]) == 3 * 12
+    parameters = dict((name, count) for name, _, count in seen)
+    assert parameters["S"] < parameters["M"] == parameters["Mixer"] < parameters["L"]
+    assert all(0.5 * parameters["Mixer"] < parameters[name] <= parameters["Mixer"] for name in ("CNN", "attention"))
+
+
+def test_fewer_images_take_as_many_steps(few, monkeypatch):
+    steps = []
+
+    def pretended(network, data, recipe):
+        steps.append((len(data.train_images), recipe.epochs * -(-len(data.train_images) // recipe.batch_size)))
+        return {}
+
+    monkeypatch.setattr(sizes, "train", pretended)
+    for images in (20, None):
+        sizes.run("CNN", images, 0, 1e-3, few, RECIPE | {"epochs": 4, "batch_size": 10}, WHOLE)
+    assert steps == [(20, 36), (90, 36)]

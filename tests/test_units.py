@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from known import mixer, random
+from mixer_lib import create_model
 from mixer_lib.analysis import tables_by_depth, token_map, top_answers, unit_slopes, units
 
 
@@ -75,3 +76,12 @@ def test_top_answers_that_there_are_not(block, unit, count, message):
     model = mixer()
     with pytest.raises(ValueError, match=message):
         top_answers(model, tables_by_depth(model, random(2, 1, 8, 12)), block, unit, count)
+
+
+@pytest.mark.parametrize("name", ["vit-cifar10", "gmlp-cifar10", "convmixer-cifar10", "identity-cifar10"])
+def test_models_without_hidden_units_are_refused(name):
+    model = create_model(name, num_blocks=1, hidden_dim=8).eval()
+    tables = tables_by_depth(model, random(2, 3, 32, 32).float())
+    for ask in (lambda: unit_slopes(model, tables), lambda: top_answers(model, tables, 0, 0, 1)):
+        with pytest.raises(ValueError, match=r"token mixing of block 0 is .*expected a model with an MLP there"):
+            ask()

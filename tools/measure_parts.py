@@ -1,24 +1,27 @@
 """Measure what each part of a Mixer is worth, for lesson 13: `python tools/measure_parts.py --root DIR`.
 
-Trains the Mixer of `create_model("cifar10")` on all of CIFAR-10 with one change at a time: without a part, deeper or
-wider, or with other patches. First each change tries every learning rate once; the rate with the highest held-out
-accuracy is the one of its runs over several seeds. Writes notebooks/results/parts.json: one row per run, with the
-accuracy on held-out images. The test images play no part. After an interruption, the same command continues where it
-stopped. DIR: the folder of the full data. --epochs and --blocks make a shorter table for a machine without a GPU.
+Trains the Mixer of `create_model("cifar10")` on all of CIFAR-10 with one change at a time: without a part, with token
+mixing that the channels do not share, as a pyramid, deeper or wider, or with other patches. First each change tries
+every learning rate once, on half of the images; the rate with the highest held-out accuracy is the one of its runs
+over several seeds. Writes notebooks/results/parts.json: one row per run, with the accuracy on held-out images. The test
+images play no part. After an interruption, the same command continues where it stopped. DIR: the folder of the full
+data, or a .npz file with it. The options make a shorter table for a machine without a GPU; the table says with which it
+was made.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.functional import gelu, pixel_unshuffle
 
-from measure_family import RATES, RECIPE, SEEDS, TUNING_SEED
-from mixer_lib import count_macs, count_parameters, create_model, fit_to
-from mixer_lib.configs import get_config
-from mixer_lib.data import load_dataset
-from mixer_lib.training import Recipe, best_device, fit
-from result_table import fill
+from measure_family import accuracy, arguments_of, hold_out, mixer_config, train
+from mixer_lib import count_parameters, fit_to
+from mixer_lib.family import build
+from mixer_lib.training import Recipe, best_device
+from result_table import fill_tuned
 
 RESULTS = Path(__file__).parents[1] / "notebooks/results/parts.json"
 
@@ -42,14 +45,52 @@ class NoSkip(nn.Module):
         return self.block.channel_mixing(self.block.channel_norm(x))
 
 
+class GroupedTokenMixing(nn.Module):
+    """Token mixing with one MLP per group of neighboring channels. [B, S, C] -> same."""
+
+    def __init__(self, mlps):
+        super().__init__()
+        self.w1, self.b1, self.w2, self.b2 = (
+            nn.Parameter(torch.stack([getattr(getattr(mlp, layer), name).detach() for mlp in mlps]))    # [groups, ...]
+            for layer in ("fc1", "fc2") for name in ("weight", "bias"))
+
+    def forward(self, x):
+        B, S, C = x.shape
+        groups = len(self.w1)
+        x = x.view(B, S, groups, -1).permute(2, 0, 3, 1).flatten(1, 2)                      # [groups, B*C/groups, S]
+        x = gelu(torch.baddbmm(self.b1[:, None], x, self.w1.mT))                            # [groups, ..., D_S]
+        x = torch.baddbmm(self.b2[:, None], x, self.w2.mT)                                  # [groups, ..., S]
+        return x.view(groups, B, -1, S).permute(1, 3, 0, 2).reshape(B, S, C)
+
+    def macs(self, shape):
+        """Of its layers, for an output of this shape, [B, S, C]."""
+        return 2 * shape.numel() * self.w1.shape[1]
+
+
+class Merge(nn.Module):
+    """Each 2 x 2 tokens become one with twice the channels. [B, S, C] -> [B, S/4, 2C]."""
+
+    def __init__(self, grid, dim):
+        super().__init__()
+        self.grid, self.linear = grid, nn.Linear(4 * dim, 2 * dim)
+
+    def forward(self, x):
+        maps = x.transpose(1, 2).unflatten(2, self.grid)                                    # [B, C, H', W']
+        return self.linear(pixel_unshuffle(maps, 2).flatten(2).transpose(1, 2))             # [B, S/4, 2C]
+
+
 def replaced(path, part):
-    """A change: the part at `path` of each block is another one."""
+    """A change: the part at `path` of each block is another one, part(the one that was there)."""
     def change(model):
         for block in model.blocks:
             parent, _, name = path.rpartition(".")
-            setattr(block.get_submodule(parent), name, part())
+            setattr(block.get_submodule(parent), name, part(block.get_submodule(path)))
         return model
     return change
+
+
+def both(first, second):
+    return lambda model: second(first(model))
 
 
 def without_skips(model):
@@ -57,71 +98,94 @@ def without_skips(model):
     return model
 
 
-def without_gelu(model):
-    return replaced("channel_mixing.gelu", nn.Identity)(replaced("token_mixing.gelu", nn.Identity)(model))
+def grouped(count):
+    """A change: `count` token MLPs, each with its own first weights, or one per channel where count is None."""
+    def change(model):
+        c = replace(model.config, num_blocks=count or model.config.hidden_dim)
+        return replaced("token_mixing", lambda _: GroupedTokenMixing(
+            [block.token_mixing for block in build(c).blocks]))(model)
+    return change
 
 
+def pyramid(whole):
+    """Half the blocks, then each 2 x 2 tokens are one with twice the channels, then the other half: as wide as the
+    whole one's number of parameters allows."""
+    def at(width):
+        first = build(replace(mixer_config(whole.num_blocks // 2, width), patch_size=whole.patch_size))
+        last = build(replace(mixer_config(whole.num_blocks - whole.num_blocks // 2, 2 * width),
+                             patch_size=2 * whole.patch_size))
+        last.patch_embedding = nn.Sequential(first.patch_embedding, first.blocks, Merge(whole.grid, width))
+        return last
+
+    budget = count_parameters(whole)
+    return at(max(width for width in range(2, whole.hidden_dim, 2)
+                  if sum(p.numel() for p in at(width).parameters()) <= budget))
+
+
+NO_TOKEN_NORM, NO_CHANNEL_NORM, NO_TOKEN_GELU, NO_CHANNEL_GELU = (
+    replaced(path, lambda _: nn.Identity())
+    for path in ("token_norm", "channel_norm", "token_mixing.gelu", "channel_mixing.gelu"))
 # What is done to the model once it is built.
-WITHOUT = {
-    "without token mixing": replaced("token_mixing", Nothing),
-    "without channel mixing": replaced("channel_mixing", Nothing),
+CHANGED = {
+    "without token mixing": replaced("token_mixing", lambda _: Nothing()),
+    "without channel mixing": replaced("channel_mixing", lambda _: Nothing()),
     "without skips": without_skips,
-    "without token norm": replaced("token_norm", nn.Identity),
-    "without channel norm": replaced("channel_norm", nn.Identity),
-    "without GELU": without_gelu,
+    "without token norm": NO_TOKEN_NORM,
+    "without channel norm": NO_CHANNEL_NORM,
+    "without both norms": both(NO_TOKEN_NORM, NO_CHANNEL_NORM),
+    "without GELU": both(NO_TOKEN_GELU, NO_CHANNEL_GELU),
+    "a token MLP per group of channels": grouped(4),
+    "a token MLP per channel": grouped(None),
 }
 # How it is built. A factor of the number of blocks comes with the width that keeps the number of parameters.
-SIZES = {"a quarter of the blocks, wider": 1 / 4, "half the blocks, wider": 1 / 2, "twice the blocks, narrower": 2}
-PATCHES = {"patches of 2": 2, "patches of 8": 8, "patches of 16": 16}
-CHANGES = ("whole", *WITHOUT, *SIZES, *PATCHES)
+SIZES = {"half the blocks, wider": 1 / 2, "twice the blocks, narrower": 2}
+PATCHES = {"patches of 8": 8, "patches of 16": 16}
+CHANGES = ("whole", *CHANGED, "pyramid", *SIZES, *PATCHES)
 
 
-def make_model(change, blocks):
-    """The Mixer with one of CHANGES. blocks: of the whole one."""
-    whole = get_config("cifar10", num_blocks=blocks)
+def make_model(change, whole):
+    """The Mixer with one of CHANGES. whole: the configuration without it."""
+    if change == "pyramid":
+        return pyramid(whole)
     if change in SIZES:
-        count = max(1, round(blocks * SIZES[change]))
-        return create_model("cifar10", **vars(fit_to("cifar10", count_parameters(whole), num_blocks=count)))
-    model = create_model("cifar10", num_blocks=blocks, patch_size=PATCHES.get(change, whole.patch_size))
-    return WITHOUT.get(change, lambda model: model)(model)
+        count = max(1, round(whole.num_blocks * SIZES[change]))
+        return build(fit_to("cifar10", count_parameters(whole), num_blocks=count))
+    model = build(replace(whole, patch_size=PATCHES.get(change, whole.patch_size)))
+    return CHANGED.get(change, lambda model: model)(model)
 
 
-def run(change, seed, lr, dataset, recipe, blocks):
-    """Train once and measure: {"held_out", ...}. A run that diverges has a held-out accuracy of 0."""
+def macs_of(model):
+    """The multiply-accumulates of the linear layers of a model for one image."""
+    counts = []
+
+    def note(module, inputs, output):
+        if isinstance(module, nn.Linear):
+            counts.append(output.numel() * module.in_features)
+        elif hasattr(module, "macs"):
+            counts.append(module.macs(output.shape))
+
+    handles = [module.register_forward_hook(note) for module in model.modules()]
+    model(torch.zeros(1, *model.image_shape, device=next(model.parameters()).device))
+    for handle in handles:
+        handle.remove()
+    return sum(counts)
+
+
+def run(change, seed, lr, dataset, recipe, whole):
+    """Train once and measure: the rest of the row, a dict."""
     torch.manual_seed(seed)
-    model = make_model(change, blocks).to(best_device())
+    model, (data, images, labels) = make_model(change, whole).to(best_device()), hold_out(dataset, seed)
     row = {"parameters": sum(p.numel() for p in model.parameters()), "hidden_dim": model.config.hidden_dim,
-           "num_blocks": len(model.blocks), "diverged": False}
-    if change not in WITHOUT:
-        row["macs"] = count_macs(model.config)
-    try:
-        history = fit(model, dataset, Recipe(**recipe, lr=lr, seed=seed))
-    except FloatingPointError:
-        return row | {"held_out": 0.0, "seconds": 0, "diverged": True}
-    return row | {"held_out": round(history.epochs[-1]["val_accuracy"], 4),
-                  "seconds": round(sum(epoch["seconds"] for epoch in history.epochs))}
+           "macs": macs_of(model)}
+    row |= train(model, data, Recipe(**recipe, lr=lr, seed=seed))
+    return row | {"held_out": accuracy(model, images, labels, data)}
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, help="folder of the full data")
-    parser.add_argument("--epochs", type=int, default=RECIPE["epochs"], help="passes over the images (default: 20)")
-    parser.add_argument("--blocks", type=int, default=8, help="blocks of the whole model (default: 8)")
-    options = parser.parse_args(arguments)
-    dataset = load_dataset("cifar10", full=True, root=options.root)
-    recipe = RECIPE | {"epochs": options.epochs}
-    facts = {"changes": list(CHANGES), "rates": list(RATES), "recipe": recipe, "blocks": options.blocks}
-
-    def measure(change, seed, lr):
-        return run(change, seed, lr, dataset, recipe, options.blocks)
-
-    rows = fill(RESULTS, facts, [{"change": change, "seed": TUNING_SEED, "lr": lr}
-                                 for lr in RATES for change in CHANGES], measure)
-    tried = sorted((row for row in rows if row["seed"] == TUNING_SEED), key=lambda row: row["held_out"])
-    best = {row["change"]: row["lr"] for row in tried}      # the last one, which is the best, stays
-    # Seed by seed, so that an unfinished table has all changes.
-    fill(RESULTS, facts, [{"change": change, "seed": seed, "lr": best[change]}
-                          for seed in range(SEEDS) for change in CHANGES], measure)
+    options, whole, dataset, facts = arguments_of(parser, arguments)
+    fill_tuned(RESULTS, facts | {"changes": list(CHANGES)}, [{"change": change} for change in CHANGES], options.rates,
+               options.seeds, lambda **key: run(**key, dataset=dataset, recipe=facts["recipe"], whole=whole))
 
 
 if __name__ == "__main__":

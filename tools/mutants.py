@@ -145,7 +145,8 @@ MUTANTS = [Mutant(*row) for row in (
     ("analysis/units.py", "answers.argsort(descending=True, stable=True)[:count]",
      "answers.argsort(stable=True)[:count]",
      "units::top_answers"),
-    ("permutations.py", "table = table[..., inside]", "pass", "permutations::patches_stay_together_and_all_are_alike_inside"),
+    ("permutations.py", "table = table[..., inside]", "pass",
+     "permutations::patches_stay_together_and_all_are_alike_inside"),
     # pictures
     ("plots/base.py", "plt.close(picture) ", "pass", "plots::show_closes_a_figure_and_gives_it_sharp"),
     ("plots/base.py", "np.clip(image, 0, 1) * 255", "image * 255", "plots::as_pixels_keeps_within_the_range"),

@@ -3,6 +3,7 @@
 import torch
 
 from .influence import AT_ONCE, beside
+from .kernels import mixing_weights
 
 
 @torch.no_grad()
@@ -12,7 +13,8 @@ def unit_slopes(model, tables):
 
     tables: what `tables_by_depth` gives. A slope of 1 lets a unit's answer through as it is, 0 keeps it back, 1/2 is
     the slope at 0. `token_map(W1, W2, slopes)` of a block is then the mean, over the same images and channels, of the
-    derivative of its token mixing."""
+    derivative of its token mixing. Raises ValueError for a model whose token mixing is no MLP."""
+    mixing_weights(model)       # raises it
     return [sum(_slopes(model, k, some).sum(dim=(0, 1)) for some in table.split(AT_ONCE)).to(table.device)
             / (table.shape[0] * table.shape[2]) for k, table in enumerate(tables[:-1])]
 
@@ -22,12 +24,12 @@ def top_answers(model, tables, block, unit, count):
     """The largest answers of a hidden unit of token mixing, before the GELU, at most one per image: (image [count], an
     index into the tables; channel [count]; answer [count]), the largest answer first.
 
-    tables: what `tables_by_depth` gives. Raises ValueError for a block or a unit that does not exist, and for
-    more answers than images."""
-    units = [block.token_mixing.fc1.out_features for block in model.blocks]
-    if not (0 <= block < len(units) and 0 <= unit < units[block]):
-        raise ValueError(f"block {block} has no unit {unit}: expected a block from 0 to {len(units) - 1} and a unit "
-                         f"from 0 to {units[0] - 1}")
+    tables: what `tables_by_depth` gives. Raises ValueError for a block or a unit that does not exist, for
+    more answers than images, and for a model whose token mixing is no MLP."""
+    L, D_S, _ = mixing_weights(model)[0].shape
+    if not (0 <= block < L and 0 <= unit < D_S):
+        raise ValueError(f"block {block} has no unit {unit}: expected a block from 0 to {L - 1} and a unit from 0 to "
+                         f"{D_S - 1}")
     table = tables[block]
     if not 1 <= count <= len(table):
         raise ValueError(f"count is {count}, expected 1 to {len(table)}: there is one answer per image")

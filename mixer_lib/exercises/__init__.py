@@ -14,5 +14,6 @@ from .lesson_09 import check_displacement_kernel, check_mixed_rows, check_which_
 from .lesson_10 import check_fc1_as_conv, check_is_convolution, check_mix_tokens, check_stem_as_conv
 from .lesson_11 import check_conv_follows, check_follow, check_shuffle_patches, check_unscramble
 from .lesson_12 import check_from_flax, check_tokens_of_parts, check_top_k
+from .lesson_13 import check_across_tokens, check_pool_tokens, check_spatial_gate, check_verdict
 from .lesson_14 import check_all_reduce_mean, check_batch_gradient, check_least_time, check_speedup
 from .predicting import predict

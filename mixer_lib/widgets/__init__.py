@@ -3,6 +3,7 @@
 from .explorers import (
     cost_explorer,
     embedding_explorer,
+    family_explorer,
     influence_explorer,
     kernel_explorer,
     patch_explorer,

@@ -187,6 +187,20 @@ def weight_file_explorer(model):
                 {"rows": rows, "order": order}, {"block": 0, "row": 4, "entry": 1})
 
 
+def family_explorer(models, hears, grid):
+    """Choose a network, a token and a number of blocks, and see who hears the token, what the network costs and how
+    well it did.
+
+    models: {name: {"about": a sentence, "parameters", "macs", "speed": steps per second, "results": accuracies, shares,
+    "mean", "interval": (low, high), "own": the learner's accuracy or None}}. hears: {name: uint8 [S, S]}; entry [j, i]
+    is the number of blocks after which token j hears token i, 0 if it never does. grid: (rows, columns) of tokens."""
+    tables = np.stack([plots.as_array(hears[name]).astype(np.uint8) for name in models])        # [models, S, S]
+    facts = {"rows": grid[0], "columns": grid[1], "names": [*models], "models": models,
+             "blocks": max(1, int(tables.max()))}
+    start = {"model": next(iter(models)), "token": grid[0] // 2 * grid[1] + grid[1] // 2, "blocks": 1}
+    return Page("family", {"hears": tables}, facts, start)
+
+
 def pixels(image):
     """An image [C, H, W], uint8 or in 0..1, as the page draws it: uint8 [3, H, W]."""
     return plots.as_pixels(image).transpose(2, 0, 1)

@@ -239,6 +239,7 @@ predict("how many weights", sum(p.numel() for p in model.parameters()))
 # | [10 · Convolutions](10_convolutions.ipynb) | write the same network as convolutions, and ask what is shared | 85 |
 # | [11 · Permutations](11_permutations.ipynb) | scramble the images, and ask what a network knows about space | 85 |
 # | [12 · Pretrained Mixers](12_pretrained.ipynb) | use what others have trained | 80 |
+# | [13 · Parts and family](13_family.ipynb) | exchange one part, and read tables with a critical eye | 85 |
 # | [14 · Scale](14_scale.ipynb) | find where the time goes, and use more than one process | 80 |
 #
 # The minutes include the exercises. Each lesson builds on the ones before, so take them in this order.

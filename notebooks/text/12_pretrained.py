@@ -15,7 +15,7 @@
 # **About 50 minutes, with the exercises 80.** Of these, your computer trains for about half a minute (two free CPU
 # cores). You need: [lesson 8](08_train_cifar.ipynb).
 #
-# Previous: [11 · Permutations](11_permutations.ipynb). Next: [13 · The family](13_family.ipynb)
+# Previous: [11 · Permutations](11_permutations.ipynb). Next: [13 · Parts and family](13_family.ipynb)
 
 # %% [markdown]
 # ## In this lesson you will
@@ -690,4 +690,4 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 #
 # You can now take a Mixer that others have trained, and you have good reasons to trust it or to doubt it.
 #
-# Next: [13 · The family](13_family.ipynb)
+# Next: [13 · Parts and family](13_family.ipynb) takes the network apart, and puts other parts in.

@@ -14,7 +14,7 @@
 #
 # **About 50 minutes, with the exercises 80.** You need: [lesson 7](07_train_mnist.ipynb).
 #
-# Previous: [12 · Pretrained Mixers](12_pretrained.ipynb) (this is the last lesson so far)
+# Previous: [13 · Parts and family](13_family.ipynb). This is the last lesson.
 
 # %% [markdown]
 # ## In this lesson you will
@@ -791,4 +791,4 @@ exercises.check_speedup(speedup)
 #   [`plan.py`](../mixer_lib/training/plan.py).
 # - The [glossary](glossary.md).
 #
-# This is the last lesson so far. You know what your next run will cost, and what to do when it is too much.
+# This was the last lesson. You know what your next run will cost, and what to do when it is too much.

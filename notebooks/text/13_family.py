@@ -1,0 +1,744 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 13 · Parts and family: what each part is worth
+#
+# *After this lesson you can write the parts of the Mixer's best known relatives, exchange one part of a network and
+# nothing else, and read a table of such exchanges without being taken in by it.*
+#
+# **About 50 minutes, with the exercises 85.** Of these, your computer trains for about a minute (two free CPU
+# cores). You need: [lesson 8](08_train_cifar.ipynb) and [lesson 10](10_convolutions.ipynb).
+#
+# Previous: [12 · Pretrained Mixers](12_pretrained.ipynb). Next: [14 · Scale](14_scale.ipynb)
+
+# %% [markdown]
+# ## In this lesson you will
+#
+# - build attention from numbers that you can see, and say in one sentence how it differs from token mixing;
+# - put another part into a Mixer with one line, and see which tokens then hear which;
+# - train two relatives of the Mixer, and find your runs among those of a table;
+# - read two tables of measured exchanges, with intervals, and name five things that they do not say;
+# - decide what is left of "neither convolutions nor attention are needed".
+
+# %%
+import json
+from pathlib import Path
+from statistics import mean, variance
+
+import torch
+from torch import nn
+
+from mixer_lib import count_parameters, create_model, fit_to, plots, widgets
+from mixer_lib.analysis import influence
+from mixer_lib.configs import get_config
+from mixer_lib.data import load_dataset
+from mixer_lib.exercises import predict
+
+# %% [markdown]
+# ## The question
+#
+# "While convolutions and attention are both sufficient for good performance, neither of them are necessary", says the
+# summary of the paper. So take a network with one part missing, the one in which the tokens meet:
+#
+#     x = x + ...  (norm(x))              # here the tokens meet
+#     x = x + channel_mixing(norm(x))     # here each token thinks for itself
+#
+# In place of the dots put the Mixer's MLP, one linear layer, a convolution, or attention. Make each network as wide
+# as a fixed number of parameters allows. Train all of them on the same 45,000 photographs of CIFAR-10, and ask for
+# the accuracy on 5,000 others.
+#
+# **Predict.** Which one wins?
+
+# %%
+family = json.loads(Path("results/family.json").read_text())
+whole = get_config("cifar10", **family["mixer"])            # the Mixer of the table
+runs = [row for row in family["rows"]
+        if row["budget"] == "parameters" and row["seed"] < 100]     # 100: see below
+
+
+def by_name(rows, key, what="held_out"):
+    """{name: {seed: what was measured}}"""
+    table = {}
+    for row in rows:
+        table.setdefault(row[key], {})[row["seed"]] = row[what]
+    return table
+
+accuracy = by_name(runs, "mixer")
+means = {name: mean(values.values()) for name, values in accuracy.items()}
+predict("the best token mixing",
+        {"the Mixer's MLP": means["Mixer"], "one linear layer": means["ResMLP"],
+         "a convolution": means["ConvMixer"], "attention": means["attention"]})
+
+# %% [markdown]
+# We will look at this table closely, and at what it does not say. First meet the relatives.
+#
+# ## Eight ways for tokens to meet
+#
+# Each of these is the heart of a paper, in one sentence:
+#
+# | name | token mixing | the same for every |
+# |---|---|---|
+# | Mixer | an MLP across the tokens: linear, GELU, linear | channel |
+# | ResMLP | one linear layer across the tokens | channel |
+# | gMLP | half of the channels, mixed by one linear layer, multiply the other half | channel |
+# | ConvMixer | a depth-wise convolution of 5 × 5 places | place |
+# | attention | a weighted mean of all tokens; the weights follow from the tokens | place, and channel of a head |
+# | FNet | a Fourier transform, nothing to learn | |
+# | pooling | the mean of the 3 × 3 neighborhood, nothing to learn | place and channel |
+# | identity | none: each token adds itself | |
+#
+# You know the first one, its convolution (lesson 10), and the Fourier transform (lesson 9). One is missing that you
+# have heard most about.
+#
+# ### Attention, from numbers
+#
+# Here are three tokens of two channels. Token 0 wants to know what it should take from whom. **Self-attention**
+# compares it with every token, itself included: multiply channel by channel and add up.
+
+# %%
+x = torch.tensor([[2.,  0.],        # token 0
+                  [1.,  1.],
+                  [0., -1.]])       # [S, C]
+scores = [2 * 2 + 0 * 0, 2 * 1 + 0 * 1, 2 * 0 + 0 * -1]
+print("token 0 meets tokens 0, 1, 2:", scores)
+
+# %% [markdown]
+# Token 0 is most like itself, less like token 1, and not like token 2. Divide the scores by $\sqrt C$, so that they
+# do not grow with the number of channels. The softmax of lesson 6 turns them into shares that add up to 1. The answer
+# is the mean of the tokens with these shares:
+
+# %%
+shares = torch.tensor(scores).div(2 ** 0.5).softmax(dim=0)
+print("shares:", *(f"{share:.2f}" for share in shares))
+answer = shares[0] * x[0] + shares[1] * x[1] + shares[2] * x[2]
+print("answer to token 0:", *(f"{number:.2f}" for number in answer))
+
+# %% [markdown]
+# As a loop over all tokens, and then as three products of matrices:
+
+# %%
+def attention_by_loop(x):
+    answers = []
+    for token in x:
+        scores = torch.stack([(token * other).sum() for other in x])    # [S]
+        shares = (scores / len(token) ** 0.5).softmax(dim=0)
+        answers.append(sum(share * other for share, other in zip(shares, x)))
+    return torch.stack(answers)                                         # [S, C]
+
+
+def attention(q, k, v):
+    shares = (q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-1)            # [..., S, S]
+    return shares @ v                                                   # [..., S, C]
+
+assert torch.allclose(attention_by_loop(x)[0], answer)
+assert torch.allclose(attention(x, x, x), attention_by_loop(x))
+
+# %% [markdown]
+# In a network a token has three roles: it asks (**query**, $q$), it is compared (**key**, $k$), and it is taken
+# (**value**, $v$). Each role gets a linear layer of its own. A last linear layer mixes the channels. And all of this
+# is done several times side by side, for a group of channels each: those are the **heads**. With that, we have the
+# library's part:
+
+# %%
+from mixer_lib.family.vit import SelfAttention
+
+torch.manual_seed(0)
+part, table = SelfAttention(dim=8, num_heads=2), torch.randn(1, 5, 8)   # [B, S, C]
+q, k, v = part.qkv(table).chunk(3, dim=-1)                              # [B, S, C] each
+heads = [attention(*three) for three in zip(*(y.split(4, dim=-1) for y in (q, k, v)))]
+assert torch.allclose(part.out(torch.cat(heads, dim=-1)), part(table), atol=1e-6)
+
+# %% [markdown]
+# Now compare it with token mixing. There, the weight between two tokens is learned, belongs to two *places*, and is
+# the same for every image. Here, it follows from the two *tokens*, and every image has its own. So attention does not
+# even notice in which order the tokens come. A vision transformer (**ViT**) therefore adds a learned position
+# embedding to each token, of which the Mixer has no need (lesson 2).
+
+# %%
+order = torch.tensor([3, 0, 4, 1, 2])
+assert torch.allclose(part(table[:, order]), part(table)[:, order], atol=1e-6)
+mixing = create_model("mnist").blocks[0].token_mixing
+table = torch.randn(1, 16, 64)
+order = torch.randperm(16)
+assert not torch.allclose(mixing(table[:, order]), mixing(table)[:, order], atol=0.01)
+print("attention follows any order of the tokens; token mixing does not")
+
+# %% [markdown]
+# ### The swap is one line
+#
+# All parts turn a table $[B, S, C]$ into another one. So any of them fits into the block from lesson 5:
+
+# %%
+def swap(model, make_part):
+    for block in model.blocks:
+        block.token_mixing = make_part()
+    return model
+
+model = swap(create_model("cifar10", num_blocks=4, hidden_dim=48),
+             lambda: SelfAttention(48, num_heads=4))
+print(model(torch.randn(2, 3, 32, 32)).shape)
+
+# %% [markdown]
+# The library's relatives, in [`mixer_lib/family`](../mixer_lib/family), do just that, and what else their papers ask
+# for. Attention gets its position embedding. ResMLP has an **affine transform** in place of each norm: one factor and
+# one shift per channel, and no statistics. ResMLP and PoolFormer multiply what a part answers by one learned number
+# per channel, small at first (**LayerScale**). In gMLP and ConvMixer the whole block is another one. So "one swapped
+# part" is the truth for most of the eight, and nearly the truth for these.
+#
+# ## Who hears whom
+#
+# Let one token change a little. Which tokens answer differently? For each of the eight, here is `influence` (lesson
+# 5) of one part on a grid of 4 × 4 tokens, with random weights. The token that changes is the one in row 1, column 1.
+
+# %%
+MIXERS = {                              # {name: the model's name in the library}
+    "Mixer": "cifar10", "ResMLP": "resmlp-cifar10", "gMLP": "gmlp-cifar10",
+    "ConvMixer": "convmixer-cifar10", "attention": "vit-cifar10", "FNet": "fnet-cifar10",
+    "pooling": "poolformer-cifar10", "identity": "identity-cifar10"}
+
+
+def random_block(name, image_size, **sizes):
+    """One block of a mixer, its weights drawn at random: [1, S, C] -> same."""
+    torch.manual_seed(0)
+    model = create_model(name, image_size=image_size, num_blocks=1, hidden_dim=8, **sizes)
+    for p in model.parameters():
+        nn.init.normal_(p)
+    return model.eval().blocks[0]
+
+heard = {}                              # by whom token 5 is heard
+for name, model_name in MIXERS.items():
+    kernel = {"kernel_size": 3} if name == "ConvMixer" else {}
+    strengths = influence(random_block(model_name, 16, **kernel), torch.randn(16, 8))
+    heard[name] = (strengths[:, 5] > 0).float().view(4, 4)              # [H', W']
+plots.show(
+    plots.tables(heard, xlabel="", ylabel="", signed=False, width=11),
+    alt="Eight grids of 4 by 4 tokens. For Mixer, ResMLP, gMLP, attention and FNet all "
+        "16 tokens hear token 5. For ConvMixer, here with a kernel of 3 by 3, and for "
+        "pooling, only the 9 tokens around it do, itself included. For identity, only "
+        "token 5 itself.")
+
+# %% [markdown]
+# Three kinds: *everybody*, *the neighbors*, *nobody else*. In the table ConvMixer has its usual kernel of 5 × 5.
+# Several blocks carry a token further.
+#
+# **Predict.** With pooling, after how many blocks do opposite corners of an 8 × 8 grid hear each other?
+
+# %%
+def blocks_until_heard(block, S):
+    """Entry [j, i]: after how many blocks token j hears token i; 0 if never."""
+    step = influence(block, torch.randn(S, 8)) > 0                      # [S, S]
+    reached, until = torch.eye(S, dtype=torch.bool), torch.zeros(S, S)
+    for depth in range(1, S):
+        new = (step.float() @ reached.float() > 0) & ~reached
+        if not new.any():
+            break
+        until[new], reached = depth, reached | new
+    return until
+
+hears = {name: blocks_until_heard(random_block(model_name, 32), 64)
+         for name, model_name in MIXERS.items()}
+predict("after how many blocks", hears["pooling"][63, 0], blocks=whole.num_blocks)
+
+# %% [markdown]
+# ## What it costs
+#
+# `fit_to` finds the width at which a network has as many parameters as our Mixer, or a few less. It can do the same
+# for MACs (lesson 6), the work per image. Does it matter which of the two is equal?
+
+# %%
+budget = count_parameters(whole)
+resmlp = fit_to("resmlp-cifar10", parameters=budget, num_blocks=whole.num_blocks)
+pooling = fit_to("poolformer-cifar10", parameters=budget, num_blocks=whole.num_blocks)
+first = {row["mixer"]: row for row in runs if row["seed"] == 0}         # of the table
+assert resmlp.hidden_dim == first["ResMLP"]["hidden_dim"]
+for name, row in first.items():
+    print(f"{name:10} {row['hidden_dim']:4} channels {row['parameters']:8,} parameters "
+          f"{row['macs'] / 1e6:6.2f} million MACs per image")
+
+# %% [markdown]
+# Here it hardly matters. Nearly every weight works once per token in all eight, so equal parameters are nearly equal
+# MACs. Attention and gMLP do up to a fifth more work, because their tokens meet in products that have many MACs and
+# few weights. With larger patches or a pyramid it would matter much more, as you will see. The table below is for
+# equal parameters. Whether they take the same *time* is another question, to which we come back.
+#
+# ## Train two
+#
+# The recipe of the table takes one pass over 45,000 photographs. Yours takes five over the 5,000 of the sample, with
+# two of the networks: ResMLP, which learns one linear layer per block, and pooling, which learns nothing about places
+# at all.
+#
+# **Predict.** Which of the two is ahead?
+
+# %%
+predict("yours on the sample")
+
+# %%
+from mixer_lib.family import build
+from mixer_lib.training import Recipe, best_device, evaluate, fit
+
+cifar, own, seed = load_dataset("cifar10"), {}, 0
+recipe = Recipe(epochs=5, batch_size=64, warmup_epochs=0.5, lr=6e-3, weight_decay=0.1,
+                crop_padding=4, flip=True, val_fraction=0, seed=seed)
+for name, config in {"ResMLP": resmlp, "pooling": pooling}.items():
+    torch.manual_seed(seed)
+    model = build(config).to(best_device())
+    fit(model, cifar, recipe)
+    own[name] = evaluate(model, cifar)["accuracy"]
+
+# %%
+predict("yours on the sample", own)
+
+# %% [markdown]
+# ## The family
+#
+# Now the table. The script [`tools/measure_family.py`](../tools/measure_family.py) made it. Each network first tried
+# each learning rate, on half of the images, with a seed of its own (100). Then it was trained from several other
+# seeds at the rate that was best for it. The seed draws the first weights, the order of the images and the 5,000
+# images that are held out. The test images play no part.
+
+# %%
+recipe, seeds = family["recipe"], {row["seed"] for row in runs}
+print(f"{family['images']:,} images, {recipe['epochs']} epoch(s) of batches of "
+      f"{recipe['batch_size']}, {len(seeds)} seeds, rates {family['rates']}")
+print(f"{whole.num_blocks} blocks, the Mixer {whole.hidden_dim} wide; "
+      f"measured on {family['machine']}")
+others = {name: [*values.values()] for name, values in accuracy.items()}
+plots.show(
+    plots.changes(others, "accuracy on held-out images (%)"),
+    alt="Eight rows of dots, one row per network, one dot per seed, with a bar at the "
+        "mean. ConvMixer is far to the right, near 60 percent; gMLP, "
+        "ResMLP and Mixer lie between 46 and 52; attention, FNet, pooling and identity "
+        "between 33 and 38.")
+
+# %% [markdown]
+# The broken line goes through the mean of the Mixer.
+#
+# ### How far does luck reach?
+#
+# Three runs tell little about how much runs vary. But all networks were trained from the same seeds, on the same
+# images. So pair the runs: subtract the Mixer's accuracy with seed 0 from ConvMixer's with seed 0, and so on. What a
+# lucky choice of held-out images gives to both is then gone. And take one spread for all networks, the root of the
+# mean of their variances: it rests on many differences and not on three. Two standard errors to either side of a mean
+# difference are then about its 95% interval (lesson 8).
+
+# %%
+def compare(table, base):
+    """{name: (mean difference to `base`, two standard errors)}, paired by seed."""
+    gaps = {name: [values[seed] - table[base][seed] for seed in values]
+            for name, values in table.items() if name != base}
+    spread = mean(variance(gap) for gap in gaps.values()) ** 0.5
+    return {name: (mean(gap), 2 * spread / len(gap) ** 0.5)
+            for name, gap in gaps.items()}
+
+
+def show_gaps(gaps):
+    for name, (gap, reach) in sorted(gaps.items(), key=lambda item: -item[1][0]):
+        verdict = "too close to call" if abs(gap) <= reach else \
+                  "better" if gap > 0 else "worse"
+        print(f"{name:36}{100 * gap:+6.1f} ± {100 * reach:.1f} points   {verdict}")
+
+family_gaps = compare(accuracy, "Mixer")
+show_gaps(family_gaps)
+
+# %% [markdown]
+# There are three groups:
+#
+# - **ConvMixer is far ahead.** Near places matter, and what is worth asking here is worth asking there: both are true of
+#   photographs, and ConvMixer does not have to find them out. Lesson 11 saw the same with another CNN.
+# - **The three that learn who listens to whom** follow: gMLP, ResMLP and the Mixer, within about four points. ResMLP's
+#   one linear layer and the Mixer's MLP are too close to call. gMLP is ahead of the Mixer, if not by much.
+# - **The others are far behind.** Pooling and FNet are no better than *identity*, whose tokens never meet before the mean
+#   at the end, or hardly. Attention is only a few points better than that.
+#
+# The differences between the groups are several times as large as luck. Within a group, look at the intervals. One
+# thing the intervals leave out: every difference has the same runs of the Mixer in it. Had those been unlucky, all of
+# the others would look better.
+#
+# ### Move it
+#
+# All of this in one place. Pick a network: its costs, its runs, and in the grid who hears the token that you touch,
+# and after how many blocks. The thin line is a mean's interval, and a ring is your own run. (Your runs saw a tenth of
+# the images, and were asked about the test images of the sample, so compare them with each other only.) Find a
+# network that is better than another although its tokens hear fewer others. Then find one whose tokens hear all
+# others, and which is still no good.
+
+# %%
+ABOUT = {"Mixer": "an MLP across the tokens.", "ResMLP": "one linear layer across them.",
+         "gMLP": "half of the channels gate the others.",
+         "ConvMixer": "a depth-wise convolution of 5 × 5 places.",
+         "attention": "a weighted mean; the weights follow from the tokens.",
+         "FNet": "a Fourier transform, nothing to learn.",
+         "pooling": "the mean of the neighbors, nothing to learn.",
+         "identity": "none; each token adds itself."}
+gaps = family_gaps | {"Mixer": (0, mean(reach for _, reach in family_gaps.values()))}
+models = {}
+for name, about in ABOUT.items():
+    rows, reach = [row for row in runs if row["mixer"] == name], gaps[name][1]
+    models[name] = {
+        "about": about, "parameters": rows[0]["parameters"], "macs": rows[0]["macs"],
+        "speed": mean(row["steps_per_second"] for row in rows),
+        "results": others[name], "mean": means[name], "own": own.get(name),
+        "interval": (means[name] - reach, means[name] + reach)}
+widgets.family_explorer(models, {name: hears[name] for name in ABOUT}, (8, 8))
+
+# %% [markdown]
+# ## With a critical eye
+#
+# A table like this one makes it easy to say more than it knows. Five questions, for this one and for any that you
+# meet:
+#
+# **1. Equal in what?** The parameters are equal, and here nearly the MACs. The time is not:
+
+# %%
+times = {name: mean(row["seconds"] for row in runs if row["mixer"] == name)
+         for name in MIXERS}
+for name, seconds in times.items():
+    print(f"{name:10} {models[name]['speed']:5.1f} steps per second: while it takes its "
+          f"epoch, the Mixer takes {seconds / times['Mixer']:.1f}")
+
+# %% [markdown]
+# ConvMixer has the same weights and the same MACs, and takes about four times as long, since a depth-wise
+# convolution gives a CPU little to multiply at once. At equal *time*, the Mixer could take four epochs against
+# one. On a GPU these factors would be others. So there is no single fair budget. Say which one you chose.
+#
+# **2. Tuned for whom?** Each network chose among the same few learning rates:
+
+# %%
+for name in MIXERS:
+    tried = {row["lr"]: row["held_out"] for row in family["rows"]
+             if (row["mixer"], row["budget"], row["seed"]) == (name, "parameters", 100)}
+    print(f"{name:10}", *(f"{rate:g}: {share:.1%}  " for rate, share in tried.items()),
+          "best: the highest" if max(tried, key=tried.get) == max(tried) else "")
+
+# %% [markdown]
+# All of them did best with the highest rate. So a still higher one might be better, for each of them, and by
+# different amounts. No row of this table is tuned to its best. That is no reason to throw the table away: the gaps
+# between the groups are larger than the difference that the rate makes in any row. But a difference of two points
+# could well turn around.
+#
+# **3. How long?** One epoch of 704 steps is very short. It favors what learns fast, not what ends well.
+# Attention has hardly begun.
+#
+# **4. How many images, and of what kind?** All of this is about 45,000 small photographs. What a prior is worth depends on
+# how many images there are to learn from. In the paper (section 3.2, Figure 3) the Mixer is behind a CNN and a vision
+# transformer when all learn from few images, and gains more than they do when there are more, up to 300 million. No
+# table on CIFAR-10 can show that.
+#
+# **5. What was asked?** Only for accuracy on images like those of the training. Ask for something else, and the order may
+# change. Take the trained networks, and ask about the held-out images once more, with their patches in another order,
+# or moved to the right. (Crops moved the training images by up to four pixels.)
+#
+# **Predict.** Which network loses the least when the patches are shuffled after training?
+
+# %%
+def lost(what):
+    return {name: 100 * mean(row["held_out"] - what(row) for row in runs
+                             if row["mixer"] == name) for name in MIXERS}
+
+shuffled = lost(lambda row: row["shuffled"])
+predict("patches shuffled after training",
+        {name: -shuffled[name] for name in ("Mixer", "ConvMixer", "attention", "identity")},
+        lost=shuffled)
+
+# %%
+four = lost(lambda row: row["moved"]["4"])
+eight = lost(lambda row: row["moved"]["8"])
+print(f"{'points lost':12}patches shuffled   moved by 4 pixels   by 8")
+for name in MIXERS:
+    print(f"{name:12}{shuffled[name]:16.1f}{four[name]:20.1f}{eight[name]:7.1f}")
+
+# %% [markdown]
+# Four of the networks have learned what belongs where, and with the patches in another order all of that misleads
+# them: they fall to *identity*, which never knew, or below it. Attention loses about a point. So in one epoch it has
+# made nearly no use of its position embedding. When the images are moved by two patches, to where the training never
+# showed them, ConvMixer loses the least of the four: its kernels move along. ResMLP and gMLP, which are level with the
+# Mixer or ahead of it above, lose more than it does. A ranking is an answer to one question.
+#
+# ### How much of a convolution does each learn?
+#
+# Three of the eight learn a matrix of places, $S × S$, in each block: what each place takes from each. Lesson 9
+# measured how much of such a matrix is a convolution: its share that depends only on the displacement. For a random
+# matrix it is 5.5%.
+
+# %%
+for name in ("Mixer", "ResMLP", "gMLP"):
+    shares = torch.tensor([row["convolution_shares"] for row in runs
+                           if row["mixer"] == name])                    # [seeds, L]
+    print(f"{name:8}", *(f"{share:6.1%}" for share in shares.mean(dim=0)))
+
+# %% [markdown]
+# In the Mixer's later blocks and in all of ResMLP's and gMLP's, the share is well above chance, and far from all.
+# Nobody told them that places near each other matter, and in one epoch they have found a part of what ConvMixer was
+# given. (For the Mixer this is the token map of lesson 9, which takes GELU for a straight line.)
+#
+# ## What each part is worth
+#
+# Now stay with the Mixer, and change one thing at a time: leave a part out, or build it in another way. This is how
+# the paper's authors found their design, and their Appendix A lists what they tried without gain: token MLPs that the
+# channels do not share, one per group of channels, and pyramids, in which the tokens become fewer and wider. The
+# script [`tools/measure_parts.py`](../tools/measure_parts.py) did the same as the one above, with 15 rows.
+#
+# **Predict.** Which of these four costs the most accuracy if it is left out?
+
+# %%
+parts = json.loads(Path("results/parts.json").read_text())
+assert parts["mixer"] == family["mixer"] and parts["recipe"] == family["recipe"]
+part_runs = [row for row in parts["rows"] if row["seed"] < 100]
+part_accuracy = by_name(part_runs, "change")
+part_gaps = compare(part_accuracy, "whole")
+predict("the costliest part to lose",
+        {part: -100 * part_gaps[f"without {part}"][0]
+         for part in ("token mixing", "channel mixing", "skips", "GELU")})
+
+# %%
+plots.show(
+    plots.changes({name: [*values.values()] for name, values in part_accuracy.items()},
+                  "accuracy on held-out images (%)"),
+    alt="Fifteen rows of dots, one row per change, with a bar at the mean and a broken "
+        "line through the whole Mixer. Without token mixing and without GELU lie farthest "
+        "to the left, patches of 16 and the missing norms between; a token MLP per channel "
+        "and one per group lie a little to the right of the line.")
+show_gaps(part_gaps)
+
+# %% [markdown]
+# The first row is the same network as the Mixer of the first table, trained by another script. As a check, the runs
+# of both tables have to agree:
+
+# %%
+both = part_accuracy["whole"].keys() & accuracy["Mixer"].keys()
+assert both and all(part_accuracy["whole"][seed] == accuracy["Mixer"][seed]
+                    for seed in both)
+print(f"{len(both)} runs agree to the last digit")
+
+# %% [markdown]
+# What the rows say:
+#
+# - **Token mixing and GELU are worth the most**, 10 points and more each. Which of the two is worth more is too close to
+#   call. Without GELU all that is not linear are the LayerNorms.
+# - **Channel mixing is worth less**, although it has five sixths of the network's weights. Token mixing has less than a
+#   sixth.
+# - **The skips** are worth several points even with four blocks.
+# - **Of the two norms, one matters.** Without the token norm the difference is too close to call. Without the channel norm
+#   it is several points, and without both more.
+# - **Appendix A.** Token MLPs per group, and per channel, are a little higher on average, and too close to call. The
+#   authors found no gain either. The one per channel has seven times the weights of the whole Mixer, so it is not even
+#   a comparison at equal parameters. At the size of B/16 it would have over a billion (lesson 10).
+# - **The pyramid** is too close to call, with less than half of the MACs.
+# - **Depth against width** hardly matters between half and twice the blocks. **Larger patches** cost several points. They
+#   also cost only a quarter of the MACs, or less.
+#
+# All five questions from above apply to this table as well. Ask them.
+
+# %% [markdown]
+# ## What remains of the sentence
+#
+# "Convolutions and attention are both sufficient for good performance, neither of them are necessary." Compare
+# the two tables with it:
+#
+# - **Not necessary: yes.** Three networks without either are 10 points and more above one whose tokens do not meet. They
+#   learn by themselves who should listen to whom.
+# - **Not necessary is not "makes no difference".** At equal parameters, and with one epoch on 45,000 photographs, the
+#   network with convolutions is far ahead of all others. Where images are few, a good prior replaces many of them.
+# - **Sufficient: not everywhere.** Here, attention is only a few points better than no token mixing at all. That does not
+#   make it bad. It has to find out even that places exist, and 704 steps are not enough for that. The sentence in the
+#   paper is about large networks, and very many images.
+# - **The frame is worth as much as the part.** GELU, skips, one norm and channel mixing cost several points each if they
+#   are left out, as much as to exchange the Mixer's MLP for something much worse. Nearly all of the frame is in all
+#   eight networks. The authors of PoolFormer propose that it is the frame to which they all owe their success. In our
+#   table, though, the part makes a difference of more than 20 points.
+#
+# So the sentence has survived, with its conditions written out.
+
+# %% [markdown]
+# ## Exercises
+#
+# ### 13.1 ResMLP's token mixing · easy · 6 minutes
+#
+# *"An affine transform of each channel, then one linear layer across the tokens, the same for every channel."* Write
+# it. `weight` and `bias` are those of an `nn.Linear`: row $s$ of the weight says what token $s$ takes from each
+# token.
+
+# %% tags=["exercise-1"]
+def across_tokens(x, scale, shift, weight, bias):
+    """ResMLP's token mixing: [B, S, C] -> same. scale, shift [C]; weight [S, S]."""
+    ...  # your code here
+
+
+# %%
+from mixer_lib import exercises
+
+exercises.check_across_tokens(across_tokens)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Token mixing in lesson 4 began and ended with a transpose. Between them, `x @ weight.T + bias` is the linear layer.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/13_family.ipynb](solutions/13_family.ipynb), exercise 13.1.
+#
+# </details>
+#
+# ### 13.2 gMLP's gate · medium · 10 minutes
+#
+# *"Halve the channels. Normalize the second half, mix it across the tokens with one linear layer, and multiply the
+# first half by it."* The norm is a LayerNorm without weights of its own: `torch.nn.functional.layer_norm`.
+
+# %% tags=["exercise-2"]
+def spatial_gate(x, weight, bias):
+    """gMLP's gate: [B, S, D] -> [B, S, D / 2]. weight [S, S], bias [S]."""
+    ...  # your code here
+
+
+# %%
+exercises.check_spatial_gate(spatial_gate)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `x.chunk(2, dim=-1)` halves the channels, `layer_norm(v, v.shape[-1:])` normalizes each token. The mixing is the one
+# of 13.1, without the affine transform.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/13_family.ipynb](solutions/13_family.ipynb), exercise 13.2.
+#
+# </details>
+#
+# ### 13.3 PoolFormer's mean · medium · 10 minutes
+#
+# *"Each token becomes the mean of its 3 × 3 neighborhood, less itself."* At the edge of the image the mean is over
+# those places that exist. The tokens lie on a grid of `grid = (rows, columns)`, in raster order.
+
+# %% tags=["exercise-3"]
+def pool_tokens(x, grid):
+    """Mean of each 3 x 3 neighborhood less the place itself: [B, S, C] -> same."""
+    ...  # your code here
+
+
+# %%
+exercises.check_pool_tokens(pool_tokens)
+
+# %% [markdown]
+# Why "less itself"? The block has a skip, which adds the token again. To put your function into a Mixer, wrap it in a
+# module and use `swap` from above. The solution does.
+#
+# <details><summary>Hint</summary>
+#
+# Bring the table into the form of maps, `[B, C, H', W']`, with `transpose` and `unflatten(2, grid)`. There is an
+# `avg_pool2d` in `torch.nn.functional`. Look up what its argument `count_include_pad` does.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/13_family.ipynb](solutions/13_family.ipynb), exercise 13.3.
+#
+# </details>
+#
+# ### 13.4 Too close to call? · medium · 8 minutes
+#
+# You have the accuracies of two networks, seed by seed, in two lists. `spread` is the standard deviation of the
+# difference of one pair. Is `ours` `"better"` or `"worse"` than `others`, or is it `"too close to call"`? A
+# difference counts if its mean is more than two standard errors from zero.
+
+# %% tags=["exercise-4"]
+def verdict(ours, others, spread):
+    """Is `ours` "better", "worse" or "too close to call"? Runs paired by seed."""
+    ...  # your code here
+
+
+# %%
+exercises.check_verdict(verdict)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Take the differences of the pairs first, then their mean. The standard error of a mean of $n$ differences is the
+# spread divided by $\sqrt n$.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# In [solutions/13_family.ipynb](solutions/13_family.ipynb), exercise 13.4.
+#
+# </details>
+#
+# ### Stretch
+#
+# Invent a token mixing of your own: neighbors in the same row and column only, one linear layer for the even and one
+# for the odd channels, whatever you like. Put it in with `swap`, train it as above, and place it among the eight. How
+# many seeds do you need before you may say that it is better than ResMLP?
+
+# %% [markdown]
+# ## Recap
+#
+# - You built attention from three products: compare, turn into shares, take the mean. Its weights follow from the tokens;
+#   those of token mixing are learned and belong to places.
+# - A part that turns $[B, S, C]$ into the same shape fits into the block with one line. Its structure says who can hear
+#   whom: everybody, neighbors, or nobody else.
+# - At equal parameters, after one epoch, ConvMixer was far ahead. gMLP, ResMLP and the Mixer followed. Attention, pooling and
+#   FNet were close to a network whose tokens never meet.
+# - Five questions to a table: equal in what, tuned for whom, how long, on which images, and what was asked?
+# - In the Mixer, token mixing and GELU are worth the most, then skips, the channel norm and channel mixing. The token norm
+#   and the number of blocks made no difference that three seeds could show.
+#
+# ## Quiz
+#
+# **1.** A paper compares its new mixer with a Mixer of twice the parameters, each at the learning rate of the new one,
+# and finds it half a point better with one seed. What would you ask?
+#
+# <details><summary>Answer</summary>
+#
+# Four things: what the accuracy is at equal cost, and in which currency; what each network reaches at a rate of its
+# own; how much seeds vary; and whether both were trained long enough. Half a point with one seed is likely to be
+# luck. That it wins with fewer parameters is in its favor.
+#
+# </details>
+#
+# **2.** You shuffle the patches of all test images in the same way. The accuracy of one network does not change in a single
+# digit. What do you know about its token mixing?
+#
+# <details><summary>Answer</summary>
+#
+# No part of it knows places: no token mixing at all, or attention without a position embedding. With the mean at the
+# end, the order of the tokens then plays no part. (Retrained on shuffled patches, a Mixer would lose nothing either,
+# on average. But that is another experiment: lesson 11.)
+#
+# </details>
+#
+# **3.** Pooling and FNet have no weights in their token mixing. How can an untrained part be of use at all?
+#
+# <details><summary>Answer</summary>
+#
+# The parts around it learn. Channel mixing can prepare what the neighbors will add up, and use what comes out. All
+# that the part has to do is to bring tokens together. Whether it brings *enough* of them together, the table says.
+#
+# </details>
+#
+# ## To read
+#
+# - [The paper](https://arxiv.org/abs/2105.01601), Appendix A for what did not help, section 3.2 and Figure 3 for the role
+#   of the number of images.
+# - [ResMLP](https://arxiv.org/abs/2105.03404), [gMLP](https://arxiv.org/abs/2105.08050),
+#   [ConvMixer](https://arxiv.org/abs/2201.09792), [ViT](https://arxiv.org/abs/2010.11929),
+#   [FNet](https://arxiv.org/abs/2105.03824) and [PoolFormer](https://arxiv.org/abs/2111.11418): for each, find the
+#   one sentence.
+# - [`mixer_lib/family`](../mixer_lib/family): each relative on about a screen.
+# - The [glossary](glossary.md).
+#
+# You can now say what a network owes to its token mixing, and what it owes to its frame.
+#
+# Next: [14 · Scale](14_scale.ipynb)

@@ -1,0 +1,138 @@
+"""What lesson 13 says in words is true of its tables, and its notebook shows the tables as they are in their files."""
+
+import json
+from statistics import mean, variance
+
+import nbformat
+import pytest
+
+import measure_family
+import measure_parts
+from lessons import NOTEBOOKS
+from result_table import TUNING_SEED
+
+MAPS = ("Mixer", "ResMLP", "gMLP")
+
+
+def table(name):
+    return json.loads((NOTEBOOKS / f"results/{name}.json").read_text())
+
+
+def by_name(rows, key, what="held_out"):
+    found = {}
+    for row in rows:
+        if row["seed"] != TUNING_SEED:
+            found.setdefault(row[key], {})[row["seed"]] = row[what]
+    return found
+
+
+def gaps(accuracy, base):
+    """{name: (mean difference, two standard errors)} in points, paired by seed, with one spread for all."""
+    differences = {name: [100 * (values[seed] - accuracy[base][seed]) for seed in values]
+                   for name, values in accuracy.items() if name != base}
+    spread = mean(map(variance, differences.values())) ** 0.5
+    return {name: (mean(values), 2 * spread / len(values) ** 0.5) for name, values in differences.items()}
+
+
+FAMILY = [row for row in table("family")["rows"] if row["budget"] == "parameters"]
+PARTS = table("parts")["rows"]
+TABLES = {"family": (by_name(FAMILY, "mixer"), "Mixer"), "parts": (by_name(PARTS, "change"), "whole")}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_are_whole(name):
+    """Each row has the same seeds, at least three, at the rate that was best for it."""
+    accuracy, _ = TABLES[name]
+    assert [*accuracy] == list(measure_family.MIXERS if name == "family" else measure_parts.CHANGES)
+    assert {tuple(sorted(values)) for values in accuracy.values()} == {(0, 1, 2)}
+    for key, rows in (("mixer", FAMILY), ("change", PARTS)):
+        tried = {}
+        for row in rows:
+            if row["seed"] == TUNING_SEED:
+                tried.setdefault(row[key], {})[row["lr"]] = row["held_out"]
+        assert all(row["lr"] == max(tried[row[key]], key=tried[row[key]].get)
+                   for row in rows if row["seed"] != TUNING_SEED)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_notebook_shows_the_table_of_the_file(name):
+    notebook = nbformat.read(NOTEBOOKS / "13_family.ipynb", as_version=4)
+    shown = "".join(output.get("text", "") for cell in notebook.cells if cell.cell_type == "code"
+                    for output in cell.outputs)
+    for setting, (gap, reach) in gaps(*TABLES[name]).items():
+        verdict = "too close to call" if abs(gap) <= reach else "better" if gap > 0 else "worse"
+        assert f"{setting:36}{gap:+6.1f} ± {reach:.1f} points   {verdict}" in shown, setting
+
+
+def test_the_family_has_three_groups():
+    means = {name: mean(values.values()) for name, values in TABLES["family"][0].items()}
+    first, last = [means[name] for name in MAPS], [means[name] for name in ("attention", "FNet", "pooling", "identity")]
+    assert means["ConvMixer"] > max(first) + 0.05 and min(first) > max(last) + 0.05
+    assert max(first) - min(first) < 0.045
+    none = means["identity"]
+    assert max(means["FNet"], means["pooling"]) < none + 0.015 < means["attention"] < none + 0.06
+    assert means["ConvMixer"] - min(means.values()) > 0.2
+    tried = {}
+    for row in FAMILY:
+        if row["seed"] == TUNING_SEED:
+            tried.setdefault(row["mixer"], []).append(row["held_out"])
+    rates = max(max(values) - min(values) for values in tried.values())
+    assert min(means["ConvMixer"] - max(first), min(first) - max(last)) > rates
+    reach = max(reach for _, reach in gaps(*TABLES["family"]).values())
+    assert 100 * (means["ConvMixer"] - max(first)) > 2 * reach and 100 * (min(first) - max(last)) > 2 * reach
+
+
+    gap, reach = gaps(*TABLES["family"])["gMLP"]
+    assert reach < gap < 2 * reach and abs(gaps(*TABLES["family"])["ResMLP"][0]) < reach
+
+
+def test_equal_parameters_are_nearly_equal_macs_and_not_equal_time():
+    macs, seconds = by_name(FAMILY, "mixer", "macs"), by_name(FAMILY, "mixer", "seconds")
+    more = {name: macs[name][0] / macs["Mixer"][0] for name in macs}
+    assert all(0.93 < more[name] < 1.25 for name in more) and min(more["attention"], more["gMLP"]) > 1.1
+    assert 3 < mean(seconds["ConvMixer"].values()) / mean(seconds["Mixer"].values()) < 4.5
+    assert all(row["lr"] == max(table("family")["rates"]) for row in FAMILY if row["seed"] != TUNING_SEED)
+
+
+def test_what_shuffled_and_moved_images_cost():
+    def lost(what):
+        values = {}
+        for row in FAMILY:
+            if row["seed"] != TUNING_SEED:
+                values.setdefault(row["mixer"], []).append(100 * (row["held_out"] - what(row)))
+        return {name: mean(some) for name, some in values.items()}
+
+    means = {name: 100 * mean(values.values()) for name, values in TABLES["family"][0].items()}
+    shuffled, moved = lost(lambda row: row["shuffled"]), lost(lambda row: row["moved"]["8"])
+    assert shuffled["identity"] == 0 and 0 < shuffled["attention"] < 2
+    assert all(means[name] - shuffled[name] < means["identity"] + 1 for name in (*MAPS, "ConvMixer"))
+    assert moved["ConvMixer"] < moved["Mixer"] < min(moved["ResMLP"], moved["gMLP"])
+
+
+def test_shares_of_convolution():
+    learned = by_name([row for row in FAMILY if row["mixer"] in MAPS], "mixer", "convolution_shares")
+    shares = {name: [mean(block) for block in zip(*values.values())] for name, values in learned.items()}
+    assert min(shares["Mixer"][1:] + shares["ResMLP"] + shares["gMLP"]) > 1.5 * 225 / 4096
+    assert max(shares["Mixer"] + shares["ResMLP"] + shares["gMLP"]) < 0.5
+
+
+def test_what_the_parts_are_worth():
+    gap = {name: value for name, (value, _) in gaps(*TABLES["parts"]).items()}
+    reach = max(reach for _, reach in gaps(*TABLES["parts"]).values())
+    several = [gap[f"without {part}"] for part in ("channel mixing", "skips", "channel norm")]
+    assert max(gap["without token mixing"], gap["without GELU"]) < -10
+    assert abs(gap["without token mixing"] - gap["without GELU"]) < reach
+    assert min(several) > -10 and max(several) < -4.5 and gap["without both norms"] < gap["without channel norm"]
+    ties = ("a token MLP per channel", "a token MLP per group of channels", "without token norm", "pyramid",
+            "half the blocks, wider", "twice the blocks, narrower")
+    assert all(abs(gap[name]) < reach for name in ties)
+    assert min(gap[name] for name in ties[:2]) > 1 and max(gap["patches of 8"], gap["patches of 16"]) < -4
+    size = {row["change"]: (row["parameters"], row["macs"]) for row in PARTS}
+    assert size["a token MLP per channel"][0] > 7 * size["whole"][0]
+    assert size["pyramid"][1] < size["whole"][1] / 2 and size["patches of 8"][1] < 0.28 * size["whole"][1]
+    channel = 1 - size["without channel mixing"][0] / size["whole"][0]
+    assert 0.8 < channel < 0.85 and 1 - size["without token mixing"][0] / size["whole"][0] < 1 / 6
+
+
+def test_both_scripts_train_the_same_mixer():
+    assert TABLES["parts"][0]["whole"] == TABLES["family"][0]["Mixer"]
