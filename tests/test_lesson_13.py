@@ -94,6 +94,13 @@ def test_equal_parameters_are_nearly_equal_macs_and_not_equal_time():
     assert all(row["lr"] == max(table("family")["rates"]) for row in FAMILY if row["seed"] != TUNING_SEED)
 
 
+def test_with_more_time_the_mixer_passes_the_convolution():
+    row, = table("longer")["rows"]
+    once = [other for other in FAMILY if other["mixer"] == "ConvMixer" and other["seed"] != TUNING_SEED]
+    assert row["mixer"] == "Mixer" and row["held_out"] > max(other["held_out"] for other in once) + 0.05
+    assert row["seconds"] < 1.2 * mean(other["seconds"] for other in once)
+
+
 def test_what_shuffled_and_moved_images_cost():
     def lost(what):
         values = {}
