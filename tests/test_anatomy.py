@@ -6,7 +6,7 @@ import pytest
 
 import lessons
 
-PATHS = sorted((lessons.NOTEBOOKS / "text").glob("*.py"))
+PATHS = sorted((lessons.NOTEBOOKS / "text").glob("[0-9]*.py"))
 SOLUTIONS = sorted((lessons.NOTEBOOKS / "text/solutions").glob("*.py"))
 HEADINGS = "In this lesson you will", "Exercises", "Recap", "Quiz"
 FOLDED = re.compile(r"<details>.*?</details>", re.S)

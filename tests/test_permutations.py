@@ -1,6 +1,7 @@
 """Lesson 11's experiment: the orders, the CNN, the loop, and the table that the script measures."""
 
 import json
+import statistics
 from dataclasses import replace
 
 import pytest
@@ -215,3 +216,17 @@ def test_script_trains_and_measures_on_scrambled_images(monkeypatch):
     assert first["curve"][-1] == [4, first["accuracy"]] and first["accuracy"] <= 1
     assert first["curve"] == script.run("CNN", ALL, 3, data, recipe)["curve"]
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), calls[1][0].parameters(), strict=True))
+
+
+def test_what_lesson_11_says_about_the_controls():
+    """The CNN loses a little with the insides shuffled, and much with the patches; on colors alone the Mixer is no
+    better, and the CNN finds no more in one order of all pixels."""
+    table = json.loads(script.RESULTS.read_text(encoding="utf-8"))
+    mean = {(model, condition): statistics.mean(
+        row["accuracy"] for row in table["rows"]
+        if (row["data"], row["model"], row["condition"]) == ("sample", model, condition))
+        for model in ("Mixer", "CNN") for condition in CONDITIONS + CONTROLS}
+    lost = {condition: 100 * (mean["CNN", "plain"] - mean["CNN", condition]) for condition in CONDITIONS + CONTROLS}
+    assert 1 < lost["inside only"] < 3 and 13 < lost["patches only"] < 15.5 < lost["patches and inside"] < 18
+    assert abs(mean["CNN", "all pixels"] - mean["CNN", "colors alone"]) < 0.02
+    assert mean["Mixer", "colors alone"] <= mean["CNN", "colors alone"] < mean["Mixer", "all pixels"] - 0.08

@@ -528,8 +528,15 @@ plots.show(
                     "test accuracy (%)", guessing=0.1),
     alt="Test accuracy of a Mixer and a CNN under the conditions that the table has, "
         "from plain on the left to the most scrambled on the right, a dot for each run."
-        " The Mixer stays nearly level up to patches and inside. The CNN starts above "
-        "it and falls below it.")
+        " The Mixer stays level up to patches and inside, falls a little on all pixels "
+        "and far on colors alone. The CNN starts above it, stays above it with the "
+        "insides shuffled, and falls below it as soon as the patches are.")
+
+# %% [markdown]
+# Read the CNN's dots. Shuffling the *insides* costs it little: about two points of 53. Shuffling the *patches* costs it
+# fourteen, nearly as much as both together. So in these runs the CNN lives less on the fine pattern inside 4 × 4 pixels
+# than on what lies beside what at a distance of several pixels. That is a finding about this small CNN after five epochs.
+# A CNN that trains longer, on more images, may use the fine pattern more.
 
 # %% [markdown]
 # ## What the panels do not say
