@@ -140,7 +140,7 @@ def test_lesson_06(open_notebook):
 def test_lesson_10(open_notebook):
     lesson = open_notebook("10_convolutions.ipynb")
     lesson.run_all()
-    explorer, = lesson.widget_cells()
+    *_, explorer = lesson.widget_cells()
     explorer.get_by_role("button", name="1", exact=True).click()
     matrix = explorer.locator(".mx-grid").first
     box = matrix.bounding_box()
