@@ -5,10 +5,13 @@ from statistics import mean, variance
 
 import nbformat
 import pytest
+import torch
 
 import measure_family
 import measure_parts
-from lessons import NOTEBOOKS
+from lessons import NOTEBOOKS, read_text
+from mixer_lib import create_model
+from mixer_lib.analysis import influence
 from result_table import TUNING_SEED
 
 MAPS = ("Mixer", "ResMLP", "gMLP")
@@ -139,6 +142,21 @@ def test_what_the_parts_are_worth():
     assert size["pyramid"][1] < size["whole"][1] / 2 and size["patches of 8"][1] < 0.28 * size["whole"][1]
     channel = 1 - size["without channel mixing"][0] / size["whole"][0]
     assert 0.8 < channel < 0.85 and 1 - size["without token mixing"][0] / size["whole"][0] < 1 / 6
+
+
+def test_who_hears_whom():
+    """As the lesson finds out, with its own functions, on a grid of 8 x 8."""
+    cells = [cell.source for cell in read_text(NOTEBOOKS / "text/13_family.py").cells if "def " in cell.source]
+    names = {"torch": torch, "nn": torch.nn, "create_model": create_model, "influence": influence}
+    for wanted in ("def random_part", "def blocks_until_heard"):
+        cell, = (cell for cell in cells if wanted in cell)
+        exec(cell[cell.index("def "):cell.index("\n\n")], names)
+    row, column = torch.arange(64) // 8, torch.arange(64) % 8
+    steps = torch.maximum((row[:, None] - row).abs(), (column[:, None] - column).abs())         # [S, S]
+    everybody = (steps > 0).int()
+    for mixer, name in measure_family.MIXERS.items():
+        expected = {"pooling": steps, "ConvMixer": -(-steps // 2), "identity": 0 * steps}.get(mixer, everybody)
+        assert torch.equal(names["blocks_until_heard"](names["random_part"](name, 32), 64), expected.float()), mixer
 
 
 def test_both_scripts_train_the_same_mixer():

@@ -42,7 +42,7 @@ def test_rows_and_dots(shown):
     mean, bar = rows[0].locator("s"), rows[0].locator("u")
     assert place(mean) - place(bar) == pytest.approx(0.02 * slope, abs=0.1)
     assert float(bar.get_attribute("style").split("width: ")[1].split("%")[0]) == pytest.approx(0.04 * slope, abs=0.1)
-    ticks = shown.page.locator("#widget .mx-strip > span").all_inner_texts()
+    ticks = shown.page.locator("#widget .mx-kin-dots > span").all_inner_texts()
     assert ticks == [f"{share}%" for share in range(25, 70, 5)]
 
 

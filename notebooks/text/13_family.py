@@ -203,18 +203,21 @@ MIXERS = {                              # {name: the model's name in the library
     "pooling": "poolformer-cifar10", "identity": "identity-cifar10"}
 
 
-def random_block(name, image_size, **sizes):
-    """One block of a mixer, its weights drawn at random: [1, S, C] -> same."""
+# %%
+def random_part(name, image_size, **sizes):
+    """The token mixing of a mixer for tokens of 8 channels, with random weights."""
     torch.manual_seed(0)
+    if name == "gmlp-cifar10":
+        sizes["channels_mlp_dim"] = 8       # its gate reads the hidden units
     model = create_model(name, image_size=image_size, num_blocks=1, hidden_dim=8, **sizes)
     for p in model.parameters():
         nn.init.normal_(p)
-    return model.eval().blocks[0]
+    return model.eval().blocks[0].token_mixing
 
 heard = {}                              # by whom token 5 is heard
 for name, model_name in MIXERS.items():
     kernel = {"kernel_size": 3} if name == "ConvMixer" else {}
-    strengths = influence(random_block(model_name, 16, **kernel), torch.randn(16, 8))
+    strengths = influence(random_part(model_name, 16, **kernel), torch.randn(16, 8))
     heard[name] = (strengths[:, 5] > 0).float().view(4, 4)              # [H', W']
 plots.show(
     plots.tables(heard, xlabel="", ylabel="", signed=False, width=11),
@@ -225,14 +228,15 @@ plots.show(
 
 # %% [markdown]
 # Three kinds: *everybody*, *the neighbors*, *nobody else*. In the table ConvMixer has its usual kernel of 5 × 5.
-# Several blocks carry a token further.
+# Several blocks carry a token further. (Only the part itself is asked here. In PoolFormer the *norm*, too, runs over all
+# tokens of an image at once, and so lets each of them hear a little of all others.)
 #
 # **Predict.** With pooling, after how many blocks do opposite corners of an 8 × 8 grid hear each other?
 
 # %%
-def blocks_until_heard(block, S):
+def blocks_until_heard(part, S):
     """Entry [j, i]: after how many blocks token j hears token i; 0 if never."""
-    step = influence(block, torch.randn(S, 8)) > 0                      # [S, S]
+    step = influence(part, torch.randn(S, 8)) > 0                       # [S, S]
     reached, until = torch.eye(S, dtype=torch.bool), torch.zeros(S, S)
     for depth in range(1, S):
         new = (step.float() @ reached.float() > 0) & ~reached
@@ -241,7 +245,7 @@ def blocks_until_heard(block, S):
         until[new], reached = depth, reached | new
     return until
 
-hears = {name: blocks_until_heard(random_block(model_name, 32), 64)
+hears = {name: blocks_until_heard(random_part(model_name, 32), 64)
          for name, model_name in MIXERS.items()}
 predict("after how many blocks", hears["pooling"][63, 0], blocks=whole.num_blocks)
 

@@ -10,12 +10,12 @@ const LOOK = `
 .mx button.mx-kin { border: 0; border-radius: 4px; margin: 0; }
 .mx button.mx-kin[aria-checked="true"] { box-shadow: 0 0 0 2px var(--mx-ink); }
 .mx-kin em { font-style: normal; color: var(--mx-soft); }
-.mx-strip { position: relative; height: 20px; margin: 0 14px; }
-.mx-strip > * { position: absolute; top: 50%; transform: translate(-50%, -50%); color: var(--mx-soft); }
-.mx-strip i { width: 7px; height: 7px; border-radius: 50%; background: var(--mx-soft); }
-.mx-strip u { height: 2px; background: var(--mx-ink); transform: translate(0, -50%); }
-.mx-strip s { width: 3px; height: 16px; background: var(--mx-ink); }
-.mx-strip b { width: 11px; height: 11px; border-radius: 50%; background: var(--mx-paper); border: 2px solid var(--mx-ink); }
+.mx-kin-dots { position: relative; height: 20px; margin: 0 14px; }
+.mx-kin-dots > * { position: absolute; top: 50%; transform: translate(-50%, -50%); color: var(--mx-soft); }
+.mx-kin-dots i { width: 7px; height: 7px; border-radius: 50%; background: var(--mx-soft); }
+.mx-kin-dots u { height: 2px; background: var(--mx-ink); transform: translate(0, -50%); }
+.mx-kin-dots s { width: 3px; height: 16px; background: var(--mx-ink); }
+.mx-kin-dots b { width: 11px; height: 11px; border-radius: 50%; background: var(--mx-paper); border: 2px solid var(--mx-ink); }
 @container (max-width: 560px) { .mx-kin { grid-template-columns: 82px 48px 1fr; } .mx-kin .mx-more { display: none; } }
 `;
 
@@ -34,7 +34,7 @@ export default widget((root, { hears, facts }, state) => {
   // Each run is a dot, the mean a bar, its interval a line, and the learner's own run a ring.
   function dots({ results, mean, interval: [from, to], own }) {
     const span = make("u", { style: `${place(from)}; width: ${100 * (to - from) / (high - low || 1)}%` });
-    return make("div", { class: "mx-strip", "aria-hidden": "true" }, span, make("s", { style: place(mean) }),
+    return make("div", { class: "mx-kin-dots", "aria-hidden": "true" }, span, make("s", { style: place(mean) }),
       ...results.map((share) => make("i", { style: place(share) })), own === null ? null : make("b", { style: place(own) }));
   }
   const lines = names.map((name) => {
@@ -52,7 +52,7 @@ export default widget((root, { hears, facts }, state) => {
     (text, i) => make("em", { class: i === 2 || i === 3 ? "mx-more" : "", style: i === 4 ? "text-align: center" : "" }, text)));
   const foot = make("div", { class: "mx-kin" }, ...["", "", "", ""].map((text, i) =>
     make("span", { class: i === 2 || i === 3 ? "mx-more" : "" }, text)),
-    make("div", { class: "mx-strip" }, ...ticks.map((share) => make("span", { style: place(share) },
+    make("div", { class: "mx-kin-dots" }, ...ticks.map((share) => make("span", { style: place(share) },
                                                                      `${Math.round(100 * share)}%`))));
   const list = make("div", { class: "mx-box", role: "radiogroup", "aria-label": "token mixing", style: "display: grid; gap: 2px",
     keydown: (event) => {
