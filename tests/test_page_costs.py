@@ -137,7 +137,7 @@ def test_training(show):
     shown.find("input", 5).focus()
     shown.page.keyboard.press("Home")                           # a million images
     seconds = 1e6 * flops_per_image(get_config("B/16")) / (0.4 * 990e12)
-    assert f"Training on 1.0 M images takes 7.6 · 1013 FLOPs: {seconds / 60:.1f} minutes on 1 GPU" in shown.text()
+    assert f"Training on 1.0 M images takes 7.6 · 1016 FLOPs: {seconds / 60:.1f} minutes on 1 GPU" in shown.text()
 
 
 @pytest.mark.parametrize("width, dark", [(360, True), (915, False)])
