@@ -199,17 +199,18 @@ print(model(torch.randn(2, 3, 32, 32)).shape)
 # %%
 MIXERS = {                              # {name: the model's name in the library}
     "Mixer": "cifar10", "ResMLP": "resmlp-cifar10", "gMLP": "gmlp-cifar10",
-    "ConvMixer": "convmixer-cifar10", "attention": "vit-cifar10", "FNet": "fnet-cifar10",
-    "pooling": "poolformer-cifar10", "identity": "identity-cifar10"}
+    "ConvMixer": "convmixer-cifar10", "attention": "vit-cifar10",
+    "FNet": "fnet-cifar10", "pooling": "poolformer-cifar10",
+    "identity": "identity-cifar10"}
 
 
 # %%
-def random_part(name, image_size, **sizes):
+def random_part(name, **sizes):
     """The token mixing of a mixer for tokens of 8 channels, with random weights."""
     torch.manual_seed(0)
     if name == "gmlp-cifar10":
         sizes["channels_mlp_dim"] = 8       # its gate reads the hidden units
-    model = create_model(name, image_size=image_size, num_blocks=1, hidden_dim=8, **sizes)
+    model = create_model(name, num_blocks=1, hidden_dim=8, **sizes)
     for p in model.parameters():
         nn.init.normal_(p)
     return model.eval().blocks[0].token_mixing
@@ -217,7 +218,8 @@ def random_part(name, image_size, **sizes):
 heard = {}                              # by whom token 5 is heard
 for name, model_name in MIXERS.items():
     kernel = {"kernel_size": 3} if name == "ConvMixer" else {}
-    strengths = influence(random_part(model_name, 16, **kernel), torch.randn(16, 8))
+    part = random_part(model_name, image_size=16, **kernel)
+    strengths = influence(part, torch.randn(16, 8))
     heard[name] = (strengths[:, 5] > 0).float().view(4, 4)              # [H', W']
 plots.show(
     plots.tables(heard, xlabel="", ylabel="", signed=False, width=11),
@@ -245,7 +247,7 @@ def blocks_until_heard(part, S):
         until[new], reached = depth, reached | new
     return until
 
-hears = {name: blocks_until_heard(random_part(model_name, 32), 64)
+hears = {name: blocks_until_heard(random_part(model_name), 64)
          for name, model_name in MIXERS.items()}
 predict("after how many blocks", hears["pooling"][63, 0], blocks=whole.num_blocks)
 
@@ -373,7 +375,8 @@ show_gaps(family_gaps)
 # others, and which is still no good.
 
 # %%
-ABOUT = {"Mixer": "an MLP across the tokens.", "ResMLP": "one linear layer across them.",
+ABOUT = {"Mixer": "an MLP across the tokens.",
+         "ResMLP": "one linear layer across them.",
          "gMLP": "half of the channels gate the others.",
          "ConvMixer": "a depth-wise convolution of 5 × 5 places.",
          "attention": "a weighted mean; the weights follow from the tokens.",
@@ -403,8 +406,8 @@ widgets.family_explorer(models, {name: hears[name] for name in ABOUT}, (8, 8))
 times = {name: mean(row["seconds"] for row in runs if row["mixer"] == name)
          for name in MIXERS}
 for name, seconds in times.items():
-    print(f"{name:10} {models[name]['speed']:5.1f} steps per second: while it takes its "
-          f"epoch, the Mixer takes {seconds / times['Mixer']:.1f}")
+    print(f"{name:10} {models[name]['speed']:5.1f} steps per second: while it takes "
+          f"its epoch, the Mixer takes {seconds / times['Mixer']:.1f}")
 
 # %% [markdown]
 # ConvMixer has the same weights and the same MACs, and takes about four times as long, since a depth-wise
@@ -460,7 +463,8 @@ def lost(what):
 
 shuffled = lost(lambda row: row["shuffled"])
 predict("patches shuffled after training",
-        {name: -shuffled[name] for name in ("Mixer", "ConvMixer", "attention", "identity")},
+        {name: -shuffled[name]
+         for name in ("Mixer", "ConvMixer", "attention", "identity")},
         lost=shuffled)
 
 # %%
@@ -518,9 +522,9 @@ plots.show(
     plots.changes({name: [*values.values()] for name, values in part_accuracy.items()},
                   "accuracy on held-out images (%)"),
     alt="Fifteen rows of dots, one row per change, with a bar at the mean and a broken "
-        "line through the whole Mixer. Without token mixing and without GELU lie farthest "
-        "to the left, patches of 16 and the missing norms between; a token MLP per channel "
-        "and one per group lie a little to the right of the line.")
+        "line through the whole Mixer. Without token mixing and without GELU lie "
+        "farthest to the left, patches of 16 and the missing norms between; a token MLP "
+        "per channel and one per group lie a little to the right of the line.")
 show_gaps(part_gaps)
 
 # %% [markdown]
