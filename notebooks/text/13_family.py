@@ -208,9 +208,8 @@ MIXERS = {                              # {name: the model's name in the library
 def random_part(name, **sizes):
     """The token mixing of a mixer for tokens of 8 channels, with random weights."""
     torch.manual_seed(0)
-    if name == "gmlp-cifar10":
-        sizes["channels_mlp_dim"] = 8       # its gate reads the hidden units
-    model = create_model(name, num_blocks=1, hidden_dim=8, **sizes)
+    units = {"channels_mlp_dim": 8} if "gmlp" in name else {}           # its gate's
+    model = create_model(name, num_blocks=1, hidden_dim=8, **units, **sizes)
     for p in model.parameters():
         nn.init.normal_(p)
     return model.eval().blocks[0].token_mixing
@@ -219,14 +218,13 @@ heard = {}                              # by whom token 5 is heard
 for name, model_name in MIXERS.items():
     kernel = {"kernel_size": 3} if name == "ConvMixer" else {}
     part = random_part(model_name, image_size=16, **kernel)
-    strengths = influence(part, torch.randn(16, 8))
-    heard[name] = (strengths[:, 5] > 0).float().view(4, 4)              # [H', W']
+    hearing = influence(part, torch.randn(16, 8)) > 0                   # [S, S]
+    heard[name] = hearing[:, 5].float().view(4, 4)                      # [H', W']
 plots.show(
-    plots.tables(heard, xlabel="", ylabel="", signed=False, width=11),
-    alt="Eight grids of 4 by 4 tokens. For Mixer, ResMLP, gMLP, attention and FNet all "
-        "16 tokens hear token 5. For ConvMixer, here with a kernel of 3 by 3, and for "
-        "pooling, only the 9 tokens around it do, itself included. For identity, only "
-        "token 5 itself.")
+    plots.tables(heard, xlabel="", ylabel="", signed=False, width=11), alt=
+    "Eight grids of 4 by 4 tokens. With Mixer, ResMLP, gMLP, attention and FNet all 16 "
+    "hear token 5. With ConvMixer and pooling, only the 3 by 3 around it and itself do; "
+    "with identity, only itself.")
 
 # %% [markdown]
 # Three kinds: *everybody*, *the neighbors*, *nobody else*. In the table ConvMixer has its usual kernel of 5 × 5.
