@@ -221,10 +221,10 @@ for name, model_name in MIXERS.items():
     hearing = influence(part, torch.randn(16, 8)) > 0                   # [S, S]
     heard[name] = hearing[:, 5].float().view(4, 4)                      # [H', W']
 plots.show(
-    plots.tables(heard, xlabel="", ylabel="", signed=False, width=11), alt=
-    "Eight grids of 4 by 4 tokens. With Mixer, ResMLP, gMLP, attention and FNet all 16 "
-    "hear token 5. With ConvMixer and pooling, only the 3 by 3 around it and itself do; "
-    "with identity, only itself.")
+    plots.tables(heard, xlabel="", ylabel="", signed=False, width=11),
+    alt="Eight grids of 4 by 4 tokens. With Mixer, ResMLP, gMLP, attention and FNet "
+        "all hear token 5; with ConvMixer and pooling, the 3 by 3 around it; with "
+        "identity, only itself.")
 
 # %% [markdown]
 # Three kinds: *everybody*, *the neighbors*, *nobody else*. In the table ConvMixer has its usual kernel of 5 × 5.
@@ -360,7 +360,7 @@ show_gaps(family_gaps)
 # - **The others are far behind.** Pooling and FNet are no better than *identity*, whose tokens never meet before the mean
 #   at the end, or hardly. Attention is only a few points better than that.
 #
-# The differences between the groups are several times as large as luck. Within a group, look at the intervals. One
+# The gaps between the groups are about three times as large as what luck may do. Within a group, look at the intervals. One
 # thing the intervals leave out: every difference has the same runs of the Mixer in it. Had those been unlucky, all of
 # the others would look better.
 #
@@ -498,10 +498,10 @@ for name in ("Mixer", "ResMLP", "gMLP"):
 #
 # ## What each part is worth
 #
-# Now stay with the Mixer, and change one thing at a time: leave a part out, or build it in another way. This is how
-# the paper's authors found their design, and their Appendix A lists what they tried without gain: token MLPs that the
-# channels do not share, one per group of channels, and pyramids, in which the tokens become fewer and wider. The
-# script [`tools/measure_parts.py`](../tools/measure_parts.py) did the same as the one above, with 15 rows.
+# Now stay with the Mixer, and change one thing at a time: leave a part out, or build it in another way. The paper's
+# Appendix A lists what its authors tried without gain: token MLPs that the channels do not share, one per group of
+# channels, and pyramids, in which the tokens become fewer and wider. The script
+# [`tools/measure_parts.py`](../tools/measure_parts.py) did the same as the one above, with 15 rows.
 #
 # **Predict.** Which of these four costs the most accuracy if it is left out?
 
@@ -521,7 +521,7 @@ plots.show(
                   "accuracy on held-out images (%)"),
     alt="Fifteen rows of dots, one row per change, with a bar at the mean and a broken "
         "line through the whole Mixer. Without token mixing and without GELU lie "
-        "farthest to the left, patches of 16 and the missing norms between; a token MLP "
+        "farthest to the left, patches of 16 and missing norms between; a token MLP "
         "per channel and one per group lie a little to the right of the line.")
 show_gaps(part_gaps)
 
