@@ -82,7 +82,7 @@ def test_the_family_has_three_groups():
     rates = max(max(values) - min(values) for values in tried.values())
     assert min(means["ConvMixer"] - max(first), min(first) - max(last)) > rates
     reach = max(reach for _, reach in gaps(*TABLES["family"]).values())
-    assert 100 * (means["ConvMixer"] - max(first)) > 2 * reach and 100 * (min(first) - max(last)) > 2 * reach
+    assert 100 * (means["ConvMixer"] - max(first)) > 2.5 * reach and 100 * (min(first) - max(last)) > 2.5 * reach
 
 
     gap, reach = gaps(*TABLES["family"])["gMLP"]
@@ -156,7 +156,7 @@ def test_who_hears_whom():
     everybody = (steps > 0).int()
     for mixer, name in measure_family.MIXERS.items():
         expected = {"pooling": steps, "ConvMixer": -(-steps // 2), "identity": 0 * steps}.get(mixer, everybody)
-        assert torch.equal(names["blocks_until_heard"](names["random_part"](name, 32), 64), expected.float()), mixer
+        assert torch.equal(names["blocks_until_heard"](names["random_part"](name), 64), expected.float()), mixer
 
 
 def test_both_scripts_train_the_same_mixer():

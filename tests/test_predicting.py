@@ -196,7 +196,8 @@ def test_stored_notebooks_keep_the_secrets(path):
 # The numbers that the lessons compute for a field, as a reader would see them; a test of the page's own words.
 FIELDS = {"row 1": r"2, 3,? ?\D*6, 7", "token of patch 3": r"2\.?,? 2\.?,? [-−]2", "first loss": r"2\.30[23]|ln ?10",
           "trap 1": r"[-−]10\b", "entries that are not zero": r"[Ss]ixteen|\b16\b.*diagonal",
-          "a mean in bf16": r"1\.02", "days of H/14": r"\b88\b"}
+          "a mean in bf16": r"1\.02", "days of H/14": r"\b88\b",
+          "after how many blocks": r"\b7\b|[Ss]even"}
 
 
 def test_no_number_stands_beside_its_question():

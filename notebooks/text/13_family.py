@@ -199,17 +199,17 @@ print(model(torch.randn(2, 3, 32, 32)).shape)
 # %%
 MIXERS = {                              # {name: the model's name in the library}
     "Mixer": "cifar10", "ResMLP": "resmlp-cifar10", "gMLP": "gmlp-cifar10",
-    "ConvMixer": "convmixer-cifar10", "attention": "vit-cifar10", "FNet": "fnet-cifar10",
-    "pooling": "poolformer-cifar10", "identity": "identity-cifar10"}
+    "ConvMixer": "convmixer-cifar10", "attention": "vit-cifar10",
+    "FNet": "fnet-cifar10", "pooling": "poolformer-cifar10",
+    "identity": "identity-cifar10"}
 
 
 # %%
-def random_part(name, image_size, **sizes):
+def random_part(name, **sizes):
     """The token mixing of a mixer for tokens of 8 channels, with random weights."""
     torch.manual_seed(0)
-    if name == "gmlp-cifar10":
-        sizes["channels_mlp_dim"] = 8       # its gate reads the hidden units
-    model = create_model(name, image_size=image_size, num_blocks=1, hidden_dim=8, **sizes)
+    units = {"channels_mlp_dim": 8} if "gmlp" in name else {}           # its gate's
+    model = create_model(name, num_blocks=1, hidden_dim=8, **units, **sizes)
     for p in model.parameters():
         nn.init.normal_(p)
     return model.eval().blocks[0].token_mixing
@@ -217,14 +217,14 @@ def random_part(name, image_size, **sizes):
 heard = {}                              # by whom token 5 is heard
 for name, model_name in MIXERS.items():
     kernel = {"kernel_size": 3} if name == "ConvMixer" else {}
-    strengths = influence(random_part(model_name, 16, **kernel), torch.randn(16, 8))
-    heard[name] = (strengths[:, 5] > 0).float().view(4, 4)              # [H', W']
+    part = random_part(model_name, image_size=16, **kernel)
+    hearing = influence(part, torch.randn(16, 8)) > 0                   # [S, S]
+    heard[name] = hearing[:, 5].float().view(4, 4)                      # [H', W']
 plots.show(
     plots.tables(heard, xlabel="", ylabel="", signed=False, width=11),
-    alt="Eight grids of 4 by 4 tokens. For Mixer, ResMLP, gMLP, attention and FNet all "
-        "16 tokens hear token 5. For ConvMixer, here with a kernel of 3 by 3, and for "
-        "pooling, only the 9 tokens around it do, itself included. For identity, only "
-        "token 5 itself.")
+    alt="Eight grids of 4 by 4 tokens. With Mixer, ResMLP, gMLP, attention and FNet "
+        "all hear token 5; with ConvMixer and pooling, the 3 by 3 around it; with "
+        "identity, only itself.")
 
 # %% [markdown]
 # Three kinds: *everybody*, *the neighbors*, *nobody else*. In the table ConvMixer has its usual kernel of 5 × 5.
@@ -245,7 +245,7 @@ def blocks_until_heard(part, S):
         until[new], reached = depth, reached | new
     return until
 
-hears = {name: blocks_until_heard(random_part(model_name, 32), 64)
+hears = {name: blocks_until_heard(random_part(model_name), 64)
          for name, model_name in MIXERS.items()}
 predict("after how many blocks", hears["pooling"][63, 0], blocks=whole.num_blocks)
 
@@ -360,7 +360,7 @@ show_gaps(family_gaps)
 # - **The others are far behind.** Pooling and FNet are no better than *identity*, whose tokens never meet before the mean
 #   at the end, or hardly. Attention is only a few points better than that.
 #
-# The differences between the groups are several times as large as luck. Within a group, look at the intervals. One
+# The gaps between the groups are about three times as large as what luck may do. Within a group, look at the intervals. One
 # thing the intervals leave out: every difference has the same runs of the Mixer in it. Had those been unlucky, all of
 # the others would look better.
 #
@@ -373,7 +373,8 @@ show_gaps(family_gaps)
 # others, and which is still no good.
 
 # %%
-ABOUT = {"Mixer": "an MLP across the tokens.", "ResMLP": "one linear layer across them.",
+ABOUT = {"Mixer": "an MLP across the tokens.",
+         "ResMLP": "one linear layer across them.",
          "gMLP": "half of the channels gate the others.",
          "ConvMixer": "a depth-wise convolution of 5 × 5 places.",
          "attention": "a weighted mean; the weights follow from the tokens.",
@@ -403,8 +404,8 @@ widgets.family_explorer(models, {name: hears[name] for name in ABOUT}, (8, 8))
 times = {name: mean(row["seconds"] for row in runs if row["mixer"] == name)
          for name in MIXERS}
 for name, seconds in times.items():
-    print(f"{name:10} {models[name]['speed']:5.1f} steps per second: while it takes its "
-          f"epoch, the Mixer takes {seconds / times['Mixer']:.1f}")
+    print(f"{name:10} {models[name]['speed']:5.1f} steps per second: while it takes "
+          f"its epoch, the Mixer takes {seconds / times['Mixer']:.1f}")
 
 # %% [markdown]
 # ConvMixer has the same weights and the same MACs, and takes about four times as long, since a depth-wise
@@ -460,7 +461,8 @@ def lost(what):
 
 shuffled = lost(lambda row: row["shuffled"])
 predict("patches shuffled after training",
-        {name: -shuffled[name] for name in ("Mixer", "ConvMixer", "attention", "identity")},
+        {name: -shuffled[name]
+         for name in ("Mixer", "ConvMixer", "attention", "identity")},
         lost=shuffled)
 
 # %%
@@ -496,10 +498,10 @@ for name in ("Mixer", "ResMLP", "gMLP"):
 #
 # ## What each part is worth
 #
-# Now stay with the Mixer, and change one thing at a time: leave a part out, or build it in another way. This is how
-# the paper's authors found their design, and their Appendix A lists what they tried without gain: token MLPs that the
-# channels do not share, one per group of channels, and pyramids, in which the tokens become fewer and wider. The
-# script [`tools/measure_parts.py`](../tools/measure_parts.py) did the same as the one above, with 15 rows.
+# Now stay with the Mixer, and change one thing at a time: leave a part out, or build it in another way. The paper's
+# Appendix A lists what its authors tried without gain: token MLPs that the channels do not share, one per group of
+# channels, and pyramids, in which the tokens become fewer and wider. The script
+# [`tools/measure_parts.py`](../tools/measure_parts.py) did the same as the one above, with 15 rows.
 #
 # **Predict.** Which of these four costs the most accuracy if it is left out?
 
@@ -518,9 +520,9 @@ plots.show(
     plots.changes({name: [*values.values()] for name, values in part_accuracy.items()},
                   "accuracy on held-out images (%)"),
     alt="Fifteen rows of dots, one row per change, with a bar at the mean and a broken "
-        "line through the whole Mixer. Without token mixing and without GELU lie farthest "
-        "to the left, patches of 16 and the missing norms between; a token MLP per channel "
-        "and one per group lie a little to the right of the line.")
+        "line through the whole Mixer. Without token mixing and without GELU lie "
+        "farthest to the left, patches of 16 and missing norms between; a token MLP "
+        "per channel and one per group lie a little to the right of the line.")
 show_gaps(part_gaps)
 
 # %% [markdown]
