@@ -142,6 +142,8 @@ PLOTS = {
     "blends": lambda m, x: plots.blends(x(pixels_of(SHARES)), m(SHARES), ["a", "b", "c"]),
     "prediction": lambda m, x: plots.prediction(x(COLOR), m(SHARES)[0], ["a", "b", "c"], x(LABELS)[0]),
     "intervals": lambda m, x: plots.intervals({"t": {"M": {"p": x(X) / 2, "q": [*m(X) / 2]}}}, "y", 0.1),
+    "bars": lambda m, x: plots.bars({"a": m(X)[0], "b": x(X)[1]}, "y", ["a"]),
+    "roofline": lambda m, x: plots.roofline(1e12, 1e10, {"a": (2.0, 1e9)}),
     "tables": lambda m, x: plots.tables({"a": x(W1), "b": m(W1)[:2, :3]}),
     "functions": lambda m, x: plots.functions({"a": (x(X), {"b": m(X), "c": x(X) ** 2})}, "x", "y"),
     "by_depth": lambda m, x: plots.by_depth({"a": x(ALONG)[0], "b": [m(X), [1, 2, 3]]}, "y"),
@@ -161,6 +163,10 @@ WIDGETS = {
     "augmentation_explorer": lambda m, x: augmented(m, x),
     "prediction_browser": lambda m, x: sent(
         widgets.prediction_browser(x(pixels_of(SHARES)), x(LABELS), m(SHARES), ["a", "b", "c"])),
+    "family_explorer": lambda m, x: sent(widgets.family_explorer(
+        {"a": {"about": "one", "parameters": 1, "macs": 1, "speed": 1.0, "results": [0.1], "mean": 0.1,
+               "interval": (0.0, 0.2), "own": None}}, {"a": m(torch.ones(6, 6))}, GRID)),
+    "weight_file_explorer": lambda m, x: sent(widgets.weight_file_explorer(m(model()))),
     "digit_pad": lambda m, x: sent(widgets.digit_pad(m(model(digits=True)), x(DIGITS))),
     "living_mixer": lambda m, x: sent(widgets.living_mixer(m(model(digits=True)), x(DIGITS), "mean")),
     "weight_browser": lambda m, x: sent(widgets.weight_browser(m(model()))),

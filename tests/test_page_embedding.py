@@ -189,4 +189,4 @@ def test_a_wide_table_and_a_tall_image(show):
     assert same(shown.pixels(4), tokens[:, 1].reshape(4, 2), 1.5 * tokens[:, 1].abs().max())
     shown.find("input").focus()
     shown.page.keyboard.press("End")
-    assert shown.picked["channel"] == 6 and f"tokens[2, 6] = {said(tokens[2, 6])}, the d6" in shown.text()
+    assert shown.picked["channel"] == 6 and f"tokens[2, 6] = {said(tokens[2, 6])}, the answer to d6" in shown.text()

@@ -207,7 +207,8 @@ weight[:, inner]
 
 # %%
 followed, all_orders = factorial(64) * factorial(16), factorial(1024)
-print(f"64! · 16! has {len(str(followed))} digits, 1,024! has {len(str(all_orders)):,}")
+print(f"64! · 16! has {len(str(followed))} digits, "
+      f"1,024! has {len(str(all_orders)):,}")
 
 # %% [markdown]
 # A Mixer can follow more orders than there are atoms in the visible universe. Yet these are a tiny fraction of all
@@ -343,7 +344,6 @@ seed = 3
 options = dict(epochs=5, batch_size=64, lr=6e-3, val_fraction=0)
 curves = {"Mixer": {}, "CNN": {}}      # {network: {condition: [(step, accuracy), ...]}}
 
-
 def run(condition):
     """Train both networks under one condition: about half a minute."""
     scrambled = scramble_dataset(cifar, condition, 4, seed)
@@ -353,7 +353,6 @@ def run(condition):
         recipe = Recipe(**options, seed=seed)
         curve = fit_and_measure(model.to(best_device()), scrambled, recipe)
         curves[name][condition] = curve
-
 
 def at_the_end(condition):
     return {name: by_condition[condition][-1][1]
