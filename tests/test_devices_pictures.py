@@ -15,7 +15,6 @@ from devices import fake_gpu, moved, real_gpu
 from mixer_lib import analysis, plots, widgets
 from mixer_lib.data import Dataset
 from mixer_lib.model import ChannelMixing, MlpMixer
-from mixer_lib.training import History
 
 GRID = 2, 3
 random = torch.Generator().manual_seed(0)
@@ -134,12 +133,9 @@ PLOTS = {
     "image_row": lambda m, x: plots.image_row(x(torch.stack([COLOR, COLOR])), columns=2),
     "patch_grid": lambda m, x: plots.patch_grid(x(COLOR), 4),
     "lines": lambda m, x: plots.lines({"x": (x(X), {"a": m(X), "b": [1, 2, 3, 4, 5]})}, "y", log=True),
-    "cost_split": lambda m, x: plots.cost_split({"parameters": {"a": 1, "b": 2}}),
-    "training_curves": lambda m, x: plots.training_curves(History([{"step": 0, "loss": 2.3, "lr": 0.1}])),
     "losses": lambda m, x: plots.losses({"a": x(X), "b": [*m(X)]}),
     "confusion": lambda m, x: plots.confusion(x(torch.eye(3, dtype=torch.long)), ["a", "b", "c"]),
     "changes": lambda m, x: plots.changes({"plain": x(X) / 2, "flips": [*m(X) / 2]}, trained={"plain": x(X) / 2}),
-    "blends": lambda m, x: plots.blends(x(pixels_of(SHARES)), m(SHARES), ["a", "b", "c"]),
     "prediction": lambda m, x: plots.prediction(x(COLOR), m(SHARES)[0], ["a", "b", "c"], x(LABELS)[0]),
     "intervals": lambda m, x: plots.intervals({"t": {"M": {"p": x(X) / 2, "q": [*m(X) / 2]}}}, "y", 0.1),
     "bars": lambda m, x: plots.bars({"a": m(X)[0], "b": x(X)[1]}, "y", ["a"]),

@@ -8,16 +8,13 @@ are DejaVu Sans, no smaller than 11 pixels in a column of 880. Tensors may be on
 from .base import BLUE, GRAY, GREEN, INK, ORANGE, PINK, SERIES, as_array, as_pixels, img, show, to_png
 from .charts import (
     bars,
-    blends,
     changes,
     confusion,
-    cost_split,
     intervals,
     lines,
     losses,
     prediction,
     roofline,
-    training_curves,
 )
 from .layers import by_depth, functions, tables
 from .patches import image_row, patch_grid

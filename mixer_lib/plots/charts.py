@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from .base import GRAY, GREEN, INK, PINK, SERIES, as_array, as_pixels
+from .base import GRAY, GREEN, INK, SERIES, as_array, as_pixels
 from .card import Card
 
 
@@ -67,66 +67,6 @@ def roofline(peak, bandwidth, points):
     axis.grid(color="#DDDDDD")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    return figure
-
-
-def cost_split(costs):
-    """Picture of where a model's costs lie: one bar per kind of cost, cut into the shares of the parts.
-
-    costs: {what is counted: {part: count}}."""
-    card, left, width = Card(820, 44 + 60 * len(costs)), 100, 480
-    colors = dict(zip(next(iter(costs.values())), ("#C8C8C8", GREEN, GRAY, PINK)))
-    x = left
-    for part, color in colors.items():
-        card.box(x, 12, 12, 12, fill=color)
-        card.text(x + 18, 18, part, anchor="lm")
-        x += 150
-    for i, (what, counts) in enumerate(costs.items()):
-        x, y, total = left, 40 + 60 * i, sum(counts.values())
-        card.text(left - 10, y + 16, what, anchor="rm")
-        for part, color in colors.items():
-            share = counts[part] / total
-            card.box(x, y, share * width, 32, fill=color)
-            if share > 0.05:
-                ink = "white" if color in (GRAY, PINK) else "black"
-                card.text(x + share * width / 2, y + 16, f"{share:.0%}", color=ink, anchor="mm")
-            x += share * width
-        card.text(left + width + 10, y + 16, f"{total:,} in all", anchor="lm")
-        shares = {part: count / total for part, count in counts.items()}
-        narrow = [f"{part} {share:.1%}" if share >= 0.0005 else f"{part} under 0.1%" for part, share in shares.items()
-                  if 0 < share <= 0.05]
-        if narrow:
-            card.text(left, y + 45, "too narrow for a number: " + ", ".join(narrow), size=12, color=GRAY, anchor="lm")
-    return card.image
-
-
-def training_curves(history):
-    """Figure of a `History`: the loss at each step, the learning rate, and the accuracy on held-out images."""
-    # It is drawn again and again while a model trains. A layout engine would double the time, so margins are set here.
-    figure = Figure(figsize=(9.2, 2.6))
-    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.19, top=0.88, wspace=0.25)
-    loss_axis, lr_axis, accuracy_axis = figure.subplots(1, 3)
-    steps = np.array([row["step"] + 1 for row in history.steps])
-    loss = np.array([row["loss"] for row in history.steps])
-    loss_axis.plot(steps, loss, color=INK, alpha=0.3, linewidth=1, label="each step")
-    if len(loss) >= 20:
-        smooth = np.convolve(loss, np.ones(20) / 20, mode="valid")      # each at the middle of its 20 steps
-        loss_axis.plot(steps[19:] - 9.5, smooth, color=INK, label="mean of 20")
-    loss_axis.set(xlabel="step", title="training loss (nats)")
-    loss_axis.legend(frameon=False)
-    lr_axis.plot(steps, [row["lr"] for row in history.steps], color=GRAY)
-    lr_axis.set(xlabel="step", title="learning rate")
-    epochs = [row for row in history.epochs if "val_accuracy" in row]
-    accuracy_axis.plot([row["epoch"] for row in epochs], [100 * row["val_accuracy"] for row in epochs],
-                       color=INK, marker="o", markersize=4)
-    accuracy_axis.set(xlabel="epoch", title="held-out accuracy (%)")
-    accuracy_axis.xaxis.get_major_locator().set_params(integer=True)
-    if not epochs:
-        accuracy_axis.set(xlim=(0, 1), ylim=(0, 100))           # nothing measured yet
-    for axis in (loss_axis, lr_axis, accuracy_axis):
-        axis.title.set_size(10)
-        axis.grid(color="#DDDDDD")
-        axis.spines[["top", "right"]].set_visible(False)
     return figure
 
 
@@ -199,20 +139,6 @@ def changes(rows, unit="accuracy (%)", trained=None):
     axis.spines[["top", "right", "left"]].set_visible(False)
     axis.tick_params(axis="y", length=0)
     return figure
-
-
-def blends(images, shares, classes, columns=8):
-    """Picture of images [N, C, H, W] with one or two classes below each: of its shares [N, K] the largest first."""
-    size, rows = 110, -(-len(images) // columns)
-    card = Card(columns * size, rows * (size + 34))
-    for i, (image, share) in enumerate(zip(images, as_array(shares))):
-        x, y = i % columns * size, i // columns * (size + 34)
-        card.photo(as_pixels(image), x + 5, y + 5, size - 10, size - 10)
-        for line, k in enumerate(np.argsort(-share, kind="stable")[:2]):
-            if share[k] > 0:
-                text = classes[k] if share[k] > 0.999 else f"{share[k]:.0%} {classes[k]}"
-                card.text(x + 5, y + size + 2 + 14 * line, text, size=12)
-    return card.image
 
 
 def prediction(image, probabilities, classes, truth=None):
