@@ -54,8 +54,8 @@ def exercise(number, praise):
 # What the checks share
 
 def ask(answer, *arguments, **named):
-    """Call `answer` and return its result. Raise `Wrong` if it raises, or changes a tensor that it is given, and
-    `NotDone` if it returns nothing."""
+    """Call `answer` and return its result. Raise `Wrong` if it raises, changes a tensor that it is given, or returns
+    nothing for some cases only, and `NotDone` if it has returned nothing so far."""
     copies = [a.clone() if isinstance(a, torch.Tensor) else a for a in arguments]
     try:
         value = answer(*copies, **named)
@@ -65,12 +65,25 @@ def ask(answer, *arguments, **named):
         said = f"{one_line(error)}{advice(error)}{where}."
         raise Wrong(f"{call(answer, *arguments, **named)} stopped with {said}") from None
     if value is None or value is Ellipsis:
+        need(ask.returned is not answer, f"{call(answer, *arguments, **named)} returns nothing, though other calls do "
+                                         "return something. Every way through the function must end in a `return`.")
         raise NotDone
+    ask.returned = answer
     for given, copy in zip(arguments, copies):
         need(not isinstance(given, torch.Tensor) or torch.equal(given, copy),
              f"{name_of(answer)} changes a tensor that it is given. The caller may still need that tensor, so make a "
              "new one.")
     return value
+
+
+ask.returned = None         # the last answer that returned something
+
+
+def written_out(answer, name):
+    """Raise `Wrong` if `answer` calls the library's function `name`, which the exercise asks to write."""
+    called = getattr(getattr(answer, "__code__", None), "co_names", ())
+    need(name not in called, f"the numbers are right, but they come from the library's `{name}`. The exercise asks you "
+                             "to write it.")
 
 
 def call(answer, *arguments, **named):

@@ -5,7 +5,7 @@ from torch.nn.functional import conv2d
 
 from ..analysis import same_spectrum
 from ..checkpoints import load_pretrained
-from .checking import Wrong, ask, compare, exercise, need, whole
+from .checking import Wrong, ask, compare, exercise, need, whole, written_out
 
 
 def means(M, down, right, by=None):
@@ -94,6 +94,7 @@ def check_displacement_kernel(displacement_kernel):
             compare(got, expected, {f"{where}, {message}": value for message, value in wrong.items()},
                     f"M is a map {what}, {where}. The middle of the result, [{rows - 1}, {columns - 1}], is what a "
                     f"place takes from itself, and [{rows - 1}, {columns}] from its right neighbor.")
+    written_out(displacement_kernel, "displacement_kernel")
 
 
 @exercise("9.2", "whoever claims something of single units now has to show that such mixtures do not have it.")
@@ -130,14 +131,23 @@ def check_mixed_rows(mixed_rows):
     need((Q.abs() > 1e-3).float().mean() > 0.9 and Q.abs().max() < 0.95,
          "some new rows are mostly one old row, or mixtures of only a few. Take a Q without zeros: the Q of the QR "
          "decomposition of a square of random numbers.")
-    need(not close(mixture, ask(mixed_rows, W1, 1)), "seeds 0 and 1 give the same result. Does the generator start at "
-                                                     "`seed`?")
+    draws = [mixture] + [ask(mixed_rows, W1, seed) for seed in range(1, 10)]
+    for b, other in enumerate(draws):
+        for a in range(b):
+            need(not close(draws[a], other), f"seeds {a} and {b} give the same result. Does the generator start at "
+                                             "`seed`?")
+    # Rows and columns of Q have length 1, so each adds up to about a standard normal number, now above 0, now below.
+    Q = torch.linalg.lstsq(W1.T.double(), torch.cat(draws).T.double()).solution.T.view(10, 12, 12)
+    need(all(Q.sum(dim).abs().mean(dim=0).max() < 2.2 for dim in (1, 2)),
+         "Q is orthogonal, but it leans to one side: with each seed, nearly all weights of one old row have the same "
+         "sign. Draw with torch.randn, not with torch.rand, which has no numbers below 0.")
     for n, S in ((5, 3), (1, 4)):
         small = torch.randn(n, S)
         mixture = ask(mixed_rows, small, 3)
         need(isinstance(mixture, torch.Tensor) and mixture.shape == small.shape and
              close(mixture.T @ mixture, small.T @ small),
              f"for W1 of shape {[n, S]} it fails: Q has one row and one column for each *row* of W1, {[n, n]}.")
+    written_out(mixed_rows, "mixed")
 
 
 def lost(mixture, W1, close):
@@ -159,15 +169,20 @@ def lineup(seed=0, block=5):
     """Three layers, one of them trained, for exercise 9.3: ([(W1, W2), (W1, W2), (W1, W2)], which one was trained).
 
     W1: [64, 64], W2: [64, 64], on a grid of 8 x 8. The trained one is from the bundled CIFAR-10 model. One of the
-    others has rows exactly as coarse as the trained ones, and in the other nearly every place takes something from
-    itself and from nobody else. Their order is drawn with `seed`."""
+    others has rows exactly as coarse as the trained ones. In the other, a place takes nearly everything from itself. It
+    has the trained W1 or the trained W2, with the units in another order, so that no number of one matrix alone tells
+    the three apart. Their order is drawn with `seed`."""
     mixing = load_pretrained("cifar10")[0].blocks[block].token_mixing
     W1, W2 = mixing.fc1.weight.detach(), mixing.fc2.weight.detach()
     random = torch.Generator().manual_seed(seed)
-    own = torch.linalg.qr(torch.randn(len(W1), len(W1), generator=random)).Q * W1.norm() / len(W1) ** 0.5
-    noise = 0.1 * W2.std() * torch.randn(W2.shape, generator=random)
+    reads = torch.rand(1, generator=random) < 0.5
+    half, other = (W1, W2) if reads else (W2.T, W1.T)                       # [D_S, S] each
+    half = half[torch.randperm(len(half), generator=random)]
+    back = -torch.linalg.pinv(half, rtol=0.03).T                            # [D_S, S]: back.T @ half is nearly -1
+    back = back * other.norm() / back.norm()
+    back = back + 0.05 * back.std() * torch.randn(back.shape, generator=random)
     layers = [(W1, W2), (same_spectrum(W1, (8, 8), seed), same_spectrum(W2.T, (8, 8), seed + 1).T),
-              (own, -own.T * W2.norm() / own.norm() + noise)]
+              (half, back.T) if reads else (back, half.T)]
     order = torch.randperm(3, generator=torch.Generator().manual_seed(seed + 40)).tolist()
     return [layers[i] for i in order], order.index(0)
 
@@ -178,8 +193,10 @@ def check_which_was_trained(which_was_trained):
     for seed in range(12):
         block = seed % 6
         layers, trained = lineup(seed, block)
-        got = whole(ask(which_was_trained, [(a.clone(), b.clone()) for a, b in layers], (8, 8)),
-                    "expected the index of a layer: 0, 1 or 2.")
+        given = [(a.clone(), b.clone()) for a, b in layers]
+        got = whole(ask(which_was_trained, given, (8, 8)), "expected the index of a layer: 0, 1 or 2.")
+        need(all(torch.equal(a, b) for mine, theirs in zip(given, layers) for a, b in zip(mine, theirs)),
+             "which_was_trained changes the layers that it is given. The caller may still need them.")
         need(0 <= got < 3, f"it gives {got}, and there are the layers 0, 1 and 2.")
         if got != trained:
             W1, W2 = layers[got]

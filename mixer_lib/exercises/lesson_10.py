@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import conv2d, conv_transpose2d, gelu
-from torch.overrides import TorchFunctionMode
 
 from ..model import patchify
-from .checking import Wrong, ask, call, compare, exercise, name_of, need
+from .checking import Calls, Wrong, ask, call, compare, exercise, name_of, need
 
 
 def convolution(answer, linear, *arguments, channels, kernel, stride=None):
@@ -43,6 +42,8 @@ def convolution(answer, linear, *arguments, channels, kernel, stride=None):
         need(mine is None or mine.untyped_storage().data_ptr() != theirs.untyped_storage().data_ptr(),
              "the convolution shares its memory with the linear layer, so training one would change the other. copy_ "
              "makes a copy.")
+    need(all(p.requires_grad for p in conv.parameters()),
+         "the convolution is frozen: its weights have requires_grad=False, so training would leave them as they are.")
     return conv
 
 
@@ -102,18 +103,6 @@ def check_fc1_as_conv(fc1_as_conv):
                 weight.view(D_S, 1, rows, columns).flip(2, 3),
             **square,
         })
-
-
-class Calls(TorchFunctionMode):
-    """While it is entered, notes the names of PyTorch's functions that are called."""
-
-    def __init__(self):
-        super().__init__()
-        self.names = set()
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        self.names.add(getattr(function, "__name__", ""))
-        return function(*args, **kwargs or {})
 
 
 def mixed(maps, kernels, b1, stamps, bias, activation=gelu):

@@ -68,6 +68,10 @@ def check_shuffle_patches(shuffle_patches):
              f"the result is a table of patches, {[B, S, D]}: turn it back into images with unpatchify.")
         compare(got, right, wrong, f"The numbers in brackets are [image, color, line, column], P is {P}, and the grid "
                                    f"has {rows} rows and {columns} columns.")
+    whole = torch.arange(48, dtype=torch.uint8).view(1, 3, 4, 4)
+    got = ask(shuffle_patches, whole, 2, *(orders := (one_way(4), one_way(4))))
+    need(got.dtype == torch.uint8 and torch.equal(got, shuffle(whole, 2, *orders)),
+         f"images of whole numbers, uint8, come back as {got.dtype}, expected the same numbers as uint8.")
 
 
 @exercise("11.2", "any order comes back, not only those that are their own inverse.")
@@ -100,17 +104,22 @@ def check_unscramble(unscramble):
 @exercise("11.3", "to this Mixer, the shuffled images are the plain ones.")
 def check_follow(follow):
     """follow(weights, patch_order, inner_order): a Mixer's state_dict -> that of one that reads shuffled images."""
-    for C_in, P, grid, D_S in ((3, 2, 4, 16), (1, 3, 2, 5)):        # in the first D_S = S, so every mistake fits
+    for C_in, P, grid, D_S, L in ((3, 2, 4, 16, 2), (1, 3, 2, 5, 5)):   # in the first D_S = S, so every mistake fits
         torch.manual_seed(grid)
         S, n = grid * grid, P * P
-        model = MlpMixer(grid * P, P, C_in, num_classes=5, num_blocks=2, hidden_dim=n * C_in, tokens_mlp_dim=D_S,
+        model = MlpMixer(grid * P, P, C_in, num_classes=5, num_blocks=L, hidden_dim=n * C_in, tokens_mlp_dim=D_S,
                          channels_mlp_dim=S).double()
         for p in model.parameters():
             torch.nn.init.normal_(p)
         weights = {name: p.clone() for name, p in model.state_dict().items()}
         given = {name: p.clone() for name, p in weights.items()}
         patches, inner = one_way(S), one_way(n)
-        got = ask(follow, given, patches, inner)
+        try:
+            got = ask(follow, given, patches, inner)
+        except Wrong as error:
+            both = " Channel mixing has an fc1 and fc2, too, without places: look for 'token_mixing' in the name." * (
+                "IndexError: index" in str(error) and "out of bounds" in str(error))
+            raise Wrong(f"{error}{both}") from None
         need(all(name in given and torch.equal(p, given[name]) for name, p in weights.items()),
              f"{name_of(follow)} changes the weights that it is given, and the caller may still need them: make a new "
              "dictionary.")
@@ -119,7 +128,12 @@ def check_follow(follow):
         for name, p in weights.items():
             need(name in got, f"{name} is missing. Copy what does not belong to a place as it is.")
             check_weight(name, got[name], p, patches, inner, C_in)
-        model.load_state_dict({name: got[name] for name in weights})        # and now the proof itself
+            need(got[name].dtype == p.dtype, f"{name} comes back as {got[name].dtype}, expected {p.dtype}, the type in "
+                                             "`weights`.")
+        more = [name for name in got if name not in weights]
+        need(not more, f"the Mixer has no tensor of the name {more[:1]}, so load_state_dict would refuse this "
+                       "dictionary.")
+        model.load_state_dict(got)                                          # and now the proof itself
         follower, x = model, torch.randn(3, C_in, grid * P, grid * P, dtype=torch.double)
         plain = MlpMixer(**vars(model.config)).double()
         plain.load_state_dict(weights)
@@ -174,8 +188,8 @@ def check_conv_follows(conv_follows):
         swapped[[0, 1]] = swapped[[1, 0]]
         torch.manual_seed(1)
         cases = [
-            (grid, True, "the order that leaves every place as it is"),
             (torch.randperm(S), False, "an order drawn at random"),
+            (grid, True, "the order that leaves every place as it is"),
             (grid.flip(1), True, "the order that mirrors left and right"),
             (grid.flip(0), True, "the order that mirrors top and bottom"),
             (grid.flip(0, 1), True, "half a turn"),

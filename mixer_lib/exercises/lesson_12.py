@@ -16,7 +16,11 @@ def check_from_flax(from_flax):
         weights = {name: torch.randn(p.shape) for name, p in model.state_dict().items()}
         arrays = {theirs(FLAX, name): to_theirs(FLAX, name, tensor, (C_in, P, P)).contiguous().numpy()
                   for name, tensor in weights.items()}
-        got = ask(from_flax, {name: array.copy() for name, array in sorted(arrays.items())})
+        given = {name: array.copy() for name, array in sorted(arrays.items())}
+        got = ask(from_flax, given)
+        need(given.keys() == arrays.keys() and all((given[name] == array).all() for name, array in arrays.items()),
+             f"{name_of(from_flax)} changes the arrays that it is given. The caller may still need them, so make new "
+             "ones.")
         need(isinstance(got, dict), f"{name_of(from_flax)} gives a {type(got).__name__}, expected a dictionary from "
                                     "the names of an MlpMixer to tensors.")
         if extra := [name for name in got if name not in weights]:

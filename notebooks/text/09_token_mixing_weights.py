@@ -55,25 +55,9 @@ steps, snapshots = load_snapshots(WEIGHTS / "cifar10-fine-snapshots.safetensors"
 widgets.training_scrubber(steps, snapshots, grid_of(model))
 
 # %% [markdown]
-# As a still picture: the same units after the training, the coarsest first.
-
-# %%
-from mixer_lib.analysis import order
-
-mixing = model.blocks[1].token_mixing
-W1 = mixing.fc1.weight.detach()                                 # [D_S, S]
-plots.show(
-    plots.mosaic(W1, (16, 16), order(W1, (16, 16), "frequency"),
-                 title="the 256 units of block 1"),
-    alt="A mosaic of 256 small squares, each with 16 by 16 cells. More than half of "
-        "them hold a spot or a short streak, orange or blue, in many directions and "
-        "places; further down they are finer and paler, and many squares hold only "
-        "grains.")
-
-# %% [markdown]
-# More than half of the squares hold something: a spot, or a short streak, often with a streak of the other color beside it,
-# each somewhere else, in many directions. If you have ever seen the first layer of a convolutional network, you know these
-# pictures. Such a unit answers to a bar or an edge of its direction, at its place.
+# After the training, more than half of the squares hold something: a spot, or a short streak, often with a streak of the
+# other color beside it, each somewhere else, in many directions. If you have ever seen the first layer of a convolutional
+# network, you know these pictures. Such a unit answers to a bar or an edge of its direction, at its place.
 #
 # But people see faces in clouds, too. What of this is really there? And what does the layer *do* with it? In this lesson
 # each thing that we see gets a number, and each number is compared with what it would be if there were nothing to see.
@@ -100,6 +84,8 @@ x = block.token_norm(tables_by_depth(model, horse)[1])[0].detach()      # [S, C]
 channel = torch.corrcoef(torch.stack([bright, *x.T]))[0, 1:].abs().argmax().item()
 
 # %%
+mixing = block.token_mixing
+W1 = mixing.fc1.weight.detach()                                         # [D_S, S]
 answers = mixing.fc1(x.T)[channel].detach()                             # [D_S]
 unit = answers.argmax().item()
 answer = mixing.fc1.bias[unit].item()
@@ -332,7 +318,8 @@ shares(other)
 #
 # ### The kernels
 #
-# Here are the kernels of all twelve blocks, without what a place takes from itself. The colors of each picture are its own:
+# Here are the kernels of all twelve blocks, without what a place takes from itself. Below each kernel are its block, its
+# share and, in parentheses, the share with the places relabeled. The colors of each picture are its own:
 
 # %%
 from mixer_lib.analysis import mixing_weights
@@ -911,9 +898,10 @@ exercises.check_mixed_rows(mixed_rows)
 #
 # ### 9.3 Which one was trained? · hard · 12 minutes
 #
-# `exercises.lineup()` gives three layers, $W_1$ and $W_2$ of each, for a grid of 8 × 8. One is from the trained network.
-# The other two are made up: one has rows exactly as coarse as the trained ones. In the other, nearly every place takes
-# something from itself and from nobody else. Write a function that finds the trained one, for any three such layers.
+# `layers, trained = exercises.lineup()` gives three layers, $W_1$ and $W_2$ of each, for a grid of 8 × 8, and the index of
+# the one from the trained network. The other two are made up. One has rows exactly as coarse as the trained ones. The other
+# has the trained $W_1$ or the trained $W_2$, with the units in another order, but a place takes nearly everything from
+# itself. Write a function that finds the trained one, for any three such layers.
 
 # %% tags=["exercise-3"]
 def which_was_trained(layers, grid):

@@ -544,8 +544,9 @@ plots.show(
 #   nor the same number of multiplications, and this CNN is one of many. A CNN whose first kernel is $4 × 4$ with a stride
 #   of 4 has the Mixer's patch embedding, so it can follow any order inside the patches. Its later kernels still slide
 #   over the patches. We have not trained one.
-# - **Few epochs.** Your curves still rise at the end, perhaps by different amounts. And the learning rate was chosen on
-#   plain images. Another rate may be better on scrambled ones.
+# - **Few epochs.** Your curves level off at the end, since the learning rate falls to zero there. A longer training may
+#   raise them by different amounts. And the learning rate was chosen on plain images. Another rate may be better on
+#   scrambled ones.
 # - **The intervals only know about seeds.** All runs on the sample use the same 1,000 test images, and those on all of
 #   CIFAR-10 the same 10,000. Other test images would move all numbers a little.
 #

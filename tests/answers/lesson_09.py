@@ -110,7 +110,11 @@ WRONG = {
             near = far[0] / far[1]
             near = torch.cat([near.flip(0)[:-1], near])
             return torch.cat([near.flip(1)[:, :-1], near], dim=1)""")),
-    ]} | {"a list": ("expected a torch tensor", "return [[0.0]]")},
+    ]} | {
+        "a list": ("expected a torch tensor", "return [[0.0]]"),
+        "the library's": ("the library's `displacement_kernel`", """
+            from mixer_lib import analysis
+            return analysis.displacement_kernel(M, (rows, columns))""")},
     "check_mixed_rows": {name: (word, but(MIXED, *changes)) for name, word, *changes in [
         ("columns", "mixes the columns", ("torch.randn(len(W1), len(W1)", "torch.randn(W1.shape[1], W1.shape[1]"),
          ("Q @ W1", "W1 @ Q")),
@@ -135,6 +139,11 @@ WRONG = {
     v = torch.randn(len(W1), generator=random) * torch.linspace(0.05, 1, len(W1))
     v = v / v.norm()
     return W1 - 2 * v[:, None] * (v @ W1)""".lstrip("\n").lstrip())),
+        ("even seeds and odd seeds", "seeds 0 and 2", ("manual_seed(seed)", "manual_seed(seed % 2)")),
+        ("numbers above 0 only", "leans to one side", ("torch.randn", "torch.rand")),
+        ("the library's", "the library's `mixed`", (MIXED, """
+    from mixer_lib.analysis import mixed
+    return mixed(W1, seed)""")),
         ("scaled", "do not scale", ("Q @ W1", "Q @ W1 / len(W1) ** 0.5")),
         ("a fixed size", "one row and one column for each", ("torch.randn(len(W1), len(W1)", "torch.randn(12, 12"),
          ("Q @ W1", "Q[:, :len(W1)] @ W1 if len(W1) < 12 else Q @ W1")),
@@ -152,5 +161,16 @@ WRONG = {
         "a share": ("expected the index", but(WHICH, ("shares.index(max(shares))", "max(shares)"))),
         "counted from 1": ("there are the layers 0, 1 and 2", but(WHICH, ("max(shares))", "max(shares)) + 3"))),
         "always the same": ("made up|was trained", "return 1"),
+        "heaviest tails of W1": ("made up|was trained", """
+            tails = [((W1 / W1.std()) ** 4).mean().item() for W1, W2 in layers]
+            return tails.index(max(tails))"""),
+        "heaviest tails of W2": ("made up|was trained", """
+            tails = [((W2 / W2.std()) ** 4).mean().item() for W1, W2 in layers]
+            return tails.index(max(tails))"""),
+        "fewest places": ("made up|was trained", """
+            from mixer_lib.analysis import participation
+            places = [participation(W1).mean().item() for W1, W2 in layers]
+            return places.index(min(places))"""),
+        "in place": ("changes the layers", but(WHICH, ("        M = W2", "        W1 *= 2\n        M = W2"))),
     },
 }

@@ -142,6 +142,7 @@ WRONG = {
         ("the numbers", "a Parameter, expected the nn.Conv2d", ("return conv", "return conv.weight")),
         ("changed", "changes the linear layer that it is given",
          ("return conv", "linear.bias.data.zero_(); return conv")),
+        ("frozen", "is frozen", ("return conv", "return conv.requires_grad_(False)")),
         ("dilation", "the dilation is", (", stride=P)", ", stride=P, dilation=2)")),
         ("shared memory", "shares its memory", ("conv.weight.data.copy_(linear.weight.view(linear.out_features, "
          "in_channels, P, P))", "conv.weight.data = linear.weight.data.view(-1, in_channels, P, P)")),
@@ -207,6 +208,7 @@ WRONG = {
         ("never", "says False for a 3 x 3", ("return True", "return False")),
         ("diagonals", "says False for a 3 x 3 .* diagonals of the whole matrix",
          ("seen = {}", "return torch.allclose(M[1:, 1:], M[:-1, :-1], atol=1e-4)")),
+        ("nothing for convolutions", "returns nothing, though other calls", ("    return True", "")),
         ("exactly", "with rounding errors", ("> 1e-4", "> 0")),
         ("3 x 3 only", "reaches from any place", ("if abs(M[s, t]",
          "if max(abs(down), abs(right)) > 1 and M[s, t] != 0 or abs(M[s, t]")),

@@ -137,6 +137,7 @@ WRONG = {
          "torch.cat([table[..., inner_order], table[..., P * P:]], dim=-1)")),
         ("a table", "is a table of patches", ("unpatchify(pixels.flatten(2), P, (H, W))", "pixels.flatten(2)")),
         ("changes the images", "changes a tensor", ("table = ", "images.zero_()\n    table = ")),
+        ("as float", "come back as torch.float32", ("patchify(images, P)", "patchify(images.float(), P)")),
         ("height and width", "is 2, and the grid has|has shape", ("(H, W)", "(W, H)")),
         ("both in one pair of brackets", "pick entries in pairs",
          ("table = patchify(images, P)[:, patch_order]", "table = patchify(images, P)"),
@@ -187,7 +188,13 @@ WRONG = {
          ('name.endswith("token_mixing.fc1.weight")', 'name == "blocks.0.token_mixing.fc1.weight"')),
         ("only what moved", "patch_embedding.linear.bias is missing", ("dict(weights)", "{}")),
         ("in place", "changes the weights that it is given", ("dict(weights)", "weights")),
-        ("the channel MLPs too", "stopped with IndexError", ('"token_mixing.fc2.bias"', '"mixing.fc2.bias"')),
+        ("two blocks", "blocks.2.token_mixing.fc1.weight is unchanged", (
+            'name.endswith("token_mixing.fc1.weight")',
+            'name[7:] in ("0.token_mixing.fc1.weight", "1.token_mixing.fc1.weight")')),
+        ("as float32", "comes back as torch.float32", ("return new", "return {k: p.float() for k, p in new.items()}")),
+        ("a name of its own", "load_state_dict would refuse", ("return new", "return {**new, 'order': patch_order}")),
+        ("the channel MLPs too", "stopped with IndexError.* look for 'token_mixing'", (
+            '"token_mixing.fc2.bias"', '"mixing.fc2.bias"')),
         ("a model's list", "gives a list", ("return new", "return list(new)")),
     ]},
     "check_conv_follows": {entry: (word, but(CONV, *changes)) for entry, word, *changes in [
@@ -207,6 +214,7 @@ WRONG = {
         ("transposed grid", "says False for the order that leaves",
          ("t // columns - s // columns", "t // rows - s // rows"),
          ("t % columns - s % columns", "t % rows - s % rows")),
+        ("nothing for the right ones", "returns nothing, though other calls", ("    return True", "")),
         ("a number", "expected True or False, got 1", ("return True", "return 1")),
         ("the eight of a square, shapes ignored", r"says True for the order \[", ("order, weights = order.tolist(), {}",
          "g = torch.arange(rows * columns).view(rows, columns)\n    return any(torch.equal(known.rot90(k).flatten(), "

@@ -99,6 +99,7 @@ RIGHT = {
 
 WRONG = {
     "check_from_flax": {name: (word, but(FLAX, *changes)) for name, word, *changes in [
+        ("emptied", "changes the arrays", ("return new", "arrays.clear()\n    return new")),
         ("arrays", "is a ndarray", ("new[name] = p", "new[name] = array")),
         ("not transposed", "token_mixing.fc1.weight is not transposed", ("elif p.ndim == 2", "elif False")),
         ("reshaped", "A reshape does not transpose", ("p = p.T", "p = p.reshape(p.shape[::-1])")),

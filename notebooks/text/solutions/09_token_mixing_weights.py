@@ -99,9 +99,9 @@ for k, W1 in enumerate(rows):
 # %% [markdown]
 # ## 9.3 Which one was trained?
 #
-# Rows do not tell: one layer has rows exactly as coarse as the trained ones. Look at reading and writing together, at the
-# token map, and leave out the diagonal. A layer in which each place takes only from itself is a convolution, too, but it
-# needs no training on images to be one.
+# No matrix alone tells: one layer has rows exactly as coarse as the trained ones, and another has the trained $W_1$ or
+# $W_2$ itself. Look at reading and writing together, at the token map, and leave out the diagonal. A layer in which each
+# place takes only from itself is a convolution, too, but it needs no training on images to be one.
 
 # %% tags=["exercise-3"]
 def which_was_trained(layers, grid):
