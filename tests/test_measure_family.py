@@ -220,7 +220,7 @@ def test_fewer_images_take_as_many_steps(few, monkeypatch):
 
 
 def test_few_shot_fits_a_new_last_layer(monkeypatch):
-    """Digit k lights column k. A network that passes the columns on makes every digit plain, one that sums them none."""
+    """Digit k lights column k. A network that passes the columns on makes each digit plain, one that sums them none."""
     def lit(labels):
         images = torch.zeros(len(labels), 1, 28, 28, dtype=torch.uint8)
         images[torch.arange(len(labels)), 0, 9, labels] = 255

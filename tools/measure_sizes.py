@@ -5,9 +5,10 @@ trained on 500, 2,000, 8,000 and all images of CIFAR-10, for the same number of 
 model_size.json: the Mixer at half its width, as it is, and at twice its width. First each tries every learning rate
 once; the rate with the highest held-out accuracy is the one of its runs over several seeds. The test images play no
 part. Each row also says what the network's features are worth elsewhere: "few_shot", as the paper measures it, on
-handwritten digits, with a new last layer from ten images per class; "few_shot_untrained" is the same network before its
-training. After an interruption, the same command continues where it stopped. DIR: the folder of the full data, or a .npz
-file with it. The options make a shorter table for a machine without a GPU; the table says with which it was made.
+handwritten digits, with a new last layer from ten images per class; "few_shot_untrained" is the same network before
+its training. After an interruption, the same command continues where it stopped. DIR: the folder of the full data, or
+a .npz file with it. The options make a shorter table for a machine without a GPU; the table says with which it was
+made.
 """
 
 import argparse
@@ -63,8 +64,8 @@ def features(network, images, dataset):
 
 
 def few_shot(network, dataset):
-    """Share of handwritten digits that a linear layer has right which reads the network's features. It is fitted to
-    SHOTS digits per class by least squares with a ridge, the mean of DRAWS draws. dataset: says how pixels are scaled."""
+    """Share of handwritten digits that a new last layer has right, the mean of DRAWS draws. It reads the network's
+    features, and is fitted to SHOTS digits per class by least squares with a ridge. dataset: how pixels are scaled."""
     digits = load_dataset("mnist")
     few = torch.stack([(digits.train_labels == digit).nonzero()[:SHOTS * DRAWS, 0] for digit in range(10)])
     labels = torch.arange(10).repeat_interleave(SHOTS)                                      # [10 * SHOTS]
