@@ -97,11 +97,51 @@ def test_equal_parameters_are_nearly_equal_macs_and_not_equal_time():
     assert all(row["lr"] == max(table("family")["rates"]) for row in FAMILY if row["seed"] != TUNING_SEED)
 
 
+def test_a_third_rate():
+    wider = table("rates")
+    assert wider["rates"][:2] == table("family")["rates"] and wider["recipe"] == table("family")["recipe"]
+    again = {name: 100 * (mean(values.values()) - mean(TABLES["family"][0][name].values()))
+             for name, values in by_name(wider["rows"], "mixer").items()}
+    chosen = by_name(wider["rows"], "mixer", "lr")
+    assert [*again] == list(measure_family.MIXERS)
+    assert {name for name in chosen if {*chosen[name].values()} == {0.018}} == {"Mixer", "ResMLP", "pooling"}
+    assert 0.5 < again["ResMLP"] < 1 and abs(again["pooling"]) < 0.5 and -2 < again["Mixer"] < -1
+    assert all(again[name] == 0 for name in chosen if {*chosen[name].values()} == {0.006})
+
+
 def test_with_more_time_the_mixer_passes_the_convolution():
-    row, = table("longer")["rows"]
+    rows = {row["mixer"]: row for row in table("longer")["rows"]}
     once = [other for other in FAMILY if other["mixer"] == "ConvMixer" and other["seed"] != TUNING_SEED]
-    assert row["mixer"] == "Mixer" and row["held_out"] > max(other["held_out"] for other in once) + 0.05
-    assert row["seconds"] < 1.2 * mean(other["seconds"] for other in once)
+    assert rows["Mixer"]["held_out"] > max(other["held_out"] for other in once) + 0.05
+    assert rows["Mixer"]["seconds"] < 1.2 * mean(other["seconds"] for other in once)
+    more = {name: row["held_out"] - mean(TABLES["family"][0][name].values()) for name, row in rows.items()}
+    assert more["attention"] > max(more["Mixer"], more["identity"]) + 0.02
+
+
+def test_more_images_and_larger_networks():
+    """After equal steps the curves do not cross, and end flat."""
+    accuracy = {}
+    for row in table("data_size")["rows"]:
+        accuracy.setdefault(row["model"], {}).setdefault(row["images"] or 45_000, []).append(100 * row["held_out"])
+    curves = {name: {count: mean(runs) for count, runs in some.items()} for name, some in accuracy.items()}
+    for count in curves["Mixer"]:
+        assert curves["CNN"][count] > curves["Mixer"][count] + 1 > curves["attention"][count] + 3
+    for curve in curves.values():
+        assert curve[2_000] > curve[500] + 5 and abs(curve[45_000] - curve[2_000]) < 5
+    assert curves["Mixer"][45_000] - curves["Mixer"][2_000] < 2
+    rows = table("data_size")["rows"] + table("model_size")["rows"]
+    assert all(0.9 < row["parameters"] / 91_034 <= 1 for row in table("data_size")["rows"])
+    probe = by_name([row | {"seed": (row["images"], row["seed"])} for row in table("data_size")["rows"]], "model",
+                    "few_shot")
+    before = {name: mean(some.values()) for name, some in by_name(
+        [row | {"seed": (row["images"], row["seed"])} for row in table("data_size")["rows"]], "model",
+        "few_shot_untrained").items()}
+    gain = {name: mean(some.values()) - before[name] for name, some in probe.items()}
+    assert 0.06 < gain["Mixer"] < 0.14 and 0.06 < gain["CNN"] < 0.14 and abs(gain["attention"]) < 0.02
+    assert before["CNN"] > max(probe["Mixer"].values())
+    size = {row["model"]: row for row in table("model_size")["rows"]}
+    assert 11.5 < size["L"]["parameters"] / size["S"]["parameters"] < 12.5
+    assert 0.02 < size["L"]["held_out"] - size["S"]["held_out"] < 0.06 and all(not row["diverged"] for row in rows)
 
 
 def test_what_shuffled_and_moved_images_cost():

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import measure_parts as parts
 import measure_sizes as sizes
 from mixer_lib import count_macs, count_parameters
 from mixer_lib.data import load_dataset
+from mixer_lib.permutations import SmallCNN
 from result_table import TUNING_SEED, fill_tuned
 
 WHOLE = family.mixer_config(4, 16)
@@ -157,7 +159,6 @@ def test_grouped_token_mixing_is_a_token_mlp_per_group():
     grouped, x = parts.GroupedTokenMixing(mlps), torch.randn(3, 64, 16)
     expected = torch.cat([mlp(some) for mlp, some in zip(mlps, x.split(4, dim=2))], dim=2)
     torch.testing.assert_close(grouped(x), expected)
-    assert grouped.macs(x.shape) == 3 * 16 * 2 * 64 * WHOLE.tokens_mlp_dim
     for change, count in (("a token MLP per group of channels", 4), ("a token MLP per channel", 16)):
         assert all(len(block.token_mixing.w1) == count for block in parts.make_model(change, WHOLE).blocks)
 
@@ -173,6 +174,11 @@ def test_macs_are_those_of_the_cost_table():
     assert parts.macs_of(parts.make_model("whole", WHOLE)) == count_macs(WHOLE)
     attention = family.config_of("attention", "parameters", WHOLE)
     assert parts.macs_of(family.build(attention)) == count_macs(attention)
+    assert parts.macs_of(parts.make_model("a token MLP per channel", WHOLE)) == count_macs(WHOLE)
+    places = 32 * 32, 16 * 16, 8 * 8, 4 * 4                     # of the CNN's four convolutions of 3 x 3
+    widths = 3, 16, 32, 64, 150
+    assert parts.macs_of(SmallCNN()) == 150 * 10 + sum(
+        9 * S * C_in * C_out for S, C_in, C_out in zip(places, widths, widths[1:]))
 
 
 def test_a_diverged_run_has_nothing_right(few):
@@ -211,3 +217,22 @@ def test_fewer_images_take_as_many_steps(few, monkeypatch):
     for images in (20, None):
         sizes.run("CNN", images, 0, 1e-3, few, RECIPE | {"epochs": 4, "batch_size": 10}, WHOLE)
     assert steps == [(20, 36), (90, 36)]
+
+
+def test_few_shot_fits_a_new_last_layer(monkeypatch):
+    """Digit k lights column k. A network that passes the columns on makes each digit plain, one that sums them none."""
+    def lit(labels):
+        images = torch.zeros(len(labels), 1, 28, 28, dtype=torch.uint8)
+        images[torch.arange(len(labels)), 0, 9, labels] = 255
+        return images
+
+    labels = torch.arange(10).repeat(100)                       # ten draws of ten per class
+    digits = replace(load_dataset("mnist"), train_images=lit(labels), train_labels=labels,
+                     test_images=lit(labels[:50]), test_labels=labels[:50])
+    monkeypatch.setattr(sizes, "load_dataset", lambda name: digits)
+    cifar = SimpleNamespace(mean=(0.5,) * 3, std=(0.25,) * 3, image_shape=(3, 32, 32))
+    plain = torch.nn.Sequential(torch.nn.MaxPool2d((32, 1)), torch.nn.Flatten(), torch.nn.Linear(3 * 32, 10))
+    total = torch.nn.Sequential(torch.nn.AvgPool2d(32), torch.nn.Flatten(), torch.nn.Linear(3, 10))
+    before = plain[2].weight.clone()
+    assert sizes.few_shot(plain, cifar) == 1 and torch.equal(plain[2].weight, before)
+    assert sizes.few_shot(total, cifar) == 0.1

@@ -137,6 +137,15 @@ def test_one_process_speaks(monkeypatch, launched, capsys):
         assert capsys.readouterr().err == said.replace("is\nbroken", "is broken") + "\n"
 
 
+def test_one_process_is_enough_where_nothing_is_shared(launched, capsys):
+    said = []
+    for rank in 0, 1:
+        launched(rank)
+        assert run("info mnist") == 0
+        said.append(capsys.readouterr().out)
+    assert "mnist" in said[0] and said[1] == ""
+
+
 def test_advice_names_torchrun(launched):
     assert program() == ["python", "-m", "mixer_lib", "train"]
     launched(count=4)

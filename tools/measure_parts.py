@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.nn.functional import gelu, pixel_unshuffle
+from torch.utils.flop_counter import FlopCounterMode
 
 from measure_family import accuracy, arguments_of, hold_out, mixer_config, train
 from mixer_lib import count_parameters, fit_to
@@ -61,10 +62,6 @@ class GroupedTokenMixing(nn.Module):
         x = gelu(torch.baddbmm(self.b1[:, None], x, self.w1.mT))                            # [groups, ..., D_S]
         x = torch.baddbmm(self.b2[:, None], x, self.w2.mT)                                  # [groups, ..., S]
         return x.view(groups, B, -1, S).permute(1, 3, 0, 2).reshape(B, S, C)
-
-    def macs(self, shape):
-        """Of its layers, for an output of this shape, [B, S, C]."""
-        return 2 * shape.numel() * self.w1.shape[1]
 
 
 class Merge(nn.Module):
@@ -155,20 +152,10 @@ def make_model(change, whole):
 
 
 def macs_of(model):
-    """The multiply-accumulates of the linear layers of a model for one image."""
-    counts = []
-
-    def note(module, inputs, output):
-        if isinstance(module, nn.Linear):
-            counts.append(output.numel() * module.in_features)
-        elif hasattr(module, "macs"):
-            counts.append(module.macs(output.shape))
-
-    handles = [module.register_forward_hook(note) for module in model.modules()]
-    model(torch.zeros(1, *model.image_shape, device=next(model.parameters()).device))
-    for handle in handles:
-        handle.remove()
-    return sum(counts)
+    """The multiply-accumulates of a model for one image, in its matrix products and convolutions."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros(1, *model.image_shape, device=next(model.parameters()).device))
+    return counter.get_total_flops() // 2
 
 
 def run(change, seed, lr, dataset, recipe, whole):

@@ -6,8 +6,11 @@ Results go to the standard output and all else to the error output, so that both
 import os
 import sys
 
+from ..training import processes
 from .parser import parse
 from .say import say, say_error
+from .train import train
+from .use import evaluate_checkpoint
 
 
 def main(argv=None):
@@ -17,6 +20,8 @@ def main(argv=None):
     try:
         try:
             options = parse(argv or ["--help"])
+            if processes.rank() and options.run not in (train, evaluate_checkpoint):
+                return 0        # torchrun started several, and one is enough
             return options.run(options, argv[1:]) or 0
         finally:
             if sys.stdout:          # None where it was closed

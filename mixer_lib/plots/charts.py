@@ -8,21 +8,32 @@ from .base import GRAY, GREEN, INK, SERIES, as_array, as_pixels
 from .card import Card
 
 
+def plain(value, _=None):
+    """A number beside an axis: 0.01, 192, 1,536, 10 M, 2 G."""
+    size, letter = next(((size, letter) for size, letter in ((1e9, " G"), (1e6, " M")) if value >= size), (1, ""))
+    return f"{value / size:,g}{letter}"
+
+
 def lines(panels, ylabel, log=False):
     """Figure of line charts side by side, of at most 8 lines each. panels: {x label: (x values, {name: y values})}.
-    log: True for both axes, or "x"; an x axis from 0 is linear up to 1."""
+    log: True for both axes, or "x"; an x axis from 0 is linear up to 1. The first lines are thicker, so that one can
+    see them below others."""
     figure, axes = plt.subplots(1, len(panels), figsize=(max(3.3 * len(panels), 5), 2.8), squeeze=False, sharey=True,
                                 layout="constrained")
     for axis, (xlabel, (x, curves)) in zip(axes[0], panels.items(), strict=True):
         x = as_array(x)
-        for (name, y), color, marker in zip(curves.items(), SERIES, "os^Dv<>P", strict=False):
-            axis.plot(x, as_array(y), color=color, marker=marker, markersize=4, label=name)
+        for i, ((name, y), color, marker) in enumerate(zip(curves.items(), SERIES, "os^Dv<>P", strict=False), 1):
+            thick = (len(curves) - i) / len(curves)                                         # from nearly 1 down to 0
+            axis.plot(x, as_array(y), color=color, marker=marker, linewidth=1.5 + 2.5 * thick,
+                      markersize=4 + 3 * thick, label=name)
         if log:
             axis.set_xscale("symlog" if x.min() <= 0 else "log", **({"linthresh": 1} if x.min() <= 0 else {}))
             axis.set_yscale("linear" if log == "x" else "log")
             shown = x if len(x) <= 8 else [v for v in (0, *10.0 ** np.arange(10)) if x.min() <= v <= x.max()]
-            axis.set_xticks(shown, [f"{v:,g}" for v in shown])
+            axis.set_xticks(shown, [*map(plain, shown)])
             axis.minorticks_off()
+            if log != "x":
+                axis.yaxis.set_major_formatter(plain)
         axis.set_xlabel(xlabel)
         axis.grid(color="#DDDDDD")
         axis.spines[["top", "right"]].set_visible(False)
@@ -57,6 +68,8 @@ def roofline(peak, bandwidth, points):
     intensities = [ridge, *(intensity for intensity, _ in points.values())]
     x = np.array([min(intensities) / 3, ridge, 3 * max(intensities)])
     axis.loglog(x, np.minimum(bandwidth * x, peak) / 1e9, color=INK)
+    axis.xaxis.set_major_formatter(plain)
+    axis.yaxis.set_major_formatter(plain)
     for (name, (intensity, speed)), color, marker in zip(points.items(), SERIES[1:] + SERIES[:1], "os^Dv<>P",
                                                          strict=False):
         axis.plot(intensity, speed / 1e9, marker, color=color, markersize=8, label=name)

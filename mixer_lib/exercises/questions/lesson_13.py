@@ -15,6 +15,12 @@ see all eight with their intervals."""),
 A neighborhood of 3 × 3 carries a token one step further per block, also diagonally. From a corner of an 8 × 8 grid to
 the opposite one it takes seven steps, so seven blocks. Our network has {blocks}: the corners of an image meet only at
 the very end, when all tokens are averaged."""),
+    "from 2,000 images to 45,000": Question(
+        choices={"by more than 10 points": (10, 100), "by 3 to 10 points": (3, 10), "by less, or not at all": (-100, 3)},
+        close=1,
+        why="""
+From {curve[2000]:.1f}% to {curve[45000]:.1f}%, a difference of {answer:+.1f} points. Each of the 2,000 images was seen
+22 times, each of the 45,000 once, in as many steps. From 500 images to 2,000 the gain was {first:.1f} points."""),
     "patches shuffled after training": Question(
         choices=("Mixer", "ConvMixer", "attention", "identity"), close=0.5,
         why="""
