@@ -115,7 +115,9 @@ def test_with_more_time_the_mixer_passes_the_convolution():
     assert rows["Mixer"]["held_out"] > max(other["held_out"] for other in once) + 0.05
     assert rows["Mixer"]["seconds"] < 1.2 * mean(other["seconds"] for other in once)
     more = {name: row["held_out"] - mean(TABLES["family"][0][name].values()) for name, row in rows.items()}
-    assert more["attention"] > max(more["Mixer"], more["identity"]) + 0.02
+    assert min(more["attention"], more["identity"]) > 0.2 and abs(more["attention"] - more["identity"]) < 0.015
+    ahead = {name: row["held_out"] - rows["identity"]["held_out"] for name, row in rows.items()}
+    assert 0.02 < ahead["attention"] < 0.05 and 0.095 < ahead["Mixer"] < 0.11
 
 
 def test_more_images_and_larger_networks():
