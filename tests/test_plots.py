@@ -264,6 +264,21 @@ def test_lines_have_the_scales_asked_for(log, scales):
     assert not log or [label.get_text() for label in axis.get_xticklabels()] == ["0.001", "1"]
 
 
+def test_lines_write_powers_of_ten_as_numbers():
+    axis, = plots.lines({"rate": ([1, 10], {"a": [0.05, 2000]})}, ylabel="y", log=True).axes
+    axis.figure.canvas.draw()
+    shown = {label.get_text() for label in axis.get_yticklabels()}
+    assert {"0.1", "1", "10", "100", "1,000"} <= shown
+
+
+@pytest.mark.parametrize("count, width", [(2, 5), (4, 8.5)])       # the tables of lessons 4 and 6
+def test_numbers_of_neighboring_cells_do_not_touch(count, width):
+    figure = plots.tables({name: [[-0.977, -0.977, 1]] * 4 for name in "abcd"[:count]}, width=width)
+    figure.canvas.draw()
+    left, right = [text.get_window_extent() for text in figure.axes[0].texts[:2]]
+    assert right.x0 - left.x1 > 0.05 * figure.dpi
+
+
 def test_confusion_writes_the_counts():
     figure = plots.confusion([[5, 1], [0, 7]], ["a", "b"])
     assert {(t.get_position(), t.get_text()) for t in figure.axes[0].texts} == {((0, 0), "5"), ((1, 0), "1"),

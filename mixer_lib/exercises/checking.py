@@ -171,8 +171,18 @@ def compare(got, expected, wrong, otherwise):
                     f"{otherwise}")
 
 
+def passes_gradient(got, expected, given):
+    """Raise `Wrong` unless the gradient flows from `got`, whose numbers are right, to `given` as from `expected`."""
+    wanted, = torch.autograd.grad(expected.sum(), given, retain_graph=True)
+    found = torch.autograd.grad(got.sum(), given, allow_unused=True)[0] if got.requires_grad else None
+    need(found is not None and torch.allclose(found.double(), wanted.double(), atol=1e-4),
+         "the numbers are right, but the gradient does not pass, so the parts before could not learn. Leave out "
+         "detach() and torch.no_grad().")
+
+
 class Calls(TorchFunctionMode):
-    """Notes in `names` which of PyTorch's functions are called while it is entered, also those inside of modules."""
+    """Notes in `names` which of PyTorch's functions are called while it is entered, also those inside of modules. An
+    einsum of one tensor, which does nothing but turn it or sum it up, has the name "einsum of one tensor"."""
 
     def __init__(self):
         super().__init__()
@@ -180,5 +190,6 @@ class Calls(TorchFunctionMode):
 
     def __torch_function__(self, function, types, arguments=(), named=None):
         owner = getattr(function, "__self__", None)         # x.T is the method __get__ of an object with the name T
-        self.names.add(getattr(owner if function.__name__ == "__get__" else function, "__name__", ""))
+        name = getattr(owner if function.__name__ == "__get__" else function, "__name__", "")
+        self.names.add(f"{name} of one tensor" if name == "einsum" and len(arguments) == 2 else name)
         return function(*arguments, **(named or {}))

@@ -26,12 +26,15 @@ def check_token_mlp_parameters(token_mlp_parameters):
             2 * side * D_S + D_S + side: "How many tokens are there? The grid has as many rows as columns.",
             2 * C * D_S + D_S + C: "This is an MLP on the channels. A token MLP takes S numbers and gives S.",
             2 * size**2 * D_S + D_S + size**2: "Count patches, not pixels.",
+            2 * P**2 * D_S + D_S + P**2: "Count the patches of the image, not the pixels of a patch.",
+            2 * (S * D_S + S): "The first layer gives D_S numbers, so it has D_S biases.",
         }
         need(got == tied, f"{where} gives {got:,} for tied, expected {tied:,}. {hints.get(got, '')}")
         hints = {
             tied: "That is the tied count again. How many columns does the table have?",
             S * tied: "That is one MLP per token. A token MLP reads a column, and there is one column per channel.",
             D_S * tied: "That is one MLP per hidden unit. Untied means one MLP per channel.",
+            (C - 1) * tied: "These are only the additional MLPs. Count all of them, one per channel.",
             C * 2 * S * D_S: "Each of the MLPs would have its own biases, too.",
             C * 2 * S * D_S + D_S + S: "Each of the MLPs would have its own biases, too.",
         }
@@ -39,7 +42,7 @@ def check_token_mlp_parameters(token_mlp_parameters):
 
 
 TURNS = {"transpose", "transpose_", "swapaxes", "swapdims", "permute", "movedim", "moveaxis", "t", "T", "mT", "H",
-         "mH", "adjoint"}
+         "mH", "adjoint", "rot90", "as_strided", "einsum of one tensor"}
 
 
 @exercise("4.2", "this is token mixing, and the table never turned.")
@@ -113,6 +116,10 @@ def check_from_column_order(from_column_order):
         W1, b1, W2, b2 = torch.randn(D_S, S), torch.randn(D_S), torch.randn(S, D_S), torch.randn(S)
         got = ask(from_column_order, W1, b1, W2, b2, rows, columns)
         need(isinstance(got, (tuple, list)) and len(got) == 4, "return four tensors: W1, b1, W2, b2.")
+        for name, tensor, given in zip(("W1", "b1", "W2", "b2"), got, (W1, b1, W2, b2)):
+            shape = getattr(tensor, "shape", given.shape)       # what is not a tensor fails below
+            need(shape == given.shape, f"{name} has shape {list(shape)}, expected {list(given.shape)}. Return W1, b1, "
+                                       "W2, b2, in this order, each with the shape that it had.")
         order = torch.arange(S).reshape(columns, rows).T.flatten()
         inverse = order.argsort()
         square = D_S == S
@@ -164,6 +171,8 @@ def check_shift_weights(shift_weights):
 
         right, flat = shift(x, 2, 1), x.flatten(1)
         in_raster = shift(flat, 1, 1).view_as(x)
+        wrong_edge = in_raster.clone()
+        wrong_edge[..., -1] = 0
         wrong = {
             "nothing moves: each token gets its own number back.": x,
             "the picture moves left. It should move right: a token gets what its *left* neighbor had.": shift(x, 2, -1),
@@ -176,6 +185,11 @@ def check_shift_weights(shift_weights):
             "the first token of a row gets the number of the last token in the row above, and token 0 that of the very "
             "last token. They are not neighbors in the picture.": torch.roll(flat, 1, 1).view_as(x),
             "what leaves at the right comes back at the left. It should be 0 there.": torch.roll(x, 1, 2),
+            "the right edge is 0 here, and the left edge gets numbers from the row above. The left edge should be 0.":
+                wrong_edge,
+            "the picture moves two places. Use the shift in one of the two layers only.": shift(right, 2, 1),
+            "everything is 0. If both halves of W1 are equal, the difference is gelu(z) - gelu(z): the second half "
+            "needs the opposite sign.": torch.zeros_like(x),
             "the GELU is still in the way: it lets almost nothing of a negative number through. Give each number a "
             "second hidden unit, with the opposite sign.": gelu(right),
             "this is gelu(z) + gelu(-z). Subtract one of the two.": gelu(right) + gelu(-right),

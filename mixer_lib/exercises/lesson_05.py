@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.functional import layer_norm
 
 from ..model import ChannelMixing, MixerBlock, TokenMixing
-from .checking import Wrong, ask, call, compare, exercise, need, number, whole
+from .checking import Wrong, ask, call, compare, exercise, need, number, passes_gradient, whole
 
 
 @exercise("5.1", "this is equation 1, and all three mistakes are gone.")
@@ -18,11 +18,13 @@ def check_mixer_block(mixer_block):
         norm1, norm2, tokens, channels = nn.LayerNorm(C), nn.LayerNorm(C), TokenMixing(S, 7), ChannelMixing(C, 6)
         for norm in (norm1, norm2):             # norms that do nothing would hide a forgotten one
             nn.init.normal_(norm.weight)
-        x = 2 * torch.randn(B, S, C) + 1
+        x = (2 * torch.randn(B, S, C) + 1).requires_grad_()
         u = x + tokens(norm1(x))
         wrong = mistakes_of_a_block(x, u, norm1, tokens, norm2, channels) if S == C else {}
-        compare(ask(mixer_block, x, norm1, tokens, norm2, channels), u + channels(norm2(u)), wrong,
+        got, expected = ask(mixer_block, x, norm1, tokens, norm2, channels), u + channels(norm2(u))
+        compare(got, expected, wrong,
                 f"(The table is {S} x {C}.) Compare with `forward` of `MyMixerBlock` in the lesson.")
+        passes_gradient(got, expected, x)
 
 
 def mistakes_of_a_block(x, u, norm1, tokens, norm2, channels):
@@ -66,6 +68,12 @@ def mistakes_of_a_block(x, u, norm1, tokens, norm2, channels):
             (mid := x + tokens(layer_norm(x, x.shape[-1:]))) + channels(layer_norm(mid, x.shape[-1:])),
         "the skip connections carry the normalized table. They should carry the table from before the norm.":
             (mid := norm2(norm1(x) + inner)) + channels(mid),
+        "the first skip connection carries the normalized table. It should carry the table from before the norm.":
+            (mid := norm1(x) + inner) + channels(norm2(mid)),
+        "the second skip connection carries the normalized table. It should carry the table from before the norm.":
+            norm2(u) + channels(norm2(u)),
+        "norm2 is used twice, but norm1 has learned its own numbers.":
+            (mid := x + tokens(norm2(x))) + channels(norm2(mid)),
         "token_mixing is used in both halves.": u + tokens(norm2(u)),
         "channel_mixing is used in both halves.": early + channels(norm2(early)),
         "token_mixing transposes by itself: do not transpose the table that you give it.":
@@ -114,7 +122,7 @@ def check_layers_to_reach(layers_to_reach):
 def check_gradient_by_depth(gradient_by_depth):
     """gradient_by_depth(blocks, x) -> list of the norms of the gradient of blocks(x).sum(), one per block."""
     torch.manual_seed(0)
-    for L, B, S, C in ((3, 1, 3, 4), (2, 2, 4, 3)):
+    for L, B, S, C in ((3, 1, 3, 4), (6, 2, 4, 3)):
         blocks = nn.Sequential(*[MixerBlock(C, TokenMixing(S, 5), ChannelMixing(C, 6)) for _ in range(L)])
         compare_gradients(gradient_by_depth, blocks, 3 * torch.randn(B, S, C))
 
@@ -126,9 +134,9 @@ def compare_gradients(gradient_by_depth, blocks, x):
         tables.append(block(tables[-1]))
     score = tables[-1].sum()
 
-    def measure(block, score=score, join=torch.norm, of=lambda p: True):
+    def measure(block, score=score, join=torch.norm, size=torch.norm, of=lambda p: True):
         found = torch.autograd.grad(score, [p for p in block.parameters() if of(p)], retain_graph=True)
-        return join(torch.stack([gradient.norm() for gradient in found])).item()
+        return join(torch.stack([size(gradient) for gradient in found])).item()
 
     def each(**how):
         return torch.tensor([measure(block, **how) for block in blocks])
@@ -150,6 +158,13 @@ def compare_gradients(gradient_by_depth, blocks, x):
         "sum of all squares.": each(join=torch.max),
         "this is the mean over a block's parameters. Add the squares, and take the square root of the sum.":
             each(join=torch.mean),
+        "this is the sum of the absolute values. Add the squares, and take the square root of the sum.":
+            each(join=torch.sum, size=lambda gradient: gradient.abs().sum()),
+        "this is the root of the mean of the squares. Take the root of their sum.":
+            expected / sum(p.numel() for p in blocks[0].parameters()) ** 0.5,
+        "from the second block on these are sums over several calls of backward(), which adds to the gradients that "
+        "are already there. Call it once, before the loop, or use torch.autograd.grad.":
+            expected * torch.arange(1, len(blocks) + 1),
         "this counts only the weight matrices. The biases and the LayerNorm weights are parameters, too.":
             each(of=lambda p: p.ndim > 1),
         "each number includes the blocks before it: start again at 0 for each block.":
@@ -169,6 +184,8 @@ def compare_gradients(gradient_by_depth, blocks, x):
             need("backward through the graph a second" not in str(error),
                  "after the first gradient PyTorch has discarded the computation graph: pass retain_graph=True, or ask "
                  "for the gradients of all blocks at once.")
+            need("does not require grad" not in str(error),
+                 "the score has forgotten how it was computed: leave out torch.no_grad() and detach().")
             need("only for scalar outputs" not in str(error),
                  "PyTorch takes the gradient of a single number, and blocks(x) is a whole table: add .sum().")
             raise

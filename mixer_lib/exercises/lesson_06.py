@@ -9,8 +9,8 @@ from torch.nn.functional import layer_norm
 
 from ..configs import MODELS
 from ..costs import count_macs, count_parameters
-from ..model import MlpMixer
-from .checking import Wrong, ask, compare, exercise, need, number, whole
+from ..model import MixerConfig, MlpMixer
+from .checking import Wrong, ask, compare, exercise, need, number, passes_gradient, whole
 
 
 @exercise("6.1", "all three mistakes are gone.")
@@ -18,6 +18,7 @@ def check_classify(classify):
     """classify(tokens, norm, head): [B, S, C] -> [B, K]; norm and head are modules."""
     torch.manual_seed(0)
     tokens = torch.randn(2, 5, 5) * torch.tensor([1.0, 3.0])[:, None, None] + 1     # [B, S, C]; S = C hides nothing
+    tokens.requires_grad_()
     norm, head = nn.LayerNorm(5), nn.Linear(5, 3)
     nn.init.normal_(norm.weight)                    # norms that do nothing would hide a forgotten one
     normed = norm(tokens)
@@ -39,21 +40,26 @@ def check_classify(classify):
         "return the logits as they are: the loss applies the log-softmax itself.": logits.log_softmax(dim=1),
         "this is the predicted class. Return the logits instead.": logits.argmax(dim=1),
     }
-    compare(ask(classify, tokens, norm, head), logits, wrong, "Compare with `forward` of `MyClassifier` in the lesson.")
+    got = ask(classify, tokens, norm, head)
+    compare(got, logits, wrong, "Compare with `forward` of `MyClassifier` in the lesson.")
+    passes_gradient(got, logits, tokens)
+    compare(ask(classify, tokens[:1], norm, head), logits[:1], {
+        "with a batch of one image, the axis of the batch is gone. Leave out squeeze().": logits[0],
+    }, "This is a batch of one image.")
 
 
 def _left(tokens, norm, head):
     """{message: what the broken function gives with some of its three mistakes left}."""
-    messages = ("the images of the batch are still mixed: their mean is subtracted",
-                "the mean still comes before the norm", "there is still a softmax, but the loss expects logits")
-    found = {}
+    messages = ("the mean over the images is still subtracted", "the mean still comes before the norm",
+                "there is still a softmax")
+    found, left = {}, ("", "one mistake is left", "two mistakes are left", "all three mistakes are left")
     for mixed, late, soft in product((True, False), repeat=3):
         x = tokens - tokens.mean(dim=0) if mixed else tokens
         x = norm(x.mean(dim=1)) if late else norm(x).mean(dim=1)
         x = head(x).softmax(dim=1) if soft else head(x)
         said = [message for message, there in zip(messages, (mixed, late, soft)) if there]
         if len(said) > 1 or mixed:
-            found[f"{len(said)} of the three mistakes {'is' if len(said) == 1 else 'are'} left: {'; '.join(said)}."] = x
+            found[f"{left[len(said)]}: {', and '.join(said)}."] = x
     return found
 
 
@@ -64,6 +70,9 @@ def check_best_start(best_start):
         given, K = torch.tensor(counts), len(counts)
         got = ask(best_start, given)
         need(isinstance(got, (tuple, list)) and len(got) == 2, "return two things: the biases and the first loss.")
+        first, second = (torch.as_tensor(part).numel() if isinstance(part, (torch.Tensor, float)) else 0
+                         for part in got)
+        need(not first == 1 < second, "the biases come first, then the loss.")
         try:
             biases, loss = torch.as_tensor(got[0]).double(), number(got[1])
         except (TypeError, ValueError, RuntimeError):
@@ -100,6 +109,7 @@ def check_best_start(best_start):
             "That is the sum over all images. The loss is their mean.": expected * sum(counts),
         }
         hint = next((hint for hint, value in wrong.items() if math.isclose(loss, value, rel_tol=1e-4)),
+                    "That is nearly right: do not round." if math.isclose(loss, expected, abs_tol=0.006) else
                     "Average minus the logarithm of the true class's probability over all images.")
         need(math.isclose(loss, expected, rel_tol=1e-4), f"{where} the first loss is not {loss:.4g}. {hint}")
 
@@ -118,6 +128,10 @@ def check_count_parameters(my_count):
         C: "the biases of the patch embedding",
         K: "the biases of the head",
         C + K: "the biases of the patch embedding and the head",
+        L * D_S: "the biases of the first layer of each token MLP",
+        L * S: "the biases of the second layer of each token MLP",
+        L * D_C: "the biases of the first layer of each channel MLP",
+        L * C: "the biases of the second layer of each channel MLP",
         token_biases: "the biases of the token MLPs",
         channel_biases: "the biases of the channel MLPs",
         token_biases + channel_biases: "the biases of the MLPs",
@@ -139,6 +153,8 @@ def check_count_parameters(my_count):
         "it counts a patch's pixels in one channel only.": count_parameters(small | {"in_channels": 1}),
         "tokens_mlp_dim and channels_mlp_dim are swapped.":
             count_parameters(small | {"tokens_mlp_dim": D_C, "channels_mlp_dim": D_S}),
+        "both LayerNorms of a block work on the C channels, also the one before the token MLP.":
+            count + L * 2 * (S - C),
         "it counts one token MLP per channel. All channels share one.": count + L * (C - 1) * token_mlp,
         "it counts one channel MLP per token. All tokens share one.": count + L * (S - 1) * channel_mlp,
     }
@@ -167,6 +183,11 @@ def check_design(design):
     """design() -> a dict of MlpMixer's arguments, within the budget of the exercise."""
     config = ask(design)
     need(isinstance(config, dict), f"return a dict of MlpMixer's arguments, not {type(config).__name__}.")
+    lacking = [name for name in MODELS["B/16"] if name not in config]
+    unknown = [name for name in config if name not in MixerConfig.__dataclass_fields__]
+    need(not unknown, f"MlpMixer has no argument {' or '.join(map(repr, unknown))}. The names are those of exercise "
+                      "6.3.")
+    need(not lacking, f"the dict lacks {' and '.join(lacking)}.")
     try:
         with torch.device("meta"):                              # sizes only, however large
             stem = MlpMixer(**config).patch_embedding

@@ -22,11 +22,14 @@ def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
     arrays = {title: as_array(table).astype(float) for title, table in tables.items()}
     top = max(np.abs(array).max() for array in arrays.values()) or 1.0
     ratios = [max(array.shape[1], 3) for array in arrays.values()]
+    long = any(len(written(v)) > 5 for array in arrays.values() if array.size <= SMALL for v in array.flat)
+    side, size = (0.6, 9) if long else (0.46, 10)   # of a cell, in inches, and of a number; "−0.977" needs 0.45
     widest = width / len(arrays)
-    height = max(min(widest, 0.46 * array.shape[0] + 0.2, widest * array.shape[0] / array.shape[1] + 0.2)
+    height = max(min(widest, side * array.shape[0] + 0.2, widest * array.shape[0] / array.shape[1] + 0.2)
                  for array in arrays.values()) + 0.7
-    figure, axes = plt.subplots(1, len(arrays), figsize=(min(width, 0.55 * sum(ratios) + 1.2 * len(arrays)), height),
-                                squeeze=False, layout="constrained", width_ratios=ratios)
+    width = min(width, (side + 0.09) * sum(ratios) + 1.2 * len(arrays))
+    figure, axes = plt.subplots(1, len(arrays), figsize=(width, height), squeeze=False, layout="constrained",
+                                width_ratios=ratios)
     for axis, (title, array) in zip(axes[0], arrays.items(), strict=True):
         axis.set_title(title, fontsize=10)
         shown = array if signed else np.ma.masked_equal(array, 0)
@@ -34,11 +37,11 @@ def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
         if array.size <= SMALL:
             for (i, j), value in np.ndenumerate(array):
                 dark = abs(value) > (0.75 if signed else 0.45) * top
-                axis.text(j, i, written(value), ha="center", va="center", fontsize=10,
+                axis.text(j, i, written(value), ha="center", va="center", fontsize=size,
                           color="white" if dark else "black")
-        for side, count in zip((axis.xaxis, axis.yaxis), reversed(array.shape), strict=True):
-            side.set_ticks([*range(count)] if count <= 10 else [*range(0, count, -(-count // 5))])
-            side.set_ticks(np.arange(count + 1) - 0.5, minor=True)
+        for ticks, count in zip((axis.xaxis, axis.yaxis), reversed(array.shape), strict=True):
+            ticks.set_ticks([*range(count)] if count <= 10 else [*range(0, count, -(-count // 5))])
+            ticks.set_ticks(np.arange(count + 1) - 0.5, minor=True)
         if max(array.shape) <= 32:
             axis.grid(which="minor", color="#DDDDDD", linewidth=0.6)
         axis.tick_params(which="both", length=0, labelsize=10)

@@ -214,8 +214,8 @@ assert torch.allclose(mixing(tokens[None])[0], mixed, atol=1e-5)
 # ## Who hears whom
 #
 # A nudge tests one number. Derivatives test all of them. As in lesson 3, `influence` measures how strongly each token
-# of the result moves with each token of the input, or each channel with each channel, and white means exactly 0. Here
-# are both kinds of mixing with random weights, measured at the horse's 16 tokens of 64 channels:
+# of the result moves with each token of the input, or each channel with each channel, and an empty cell means exactly
+# 0. Here are both kinds of mixing with random weights, measured at the horse's 16 tokens of 64 channels:
 
 # %%
 from mixer_lib.analysis import influence
@@ -241,7 +241,7 @@ plots.show(
                   "channel mixing:\n16 of 64 channels": channel_channels[:16, :16],
                   "token mixing:\n16 of 64 channels": token_channels[:16, :16]},
                  xlabel="input", ylabel="output", signed=False, width=11),
-    alt="Four tables of influence, 16 by 16, white where it is exactly 0, with a bar "
+    alt="Four tables of influence, 16 by 16, empty where it is exactly 0, with a bar "
         "for the scale. Between tokens, channel mixing has only its diagonal, and "
         "token mixing is full. Between channels, channel mixing is full, and token "
         "mixing has only its diagonal.")
@@ -277,7 +277,7 @@ plots.show(
     plots.tables(tables, xlabel="input token", ylabel="output token", signed=False,
                  width=5.5),
     alt="Two tables of influence between 16 tokens. With transpose it is full. With "
-        "reshape only the diagonal is there; all else is white.")
+        "reshape only the diagonal is there; all else is empty.")
 
 # %% [markdown]
 # `reshape` moves nothing. It takes 16 numbers at a time in the order in which they lie in memory, and 16 such numbers
@@ -440,7 +440,8 @@ def attention(x):
 two = embed(cifar.train_images[[3510, 0]].float() / 255).detach().double()   # [2, S, C]
 horse_weights, other_weights = attention_weights(two)                        # [S, S]
 apart = (horse_weights - other_weights).abs().max()
-print(f"attention: weights of two images differ by up to {apart:.3f}")
+print(f"attention: weights of two images differ by up to {apart:.3f}; "
+      f"an even share is {1 / 16:.3f}")
 print("attention: equivariant?",
       torch.allclose(attention(two[:, order]), attention(two)[:, order]))
 print("attention: 64 patches?  ", list(attention(torch.zeros(1, 64, 64)).shape))
@@ -504,7 +505,8 @@ channels = {"brightness": pixels.mean((1, 2, 3)),       # each [S]
 # Choose a channel (a column of the table) and a hidden unit (a row of $W_1$), with the buttons or in the small table at
 # the lower left, which has one row for each unit. Both are laid out on the grid and multiplied patch by patch. The
 # products add up to one number of the hidden layer, which then goes through GELU. (There is no bias here.) Point at a
-# patch to see its product. The stronger the orange, the larger the number, so the dark horse is pale. Things to try:
+# patch to see its product. The stronger the orange, the larger the number, so the dark horse has the weakest color.
+# Things to try:
 #
 # 1. Change only the channel. Which of the three squares beside the image stays as it is, and why?
 # 2. Stay with *brightness*. Before you try the units: which unit's sum will be largest, and on which side of 0?
@@ -696,7 +698,7 @@ exercises.check_shift_weights(shift_weights)
 #
 # <details><summary>Answer</summary>
 #
-# The influence between tokens. If the picture is white off the diagonal, or white except for a thin band beside it, the
+# The influence between tokens. If the picture is empty off the diagonal, or empty except for a thin band beside it, the
 # tokens do not talk, whatever the shapes say.
 #
 # </details>

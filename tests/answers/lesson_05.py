@@ -133,6 +133,15 @@ WRONG = {
         ("normalized skips", "carry the normalized table", ("u = ", "x = norm1(x)\n    u = "),
          ("token_mixing(norm1(x))", "token_mixing(x)"), ("return u", "u = norm2(u)\n    return u"),
          ("channel_mixing(norm2(u))", "channel_mixing(u)")),
+        ("normalized first skip", "the first skip connection carries", ("u = x", "u = norm1(x)")),
+        ("normalized second skip", "the second skip connection carries", ("return u", "return norm2(u)")),
+        ("second norm twice", "norm2 is used twice", ("norm1", "norm2")),
+        ("detached", "gradient does not pass", ("u = x + token_mixing(norm1(x))",
+                                                "u = x.detach() + token_mixing(norm1(x.detach()))")),
+        ("detached inside", "gradient does not pass", ("norm2(u)", "norm2(u.detach())")),
+        ("no_grad", "gradient does not pass", ("u = ", "torch.set_grad_enabled(False)\n    u = "),
+         ("return u + channel_mixing(norm2(u))", "y = u + channel_mixing(norm2(u))\n    torch.set_grad_enabled(True)"
+                                                 "\n    return y")),
         ("token mixing twice", "token_mixing is used in both", ("channel_mixing", "token_mixing")),
         ("channel mixing twice", "channel_mixing is used in both", ("token_mixing", "channel_mixing"),
          ("norm1", "norm2")),
@@ -208,9 +217,21 @@ WRONG = {
             ("rounded", "do not round", (".sqrt().item()", ".sqrt().round(decimals=2).item()")),
             ("without the last norm", "only the weight|follow its gradient", ("list(block.parameters())",
                                                            "list(block.parameters())[:-2]")),
-            ("no_grad", "RuntimeError", ("score = blocks(x).sum()", "with torch.no_grad(): score = blocks(x).sum()")),
+            ("absolute values", "absolute values", ("sum(g.square().sum() for g in gradients).sqrt()",
+                                                    "sum(g.abs().sum() for g in gradients)")),
+            ("root of the mean", "root of their sum", ("sum(g.square().sum() for g in gradients).sqrt()",
+             "torch.cat([g.flatten() for g in gradients]).square().mean().sqrt()")),
+            ("three blocks only", "3 numbers for 6 blocks", ("in blocks:", "in blocks[:3]:")),
+            ("no_grad", "forgotten how it was computed",
+             ("score = blocks(x).sum()", "with torch.no_grad(): score = blocks(x).sum()")),
             ("in place", "changes a tensor", ("return norms", "x.zero_(); return norms")),
         ]},
+        "accumulating block by block": ("sums over several calls", """
+            norms = []
+            for block in blocks:
+                blocks(x).sum().backward()
+                norms.append(sum(p.grad.square().sum() for p in block.parameters()).sqrt().item())
+            return norms"""),
         "accumulating": ("second time .* double", """
             blocks(x).sum().backward()
             return [sum(p.grad.square().sum() for p in block.parameters()).sqrt().item() for block in blocks]"""),

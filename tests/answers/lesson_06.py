@@ -82,16 +82,16 @@ DESIGN = """
 
 WRONG = {
     "check_classify": {
-        "as it was": ("3 of the three mistakes are left", """
+        "as it was": ("all three mistakes are left: the mean over.*, and the mean still.*, and there is", """
             x = norm((tokens - tokens.mean(dim=0)).mean(dim=1))
             return head(x).softmax(dim=1)"""),
-        "softmax gone": ("2 of the three.*still mixed.*before the norm",
+        "softmax gone": ("two mistakes are left.*over the images.*before the norm",
                          "return head(norm((tokens - tokens.mean(dim=0)).mean(dim=1)))"),
-        "order put right": ("2 of the three.*still mixed.*softmax",
+        "order put right": ("two mistakes are left.*over the images.*softmax",
                             "return head(norm(tokens - tokens.mean(dim=0)).mean(dim=1)).softmax(1)"),
-        "images apart": ("2 of the three.*before the norm; there is still a softmax",
+        "images apart": ("two mistakes are left.*before the norm, and there is still a softmax",
                          "return head(norm(tokens.mean(dim=1))).softmax(1)"),
-        "still mixed": ("1 of the three mistakes is left: the images of the batch are still mixed",
+        "still mixed": ("one mistake is left: the mean over the images is still",
                         "return head(norm(tokens - tokens.mean(dim=0)).mean(dim=1))"),
         "no mean": ("for every token", "return head(norm(tokens))"),
         "no head": ("head is missing", "return norm(tokens).mean(dim=1)"),
@@ -113,6 +113,11 @@ WRONG = {
         "head set to zero": ("MyClassifier", "nn.init.zeros_(head.weight); return head(norm(tokens).mean(dim=1))"),
         "list": ("got list", "return head(norm(tokens).mean(dim=1)).tolist()"),
         "flattened": ("RuntimeError.*`return head", "return head(norm(tokens).flatten(1))"),
+        "squeezed": ("axis of the batch is gone", "return head(norm(tokens).mean(dim=1)).squeeze()"),
+        "detached": ("gradient does not pass", "return head(norm(tokens.detach()).mean(dim=1))"),
+        "without gradients": ("gradient does not pass", """
+            with torch.no_grad():
+                return head(norm(tokens).mean(dim=1))"""),
         "in place": ("changes a tensor", "tokens.copy_(norm(tokens).detach()); return head(tokens.mean(dim=1))"),
     },
     "check_count_parameters": {name: (word, but(COUNT, *changes)) for name, word, *changes in [
@@ -120,6 +125,11 @@ WRONG = {
         ("no bias in the head", r"biases of the head\?", ("(C + 1) *", "C *")),
         ("no bias in both", "embedding and the head", ("D * C + C", "D * C"), ("(C + 1) *", "C *")),
         ("no token biases", "biases of the token MLPs", ("(S * D_S + D_S) + (D_S * S + S)", "2 * S * D_S")),
+        ("no D_S", r"first layer of each token MLP\?", ("D_S + D_S)", "D_S)")),
+        ("no S", r"second layer of each token MLP\?", ("S + S)", "S)")),
+        ("no D_C", r"first layer of each channel MLP\?", ("D_C + D_C)", "D_C)")),
+        ("no C", r"second layer of each channel MLP\?", ("C + C)", "C)")),
+        ("a norm over the tokens", "both LayerNorms of a block work on the C", ("2 * (2 * C)", "2 * C + 2 * S")),
         ("no channel biases", "biases of the channel MLPs", ("(C * D_C + D_C) + (D_C * C + C)", "2 * C * D_C")),
         ("no biases in MLPs", "biases of the MLPs", ("(S * D_S + D_S) + (D_S * S + S)", "2 * S * D_S"),
          ("(C * D_C + D_C) + (D_C * C + C)", "2 * C * D_C")),
@@ -177,7 +187,8 @@ WRONG = {
         ("the largest class", "most frequent class",
          ("loss = -(share * share.log()).sum()", "loss = -share.max().log()")),
         ("sum over the images", "sum over all images", (".sum()\n    return", ".sum() * counts.sum()\n    return")),
-        ("rounded loss", "the first loss is not", ("return biases, loss", "return biases, round(loss.item(), 2)")),
+        ("swapped", "biases come first", ("return biases, loss", "return loss, biases")),
+        ("rounded loss", "do not round", ("return biases, loss", "return biases, round(loss.item(), 2)")),
         ("biases only", "return two things", ("return biases, loss", "return biases")),
         ("losses of the classes", "expected one number", ("(share * share.log()).sum()", "share.log()")),
         ("in place", "changes a tensor", ("share =", "counts.add_(1); share =")),
@@ -198,8 +209,8 @@ WRONG = {
         ("gray", r"shape \[1, 32, 32\]", ("in_channels=3", "in_channels=1")),
         ("digits", r"shape \[3, 28, 28\]", ("image_size=32", "image_size=28")),
         ("does not tile", "refuses.*do not tile", ("patch_size=4", "patch_size=3")),
-        ("argument missing", "refuses.*num_classes", ("num_classes=10, ", "")),
-        ("unknown argument", "refuses.*depth", ("num_blocks", "depth")),
+        ("argument missing", r"the dict lacks num_classes\.", ("num_classes=10, ", "")),
+        ("unknown argument", "no argument 'depth'. The names", ("num_blocks", "depth")),
         ("float", r"refuses.*hidden_dim is 96\.0", ("hidden_dim=96", "hidden_dim=96.0")),
         ("model", "return a dict .* not MlpMixer", ("dict", "MlpMixer")),
         ("tuple", "return a dict .* not tuple", ("dict(", "tuple(dict("), ("128)", "128).values())")),

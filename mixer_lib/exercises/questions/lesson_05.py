@@ -10,13 +10,13 @@ One block is enough, however far apart two patches are. Each hidden unit of toke
 all of them, and no place is farther away than another."""),
     "how many convolutions": Question(
         choices=("1", "2", "3", "4", "6"),
-        alt="Five tables of 16 output tokens by 16 input patches, dark where the patch moves the token, white "
-            "where it cannot. 0 blocks: the diagonal. 1 block: all dark. 1 convolution: three bands of short steps"
-            " along the diagonal. 2 convolutions: nearly all dark, two corners and a few cells white. 3 "
-            "convolutions: all dark.",
+        alt="Five tables of 16 output tokens by 16 input patches, filled where the patch moves the token, empty "
+            "where it cannot. 0 blocks: the diagonal. 1 block: all filled. 1 convolution: three bands of short steps"
+            " along the diagonal. 2 convolutions: nearly all filled, two corners and a few cells empty. 3 "
+            "convolutions: all filled.",
         why="""
 A convolution carries news one step per layer, and from corner to corner of a 4 × 4 grid there are three steps.
-Below, a cell is dark where a patch moves a token."""),
+Below, a cell is filled where a patch moves a token."""),
     "gradient without skips": Question(
         choices={"smaller": (0, 0.5), "about as large": (0.5, 2), "larger": (2, float("inf"))},
         alt="Ten lines over the depth from 0 to 32, on a logarithmic axis, all at 32 at depth 32. Read from right"
