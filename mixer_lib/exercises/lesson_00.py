@@ -78,10 +78,10 @@ def check_in_doubt(in_doubt):
     need(got != [2, 3, 5], f"{shown}: count the rows from 0, not from 1.")
     need(not any(isinstance(n, float) for n in got),
          f"{shown}: these are probabilities. The exercise asks for the rows' positions.")
-    need(got != [], f"{shown}: it finds no row, expected [1, 2, 4]. Does it compare each row's highest entry, and return "
-                    "after the loop, not in it?")
-    need(got != [0, 2, 0], f"{shown}: these are places inside the rows, those of the classes. The exercise asks for the "
-                           "rows' positions.")
+    need(got != [], f"{shown}: it finds no row, expected [1, 2, 4]. Does it compare each row's highest entry, and "
+                    "return after the loop, not in it?")
+    need(got != [0, 2, 0], f"{shown}: these are places inside the rows, those of the classes. The exercise asks for "
+                           "the rows' positions.")
     need(got != [2], f"{shown}: does it look down the columns? Each row is one image.")
     need(got != [1], f"{shown}, the first row in doubt. The exercise asks for all. Does the loop end too early?")
     need(sorted(got) != [1, 2, 4] or got == [1, 2, 4], f"{shown}: these are the right rows. List them in their order.")
@@ -105,5 +105,5 @@ def check_in_doubt(in_doubt):
     need(twins == [0, 1], f"for two equal rows, both in doubt, it returns {twins}, expected [0, 1]. `index` finds the "
                           "first of equal entries only: count with `enumerate`.")
     wide = [*map(int, ask(in_doubt, torch.eye(12) * 0.88 + 0.01, 0.5))]
-    need(wide == [], f"for 12 rows of 12 classes, all of them sure, it returns {wide}, expected []. Does it look at all "
-                     "entries of a row?")
+    need(wide == [], f"for 12 rows of 12 classes, all of them sure, it returns {wide}, expected []. Does it look at "
+                     "all entries of a row?")

@@ -141,12 +141,12 @@ def check_unpatchify(my_unpatchify):
             "the first split takes the channel too early: a row of the table is one patch with all its channels.":
                 patches.reshape(B, C, h, w, P, P).permute(0, 1, 2, 4, 3, 5).reshape(B, C, H, W),
         }
-        seen, before = set(), sys.getprofile()
-        sys.setprofile(lambda frame, *_: seen.add(frame.f_code))
+        ran, before = [], sys.getprofile()
+        sys.setprofile(lambda frame, *_, ran=ran: ran.append(frame.f_code))
         try:
             got = ask(my_unpatchify, patches, P, H, W)
         finally:
             sys.setprofile(before)
         compare(got, images, wrong, "Undo the lesson's steps, the last step first.")
-        need(unpatchify.__code__ not in seen, "the image is right, but the library's unpatchify made it. The exercise "
-                                              "asks for the steps themselves: split, permute, merge.")
+        need(unpatchify.__code__ not in ran, "the image is right, but the library's unpatchify made it. The exercise "
+                                             "asks for the steps themselves: split, permute, merge.")

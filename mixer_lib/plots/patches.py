@@ -6,7 +6,7 @@ from .base import as_pixels
 
 
 def image_row(images, titles=None, columns=10, width=9.0, names=()):
-    """Figure of images [N, C, H, W], `columns` to a row, each with its title above it; `names` stand left of the rows."""
+    """Figure of images [N, C, H, W], `columns` to a row, each with its title above it, the rows with their `names`."""
     rows = -(-len(images) // columns)
     size = width / columns
     figure, axes = plt.subplots(rows, columns, figsize=(width, rows * size * (1.25 if titles else 1.02)),

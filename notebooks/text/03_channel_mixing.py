@@ -492,10 +492,10 @@ leaks = jacrev(with_table_norm)(horse_tokens).detach().norm(dim=(1, 3))
 plots.show(
     plots.tables({"norm over each token": moves, "norm over the whole table": leaks},
                  xlabel="input token", ylabel="output token", signed=False),
-    alt="Two tables of 16 output tokens by 16 input tokens, white where nothing moves. "
-        "Left, norm over each token: dark on the diagonal, all else white. Right, norm "
-        "over the whole table: dark on the diagonal, and all else very pale. "
-        "A bar shows the scale.")
+    alt="Two tables of 16 output tokens by 16 input tokens, empty where nothing moves. "
+        "Left, norm over each token: about 9 on the diagonal, all else empty. Right, "
+        "norm over the whole table: about 9 on the diagonal, too, and all else filled "
+        "in the color of numbers just above 0. A bar shows the scale.")
 
 # %%
 off_diagonal = ~torch.eye(16, dtype=torch.bool)                             # [S, S]
