@@ -135,7 +135,7 @@ def patch_grid():
     for s in range(16):
         svg.text(394, 62 + 15.25 * s + 7, s, size=12, anchor="end", bold=s == 5)
     svg.text(611, 36, "a table: one row per patch", bold=True)
-    svg.text(611, 324, "its pixels, line by line", size=13)
+    svg.text(611, 324, "its pixel rows, one after the other", size=13)
     svg.text(30 + side / 2, 324, "counted along a row, then down", size=13)
     return svg
 

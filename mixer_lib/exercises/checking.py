@@ -30,6 +30,7 @@ def exercise(number, praise):
         @functools.wraps(check)
         def run(answer):
             parts = []
+            ANSWERED.clear()
             try:
                 need(callable(answer), "this check takes the function itself, not what it returns. Pass the name of "
                                        "the function, without parentheses.")
@@ -53,6 +54,9 @@ def exercise(number, praise):
 
 # What the checks share
 
+ANSWERED = []       # the functions that have returned something in this check
+
+
 def ask(answer, *arguments, **named):
     """Call `answer` and return its result. Raise `Wrong` if it raises, changes a tensor that it is given, or returns
     nothing for some cases only, and `NotDone` if it has returned nothing so far."""
@@ -65,10 +69,10 @@ def ask(answer, *arguments, **named):
         said = f"{one_line(error)}{advice(error)}{where}."
         raise Wrong(f"{call(answer, *arguments, **named)} stopped with {said}") from None
     if value is None or value is Ellipsis:
-        need(ask.returned is not answer, f"{call(answer, *arguments, **named)} returns nothing, though other calls do "
-                                         "return something. Every way through the function must end in a `return`.")
+        need(not any(answer is one for one in ANSWERED), f"{call(answer, *arguments, **named)} returns nothing, though "
+             "other calls return something. Does every way through the function end in `return`?")
         raise NotDone
-    ask.returned = answer
+    ANSWERED.append(answer)
     for given, copy in zip(arguments, copies):
         need(not isinstance(given, torch.Tensor) or torch.equal(given, copy),
              f"{name_of(answer)} changes a tensor that it is given. The caller may still need that tensor, so make a "
@@ -76,7 +80,6 @@ def ask(answer, *arguments, **named):
     return value
 
 
-ask.returned = None         # the last answer that returned something
 
 
 def written_out(answer, name):
@@ -115,6 +118,7 @@ ADVICE = {
     "[Ww]eight of size|Expected .*weight to|expected input.*channels|weight should have":
         "a convolution's kernel has the shape [C, C_in, P, P]",
     "number of dim.* in the tensor input does not match|dims don't match": "permute must name each axis once",
+    "Dimension out of range": "axes are counted from 0; -1 is the last one, however many there are",
 }
 
 
@@ -149,7 +153,8 @@ def whole(value, message):
 
 def whole_pair(value, names, where):
     need(isinstance(value, (tuple, list)) and len(value) == 2, f"{where} gives {value!r}, expected a tuple {names}.")
-    return tuple(whole(n, f"{where} gives {value!r}: both must be whole numbers, so divide with //.") for n in value)
+    return tuple(whole(n, f"{where} gives {value!r}: both must be whole numbers"
+                          f"{', so divide with //' * isinstance(n, float)}.") for n in value)
 
 
 def compare(got, expected, wrong, otherwise):
@@ -167,8 +172,9 @@ def compare(got, expected, wrong, otherwise):
         place = (~torch.isclose(got.double(), expected.double(), atol=1e-5)).nonzero()[0].tolist()
         if torch.allclose(got.double(), expected.double(), rtol=0.01, atol=0.01):
             otherwise = "The result is close, but not equal: do not round, and use no approximation."
-        raise Wrong(f"at {place} the result has {got[tuple(place)]:.4g}, expected {expected[tuple(place)]:.4g}. "
-                    f"{otherwise}")
+        pair = [tensor[tuple(place)].item() for tensor in (got, expected)]
+        digits = next((n for n in (4, 5, 6) if f"{pair[0]:.{n}g}" != f"{pair[1]:.{n}g}"), 7)
+        raise Wrong(f"at {place} the result has {pair[0]:.{digits}g}, expected {pair[1]:.{digits}g}. {otherwise}")
 
 
 def passes_gradient(got, expected, given):

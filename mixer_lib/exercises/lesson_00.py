@@ -4,7 +4,7 @@ import torch
 
 from .checking import Wrong, ask, exercise, need, whole
 
-NAMES = ["cat", "zebra", "cow", "ant", "dog", "emu"]
+NAMES = ["cat", "zebra", "fox", "cow", "dog", "ant", "emu", "owl", "bat", "hen", "yak", "pig"]
 
 
 @exercise("0.1", "the highest score wins.")
@@ -12,11 +12,12 @@ def check_best_class(best_class):
     """best_class(scores, classes): two lists of the same length -> one of the classes."""
     random = torch.Generator().manual_seed(1)
     drawn = [[round(3 * score, 2) for score in torch.randn(n, generator=random).tolist()] for n in (2, 3, 4, 6, 5)]
-    for scores in ([1.0, 1.5, 5.0, 0.5, 3.0, 2.0], [1.0, 2.0, 5.0, -6.0, 3.0], [-4.0, -9.0, -1.0],
-                   [0.41, 0.44, -0.2, 0.38], *drawn):
+    for scores in ([3.0, 1.5, 2.5, 5.0, 2.2, 0.5, 2.0], [6.0, 1.0, 2.0], [1.0, 2.0, 6.0],
+                   [1.0, 2.0, 5.0, -6.0, 3.0], [-4.0, -9.0, -1.0], [-305.5, -290.0, -1200.0],
+                   [0.41, 0.44, -0.2, 0.38], [0.0, 1.0, 3.0, 7.0, 2.0, 5.0, 4.0, 6.0, 1.5, 0.5, 9.0, 8.0], *drawn):
         classes, best = NAMES[:len(scores)], max(scores)
         given, names = list(scores), list(classes)
-        hint = " All scores are below 0 here. Does your search start at 0?" if best < 0 else ""
+        hint = " All scores are below 0 here. Does your search start at 0, or at some other number?" if best < 0 else ""
         try:
             got = ask(best_class, given, names)
         except Wrong as wrong:
@@ -41,6 +42,11 @@ def check_best_class(best_class):
         need(not score < 0 < best or abs(score) < max(map(abs, scores)),
              f"{where}: its score is far from 0, but on the wrong side.")
         need(score != min(scores), f"{where}: its score is the lowest.")
+        place, end = scores.index(best), len(scores) - 1
+        need(place not in (0, end) or hint, f"{where}, but the highest score is {best}, the "
+             f"{'first' if place == 0 else 'last'} of the list. Does your search leave it out?")
+        need(classes.index(got) not in (place - 1, place + 1),
+             f"{where}, the neighbor of the class with the highest score. Positions count from 0.")
         need(got != max(classes), f"{where}, the name that comes last in the alphabet. Look for the highest score.")
         need(got != classes[-1], f"{where}, which is the last of the classes. Look for the highest score.")
         raise Wrong(f"{where}, but the highest score is {best}.{hint}")
@@ -72,6 +78,10 @@ def check_in_doubt(in_doubt):
     need(got != [2, 3, 5], f"{shown}: count the rows from 0, not from 1.")
     need(not any(isinstance(n, float) for n in got),
          f"{shown}: these are probabilities. The exercise asks for the rows' positions.")
+    need(got != [], f"{shown}: it finds no row, expected [1, 2, 4]. Does it compare each row's highest entry, and "
+                    "return after the loop, not in it?")
+    need(got != [0, 2, 0], f"{shown}: these are places inside the rows, those of the classes. The exercise asks for "
+                           "the rows' positions.")
     need(got != [2], f"{shown}: does it look down the columns? Each row is one image.")
     need(got != [1], f"{shown}, the first row in doubt. The exercise asks for all. Does the loop end too early?")
     need(sorted(got) != [1, 2, 4] or got == [1, 2, 4], f"{shown}: these are the right rows. List them in their order.")
@@ -88,3 +98,12 @@ def check_in_doubt(in_doubt):
         need(got == expected, f"for {N} rows of {K} probabilities, whose highest are "
                               f"{[round(p, 3) for p in probabilities.amax(1).tolist()]}, and a limit of {limit}, it "
                               f"returns {got}, expected {expected}.")
+    close = [*map(int, ask(in_doubt, torch.tensor([[0.59998, 0.2, 0.20002], [0.60002, 0.2, 0.19998]]), 0.6))]
+    need(close == [0], f"for two rows whose highest entries are 0.59998 and 0.60002, and a limit of 0.6, it returns "
+                       f"{close}, expected [0]: do not round.")
+    twins = [*map(int, ask(in_doubt, torch.tensor([[0.4, 0.35, 0.25], [0.4, 0.35, 0.25]]), 0.5))]
+    need(twins == [0, 1], f"for two equal rows, both in doubt, it returns {twins}, expected [0, 1]. `index` finds the "
+                          "first of equal entries only: count with `enumerate`.")
+    wide = [*map(int, ask(in_doubt, torch.eye(12) * 0.88 + 0.01, 0.5))]
+    need(wide == [], f"for 12 rows of 12 classes, all of them sure, it returns {wide}, expected []. Does it look at "
+                     "all entries of a row?")

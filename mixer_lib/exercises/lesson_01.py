@@ -1,8 +1,10 @@
 """Lesson 01, patches."""
 
+import sys
+
 import torch
 
-from ..model import patchify
+from ..model import patchify, unpatchify
 from .checking import ask, call, compare, exercise, need, whole_pair
 
 
@@ -17,6 +19,7 @@ def check_table_shape(table_shape):
         need(got != expected[::-1] or S == D, f"{where} gives {got}: these are the right numbers in the wrong order. "
                                               "Rows (S) come first.")
         hints = {
+            channels * S: "The channels of a pixel lie in the same patch: they count in D, not in S.",
             size // P: "This counts only the patches along one side. The grid has as many rows as columns.",
             (side + 1) ** 2: "Count the squares between the cuts, not the cuts.",
             size ** 2: "This is the number of pixels. Count patches.",
@@ -25,6 +28,7 @@ def check_table_shape(table_shape):
         hint = hints.get(got[0], "How many patches are there?")
         need(got[0] == S, f"{where} gives S = {got[0]}, expected {S}. {hint}")
         hints = {
+            channels * P ^ 2: "In Python a power is **, and ^ is something else.",
             P * P: f"This counts only one channel. A patch holds the pixels of all {channels} channels.",
             channels * P: f"This counts only one pixel row of the patch. A patch has {P} pixel rows.",
             channels * size ** 2: "This counts the whole image. A row of the table holds one patch.",
@@ -59,7 +63,8 @@ def check_find_pixel(find_pixel):
             d_hints = {
                 d + 1: "Counting begins at 0.",
                 inside: "The channel is missing: all of channel 0 comes first, then all of channel 1.",
-                channel * P * P + row * P + column: "Count from the corner of the patch, not of the image.",
+                **{channel * P * P + down * P + right: "Count from the corner of the patch, not of the image."
+                   for down, right in ((row, column), (row, v), (u, column))},
                 channel * P * P + v * P + u: "Inside a patch, too, count along a pixel row first, then down.",
                 inside * 3 + channel: "Inside a patch the order is (channel, row, column).",
                 **{channel * worth + inside: "Each channel of the patch has P * P numbers."
@@ -81,7 +86,7 @@ def check_find_pixel(find_pixel):
 @exercise("1.3", "reshape and permute do what you want them to.")
 def check_patchify_channels_last(patchify_channels_last):
     """patchify_channels_last(images, P): [B, C_in, H, W] -> [B, S, P*P*C_in], vectors (row, column, channel)."""
-    for B, C, H, W, P in ((2, 3, 4, 6, 2), (1, 2, 12, 15, 3)):
+    for B, C, H, W, P in ((2, 3, 4, 6, 2), (1, 2, 12, 15, 3), (2, 5, 6, 4, 2)):
         images = torch.arange(B * C * H * W).float().reshape(B, C, H, W)       # floats suit F.unfold, too
         table = [B, H * W // P**2, P * P * C]
         split = images.reshape(B, C, H // P, P, W // P, P)
@@ -113,9 +118,9 @@ def check_patchify_channels_last(patchify_channels_last):
 
 
 @exercise("1.4", "what you cut, you can put together again.")
-def check_unpatchify(unpatchify):
-    """unpatchify(patches, patch_size, height, width): [B, S, D] -> [B, C_in, H, W], the inverse of patchify."""
-    for B, C, H, W, P in ((2, 3, 4, 6, 2), (1, 2, 12, 15, 3)):
+def check_unpatchify(my_unpatchify):
+    """my_unpatchify(patches, patch_size, height, width): [B, S, D] -> [B, C_in, H, W], the inverse of patchify."""
+    for B, C, H, W, P in ((2, 3, 4, 6, 2), (1, 2, 12, 15, 3), (2, 5, 6, 4, 2)):
         images = torch.arange(B * C * H * W).float().reshape(B, C, H, W)
         patches = patchify(images, P)
         h, w = H // P, W // P
@@ -136,4 +141,12 @@ def check_unpatchify(unpatchify):
             "the first split takes the channel too early: a row of the table is one patch with all its channels.":
                 patches.reshape(B, C, h, w, P, P).permute(0, 1, 2, 4, 3, 5).reshape(B, C, H, W),
         }
-        compare(ask(unpatchify, patches, P, H, W), images, wrong, "Undo the lesson's steps, the last step first.")
+        ran, before = [], sys.getprofile()
+        sys.setprofile(lambda frame, *_, ran=ran: ran.append(frame.f_code))
+        try:
+            got = ask(my_unpatchify, patches, P, H, W)
+        finally:
+            sys.setprofile(before)
+        compare(got, images, wrong, "Undo the lesson's steps, the last step first.")
+        need(unpatchify.__code__ not in ran, "the image is right, but the library's unpatchify made it. The exercise "
+                                             "asks for the steps themselves: split, permute, merge.")

@@ -10,7 +10,7 @@ from .checking import ask, call, compare, exercise, need, whole_pair
 @exercise("2.1", "you can say what sharing saves.")
 def check_count_embedding(count_embedding):
     """count_embedding(image_size, patch_size, in_channels, hidden_dim) -> (shared, not shared)."""
-    for arguments in ((6, 3, 2, 5), (28, 7, 1, 64), (224, 16, 3, 768), (30, 5, 4, 7), (8, 1, 3, 2), (9, 9, 2, 11)):
+    for arguments in ((15, 3, 2, 7), (28, 7, 1, 64), (224, 16, 3, 768), (30, 5, 4, 7), (8, 1, 3, 2), (9, 9, 2, 11)):
         # in the first, all mistakes differ
         size, P, C_in, C = arguments
         side, D = size // P, C_in * P * P
@@ -21,6 +21,7 @@ def check_count_embedding(count_embedding):
         need(not swapped, f"{where} gives {one:,} and {many:,}: these are the right numbers in the wrong order. Shared "
                           "comes first.")
         hints = {
+            3 * P * P * C + C: f"The images have {C_in} color channels here, not 3.",
             D * C: "The biases are missing: each channel has one.",
             D * C + 1: "Each of the C channels has a bias of its own.",
             D * C + D: "There is one bias per channel, not one per pixel.",
@@ -38,6 +39,9 @@ def check_count_embedding(count_embedding):
             side * shared: "This counts only the patches along one side. The grid has as many rows as columns.",
             size ** 2 * shared: "This is one layer per pixel. Count patches.",
             C * shared: "This is one layer per channel. Count patches.",
+            C_in * shared: "This is one layer per color. Count patches.",
+            (S + 1) * shared: "This counts the shared layer, too. Without sharing there are only the S layers.",
+            S: "This is the number of layers. The exercise asks for their parameters.",
         }
         hint = hints.get(many, "How many patches are there?")
         need(many == S * shared, f"{where}: without sharing you count {many:,}, expected {S * shared:,}. {hint}")
@@ -138,7 +142,7 @@ def check_red_on_the_left(red_on_the_left):
 @exercise("2.4", "you can use released weights.")
 def check_from_released(from_released):
     """from_released(kernel): [P, P, C_in, C] -> weight [C, D], for tables as patchify cuts them."""
-    for P, C_in, C in ((2, 3, 5), (3, 2, 4), (4, 2, 3)):
+    for P, C_in, C in ((2, 3, 5), (3, 2, 4), (4, 2, 3), (2, 5, 3)):
         kernel = torch.arange(P * P * C_in * C).float().reshape(P, P, C_in, C)
         weight = kernel.permute(3, 2, 0, 1).reshape(C, -1)
         wrong = {

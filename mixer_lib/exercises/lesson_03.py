@@ -112,12 +112,20 @@ def check_channel_mixing(channel_mixing):
             "this switch is SiLU, z times the sigmoid of z. The exercise asks for GELU.": x + mlp(normed, switch=silu),
             "this is the tanh form of GELU. It comes close, but the exercise asks for the exact GELU.":
                 x + mlp(normed, switch=nn.GELU(approximate="tanh")),
+            "b1 is added after the GELU. A bias belongs to its layer's sum: add it before the GELU.":
+                x + (gelu(normed @ W1.T) + b1) @ W2.T + b2,
+            "the norm is applied twice.": x + mlp(norm(normed)),
+            "the answer is subtracted from x: add it.": x - mlp(normed),
             "both biases are missing.": x + mlp(normed, b1=0, b2=0),
             "the first bias, b1, is missing.": x + mlp(normed, b1=0),
             "the second bias, b2, is missing.": x + mlp(normed, b2=0),
         }
         if C == D_C == S:                           # otherwise these mistakes stop with an error
             wrong |= {
+                "the biases are swapped: b1 belongs to W1, b2 to W2.": x + mlp(normed, b1=b2, b2=b1),
+                "the weights are swapped: W1 comes first.": x + mlp(normed, W1=W2, W2=W1),
+                "x is added before the second layer, which changes it. Add x at the very end.":
+                    (x + gelu(normed @ W1.T + b1)) @ W2.T + b2,
                 "both weights are used on their side. Their shape is [outputs, inputs], so write x @ W.T.":
                     x + mlp(normed, W1=W1.T, W2=W2.T),
                 "W1 is used on its side. Its shape is [outputs, inputs], so write x @ W1.T.": x + mlp(normed, W1=W1.T),
@@ -140,8 +148,9 @@ def suspects(S, C):
     W1, W2, V = torch.randn(2 * C, C), torch.randn(C, 2 * C), torch.randn(S, S)
     place = torch.arange(1.0, S + 1)[:, None]                               # [S, 1]
     last = (torch.arange(C) == C - 1).float()                               # [C]
-    one_link = torch.zeros(S, S)
-    one_link[2, 3] = 1
+    up, down = torch.zeros(2, S, S)
+    up[2, 3] = down[3, 0] = 1
+    swap = torch.eye(C)[0] - torch.eye(C)[1]                                # [C]: 1, -1, 0, ...
     return [
         ("channel mixing", lambda x: x + gelu(layer_norm(x, [C]) @ W1.T.to(x)) @ W2.T.to(x), False,
          "Every token may move its own output: leave out the diagonal."),
@@ -155,8 +164,13 @@ def suspects(S, C):
          "Output 1 is input 0, which is another token."),
         ("a layer that mixes weakly", lambda x: x + 1e-3 * x.mean(dim=-2, keepdim=True), True,
          "Small is not zero: ask whether everything off the diagonal is exactly 0."),
-        ("a layer in which token 2 looks at token 3, with no other link", lambda x: x + one_link.to(x) @ x, True,
+        ("a layer in which token 2 looks at token 3, with no other link", lambda x: x + up.to(x) @ x, True,
          "Move each token, and look at each output."),
+        ("a layer in which token 3 looks at token 0, with no other link", lambda x: x + down.to(x) @ x, True,
+         "Move each token, and look at each output, on both sides of the diagonal and far from it, too."),
+        ("a layer that adds a mean to channel 0 and takes it from channel 1",
+         lambda x: x + swap.to(x) * x.mean(dim=-2, keepdim=True)[..., :1], True,
+         "The sum over the channels does not move, but the channels do: look at each channel of the output."),
         ("a layer that mixes the last channel only",
          lambda x: x + last.to(x) * x.mean(dim=-2, keepdim=True), True,
          "Move each channel, and look at each channel of the output."),
@@ -164,6 +178,9 @@ def suspects(S, C):
          "A norm does not notice when all channels of a token move by the same amount: use different amounts."),
         ("a layer that adds the squared mean token", lambda x: x + x.mean(dim=-2, keepdim=True) ** 2, True,
          "At a table of zeros its derivative is 0: use a random table."),
+        ("a layer that adds the variance over the tokens",
+         lambda x: x + x.var(dim=-2, correction=0, keepdim=True), True,
+         "In a table of equal rows its derivative is 0: use a random table."),
         ("a layer that multiplies each token by the one above it", lambda x: x * x.roll(1, dims=-2), True,
          "In a table of zeros, no single nudge changes a product: use a random table."),
         ("a layer that subtracts each channel's largest number", lambda x: x - x.amax(dim=-2, keepdim=True), True,

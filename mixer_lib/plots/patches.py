@@ -5,8 +5,8 @@ import matplotlib.pyplot as plt
 from .base import as_pixels
 
 
-def image_row(images, titles=None, columns=10, width=9.0):
-    """Figure of images [N, C, H, W], `columns` to a row, each with its title above it."""
+def image_row(images, titles=None, columns=10, width=9.0, names=()):
+    """Figure of images [N, C, H, W], `columns` to a row, each with its title above it, the rows with their `names`."""
     rows = -(-len(images) // columns)
     size = width / columns
     figure, axes = plt.subplots(rows, columns, figsize=(width, rows * size * (1.25 if titles else 1.02)),
@@ -17,6 +17,8 @@ def image_row(images, titles=None, columns=10, width=9.0):
         axis.imshow(as_pixels(image), interpolation="nearest")
         if titles:
             axis.set_title(titles[i], fontsize=10)
+    for axis, name in zip(axes[:, 0], names, strict=False):
+        axis.text(-0.15, 0.5, name, transform=axis.transAxes, ha="right", va="center", fontsize=10)
     return figure
 
 

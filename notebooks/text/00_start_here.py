@@ -12,7 +12,7 @@
 # *After this lesson you have seen a Mixer at work, you know the names of its parts, and you know which lesson builds
 # each part.*
 #
-# **About 20 minutes, with the exercises 30.** You need: to read simple Python, such as a loop over a list.
+# **About 20 minutes, with the exercises 30.** You need: simple Python, such as a loop over a list.
 #
 # Next: [1 · Patches](01_patches.ipynb)
 #
@@ -281,7 +281,7 @@ for name, size in vars(model.config).items():
 #
 # ### 0.1 The best class · write · easy · 3 minutes
 #
-# The widget said "read as 7". Write the step behind these words: return the name of the class with the highest score.
+# Above the first digit of the list, the widget said "read as 0". Write the step behind these words: return the name of the class with the highest score.
 # `scores` is a list with one number per class, and `classes` is a list of their names.
 
 # %% tags=["exercise-1"]
@@ -360,8 +360,8 @@ exercises.check_in_doubt(in_doubt)
 # %% [markdown]
 # ## Recap
 #
-# - You watched a Mixer of about 140,000 learned numbers. It reads 99 of 100 digits correctly, and most of its mistakes are
-#   confident ones.
+# - You watched a Mixer of about 140,000 learned numbers. It reads 99 of 100 digits correctly, and nearly all of its
+#   mistakes are confident ones.
 # - One cell checks your machine: `check_setup()`.
 # - Image, patches, tokens, blocks, average, scores: six lines of code run the whole network.
 # - A CNN combines neighbors, a transformer computes from each image who listens to whom, and a Mixer learns that once for

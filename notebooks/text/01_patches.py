@@ -537,8 +537,8 @@ exercises.check_patchify_channels_last(patchify_channels_last)
 #
 # ### 1.4 Put the image back together · write · hard · 10 minutes
 #
-# Write the inverse of the lesson's `patchify`, for images of any size. Each row of the table has the order (channel, row,
-# column).
+# Write the inverse of the lesson's `patchify`, for images of any size, without the library's `unpatchify`. Each row of the
+# table has the order (channel, row, column).
 
 # %% tags=["exercise-4"]
 def my_unpatchify(patches, P, H, W):

@@ -330,7 +330,8 @@ for name in ("mnist", "cifar10"):
 
 # %%
 plots.show(
-    plots.image_row(pictures, columns=16),
+    plots.image_row(pictures, columns=16, names=["digits, trained", "untrained",
+                                                 "photographs, trained", "untrained"]),
     alt="Four rows of 16 small squares. First row, trained on digits: smooth gray "
         "patterns, such as a bright corner, a dark bar, a bright stroke. Second row, "
         "the same untrained: noise. Third row, trained on photographs: 4 by 4 colored"
@@ -340,12 +341,11 @@ assert agree["mnist", "trained"] > 0.4 > 0.05 > abs(agree["mnist", "untrained"])
 assert 0.3 > agree["cifar10", "trained"] > 0.1 > abs(agree["cifar10", "untrained"])
 
 # %% [markdown]
-# Each row of the picture shows the 16 smoothest detectors of one model: digits trained, digits untrained, photographs
-# trained, photographs untrained. The detectors for digits clearly learned something: they look for corners, bars, and
-# strokes. The small detectors for photographs show much less. Even these 16 are only a little smoother than their control,
-# though the number clearly differs from it. The paper reports the same contrast: the detectors of its model with $P = 32$ are smooth patterns, and those
-# with $P = 16$ mostly are not. (Our two models differ in their images and their training, too, so our picture does not
-# prove that the patch size is the reason.)
+# Each row of the picture shows the 16 smoothest detectors of one model. The detectors for digits clearly learned something:
+# they look for corners, bars, and strokes. The small detectors for photographs show much less. Even these 16 are only a
+# little smoother than their control, though the number clearly differs from it. The paper reports the same contrast: the
+# detectors of its model with $P = 32$ are smooth patterns, and those with $P = 16$ mostly are not. (Our two models differ in
+# their images and their training, too, so our picture does not prove that the patch size is the reason.)
 #
 # ## What it would cost not to share
 #

@@ -492,10 +492,10 @@ leaks = jacrev(with_table_norm)(horse_tokens).detach().norm(dim=(1, 3))
 plots.show(
     plots.tables({"norm over each token": moves, "norm over the whole table": leaks},
                  xlabel="input token", ylabel="output token", signed=False),
-    alt="Two tables of 16 output tokens by 16 input tokens, white where nothing moves. "
-        "Left, norm over each token: dark on the diagonal, all else white. Right, norm "
-        "over the whole table: dark on the diagonal, and all else very pale. "
-        "A bar shows the scale.")
+    alt="Two tables of 16 output tokens by 16 input tokens, empty where nothing moves. "
+        "Left, norm over each token: about 9 on the diagonal, all else empty. Right, "
+        "norm over the whole table: about 9 on the diagonal, too, and all else filled "
+        "in the color of numbers just above 0. A bar shows the scale.")
 
 # %%
 off_diagonal = ~torch.eye(16, dtype=torch.bool)                             # [S, S]
@@ -567,7 +567,7 @@ widgets.token_explorer(tokens, toy.norm, toy)
 # %% [markdown]
 # ## Exercises
 #
-# ### 3.1 LayerNorm · easy · 5 minutes
+# ### 3.1 LayerNorm · write · easy · 5 minutes
 #
 # Write LayerNorm with its scale and its shift, without `nn.LayerNorm` and without `layer_norm`. The axis of the
 # channels is the last one, however many axes come before it.
@@ -598,7 +598,7 @@ exercises.check_layer_norm(my_layer_norm)
 #
 # </details>
 #
-# ### 3.2 Repair channel mixing · medium · 8 minutes
+# ### 3.2 Channel mixing · repair · medium · 8 minutes
 #
 # A colleague sends you this function. It should run channel mixing on somebody's weights, as `nn.Linear` keeps them,
 # with the exact GELU. It runs without an error, its shapes are right, and it has **three** mistakes.
@@ -637,7 +637,7 @@ exercises.check_channel_mixing(channel_mixing)
 #
 # </details>
 #
-# ### 3.3 The detective · hard · 12 minutes
+# ### 3.3 The detective · measure · hard · 12 minutes
 #
 # You get a layer, a function from `[B, S, C]` to `[B, S, C]`, and you cannot read its code. Does it ever mix tokens?
 # That is, does some output token depend on an input token other than its own? Return `True` or `False`. The check tries
@@ -667,7 +667,7 @@ exercises.check_mixes_tokens(mixes_tokens)
 #
 # </details>
 #
-# ### 3.4 Stretch: a better question · open
+# ### Stretch: a better question
 #
 # The hand-made MLP misses a patch whose two edges are equal. Can you choose weights and biases, with as many hidden
 # units as you like, so that every patch with an edge gets a positive answer and every flat patch gets 0? If you think

@@ -54,6 +54,24 @@ WRONG = {
         "rounded": (r"For the scores \[0.41, 0.44", """
             rounded = [round(score) for score in scores]
             return classes[len(scores) - 1 - rounded[::-1].index(max(rounded))]"""),
+        "one too early": ("neighbor.*count from 0", "return classes[scores.index(max(scores)) - 1]"),
+        "one too late": ("neighbor", "return classes[(scores.index(max(scores)) + 1) % len(classes)]"),
+        "without the first": ("the first of the list", "return classes[scores.index(max(scores[1:]))]"),
+        "without the last": ("the last of the list", "return classes[scores.index(max(scores[:-1]))]"),
+        "search from -1": (r"\[-4.0, -9.0, -1.0\]|returns nothing, though.*All scores are below 0", """
+            best, found = -1, None
+            for score, name in zip(scores, classes):
+                if score > best:
+                    best, found = score, name
+            return found"""),
+        "search from -100": (r"stopped with UnboundLocalError.*at some other number", """
+            best = -100
+            for score, name in zip(scores, classes):
+                if score > best:
+                    best, found = score, name
+            return found"""),
+        "sorted classes": ("highest score is", "return sorted(classes)[scores.index(max(scores))]"),
+        "ten classes": ("highest score is 9.0", "return classes[scores.index(max(scores[:10]))]"),
         "a letter": ("one of the names", "return str(classes)[scores.index(max(scores))]"),
     },
     "check_in_doubt": {
@@ -92,6 +110,22 @@ WRONG = {
         "hard-coded": ("for 7 rows of 2", "return [1, 2, 4] if limit == 0.6 else [1, 4] if limit == 0.45 else []"),
         "three classes": ("for 9 rows of 10", """
             return [n for n, row in enumerate(probabilities) if row[:3].max() < limit]"""),
+        "nothing where nothing is found": ("returns nothing, though other calls", """
+            return [n for n, row in enumerate(probabilities) if row.max() < limit] or None"""),
+        "return in the loop": ("after the loop", """
+            found = []
+            for n, row in enumerate(probabilities):
+                if row.max() < limit:
+                    found.append(n)
+                return found"""),
+        "the classes": ("those of the classes", "return [row.argmax() for row in probabilities if row.max() < limit]"),
+        "ten classes": ("12 classes", "return (probabilities[:, :10].amax(1) < limit).nonzero().flatten().tolist()"),
+        "two digits": ("do not round", """
+            return [n for n, row in enumerate(probabilities) if round(float(row.max()), 2) < limit]"""),
+        "half precision": ("do not round", "return torch.where(probabilities.half().amax(1) < limit)[0]"),
+        "index": ("`index` finds the first", """
+            rows = probabilities.tolist()
+            return [rows.index(row) for row in rows if max(row) < limit]"""),
         "a set": ("expected a list", "return {n for n, row in enumerate(probabilities) if row.max() < limit}"),
     },
 }

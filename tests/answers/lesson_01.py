@@ -60,7 +60,9 @@ RIGHT = {
             squares = patches.reshape(B, S, C_in, P, P).unbind(1)
             n = W // P
             return torch.cat([torch.cat(squares[i:i + n], 3) for i in range(0, S, n)], 2)""",
-        "integers": "return unpatchify(patches.long(), P, (H, W))",
+        "integers": """
+            x = patches.long().reshape(B, H // P, W // P, C_in, P, P)
+            return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, H, W)""",
     },
 }
 
@@ -91,6 +93,10 @@ WRONG = {
         "one number": ("a tuple", "return (image_size // patch_size) ** 2"),
         "with the batch": ("a tuple", "return 1, (image_size // patch_size) ** 2, in_channels * patch_size ** 2"),
         "a string": ("a tuple", "return f'({(image_size // patch_size) ** 2}, {in_channels * patch_size ** 2})'"),
+        "the grid's shape": (r"whole numbers\.$",
+                             "return (image_size // patch_size,) * 2, in_channels * patch_size ** 2"),
+        "channels as rows": ("in D, not in S", "return in_channels * (image_size // patch_size) ** 2, patch_size ** 2"),
+        "a power as ^": (r"a power is \*\*", "return (image_size // patch_size) ** 2, in_channels * patch_size ^ 2"),
         "an array": ("a tuple", "return np.array([(image_size // patch_size) ** 2, in_channels * patch_size ** 2])"),
     },
     "check_find_pixel": {
@@ -119,6 +125,8 @@ WRONG = {
             ("channel worth P", r"channel of the patch has P \* P", "channel * P + row % P * P + column % P"),
             ("channel worth 1", r"channel of the patch has P \* P", "channel + row % P * P + column % P"),
             ("from the image's corner", "corner of the patch", "channel * P * P + row * P + column"),
+            ("row from the image's corner", "corner of the patch", "channel * P * P + row * P + column % P"),
+            ("column from the image's corner", "corner of the patch", "channel * P * P + row % P * P + column"),
             ("row of the image", "pixel row of the patch has P num",
              "channel * P * P + row % P * image_size + column % P"),
             ("row worth 1", "pixel row of the patch has P num", "channel * P * P + row % P + column % P"),
@@ -150,6 +158,9 @@ WRONG = {
         "batch merged": (r"shape \[12, 12\]", CUT + "return x.permute(0, 2, 4, 3, 5, 1).reshape(-1, P * P * C_in)"),
         "view": (r"RuntimeError.*use reshape in place of view\).*`return x.permute",
                  CUT + "return x.permute(0, 2, 4, 3, 5, 1).view(B, -1, P * P * C_in)"),
+        "the first three colors": (r"shape \[2, 6, 12\], expected \[2, 6, 20\]", "images = images[:, :3]\n" +
+                                   CUT.replace("C_in", "images.shape[1]") +
+                                   "return x.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)"),
         "three colors": ("must keep the number of entries", CUT.replace("C_in", "3") +
                          "return x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * 3)"),
         "the lesson's sizes": ("must keep the number of entries", "return images.reshape(B, C_in, 4, 8, 4, 8)"),
@@ -205,6 +216,10 @@ return x.permute(*order).reshape(B, C_in, H, W)"""),
             x = patches[0].reshape(H // P, W // P, C_in, P, P)
             return x.permute(2, 0, 3, 1, 4).reshape(C_in, H, W)"""),
         "view": ("use reshape in place of view", PASTE + "return x.permute(0, 3, 1, 4, 2, 5).view(B, C_in, H, W)"),
+        "the library's": ("the library's unpatchify made it", "return unpatchify(patches, P, (H, W))"),
+        "the library's, by another name": ("the library's unpatchify made it", """
+            from mixer_lib.model import unpatchify as paste
+            return paste(patches, P, (H, W))"""),
         "rounded": ("at .* the result has", "patches = patches // 2 * 2\n" + PASTE +
                     "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, H, W)"),
         "array": ("got ndarray", PASTE + "return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C_in, H, W).numpy()"),

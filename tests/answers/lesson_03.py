@@ -118,7 +118,7 @@ WRONG = {
         ("over all", "all images together", ("dim=-1, keepdim=True", ""), ("dim=-1, correction=0, keepdim=True",
                                                                        "correction=0")),
         ("axis 1", "over the tokens", ("dim=-1", "dim=1")),
-        ("axis 2", "IndexError", ("dim=-1", "dim=2")),
+        ("axis 2", r"IndexError.*-1 is the last one", ("dim=-1", "dim=2")),
         ("unbiased", "divides by C - 1", ("correction=0, ", "")),
         ("no root", "divides by the variance", (".sqrt()", "")),
         ("times", "divide by it", (") / (", ") * (")),
@@ -182,6 +182,14 @@ WRONG = {
         ("ReLU", "this switch is ReLU", ("F.gelu", "F.relu")),
         ("SiLU", "this switch is SiLU", ("F.gelu", "F.silu")),
         ("tanh form", "tanh form", ("+ b1)", "+ b1, approximate='tanh')")),
+        ("b1 after the GELU", "b1 is added after the GELU", ("F.gelu(y @ W1.T + b1)", "F.gelu(y @ W1.T) + b1")),
+        ("norm twice", "applied twice", ("norm(x)", "norm(norm(x))")),
+        ("subtracted", "subtracted from x", ("return x + hidden @ W2.T + b2", "return x - (hidden @ W2.T + b2)")),
+        ("biases swapped", "biases are swapped", ("+ b1", "+ b0"), ("W2.T + b2", "W2.T + b1"), ("+ b0", "+ b2")),
+        ("weights swapped", "weights are swapped", ("W1.T", "W0.T"), ("W2.T", "W1.T"), ("W0.T", "W2.T")),
+        ("x added too early", "Add x at the very end", ("x + hidden @ W2.T", "(x + hidden) @ W2.T")),
+        ("the default eps", r"has -?0\.(\d+), expected -?0\.(?!\1,)", (
+            "norm(x)", "F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias)")),
         ("no biases", "both biases", (" + b1", ""), (" + b2", "")),
         ("no b1", "b1, is missing", (" + b1", "")),
         ("no b2", "b2, is missing", (" + b2", "")),
@@ -202,6 +210,10 @@ WRONG = {
                                                                                          "moves")),
             ("the wrong way round", "channel mixing. You say True", ("bool((", "not bool((")),
             ("zeros", "squared mean token.*random", ("randn", "zeros")),
+            ("ones", "variance over the tokens.*equal rows", ("randn", "ones")),
+            ("above the diagonal", "token 3 looks at token 0", ("moves[off_diagonal]", "moves.triu(1)")),
+            ("neighbors on both sides", "token 3 looks at token 0", ("moves[off_diagonal]",
+             "torch.cat([moves.diagonal(1), moves.diagonal(-1)])")),
             ("threshold", "mixes weakly.*Small is not zero", ("!= 0", "> 0.01")),
             ("all must move", "token mixing|always answers|moves every row", (".any()", ".all()")),
             ("channels in place of tokens", "channel mixing. You say True|IndexError",
@@ -213,6 +225,14 @@ WRONG = {
             ("a count", "not int", ("bool((moves[off_diagonal] != 0).any())", "int((moves[off_diagonal] != 0).sum())")),
             ("a strength", "not float", ("bool((moves[off_diagonal] != 0).any())", "moves[off_diagonal].max()")),
         ]},
+        "the sum of the channels": ("takes it from channel 1.*look at each channel", """
+            x = torch.randn(1, S, C, requires_grad=True)
+            for s in range(S):
+                grad, = torch.autograd.grad(layer(x)[0, s].sum(), x)
+                grad[0, s] = 0
+                if grad.any():
+                    return True
+            return False"""),
         **{name: (word, but(NUDGE, *changes)) for name, word, *changes in [
             ("first token only", "token 2 looks at token 3.*Move each token", ("range(S)", "[0]")),
             ("first channel only", "last channel only", ("other[0, s] += torch.randn(C)",

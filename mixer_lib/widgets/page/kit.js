@@ -34,6 +34,7 @@ body[data-jp-theme-light="false"] .mx { color-scheme: dark; }
             vector-effect: non-scaling-stroke; }
 .mx-cut { fill: none; stroke: var(--mx-paper); stroke-opacity: .75; stroke-width: 1px;
           vector-effect: non-scaling-stroke; }
+.mx-photo .mx-cut { stroke: #808080; stroke-opacity: 1; }
 .mx-choices { display: inline-flex; flex-wrap: wrap; align-items: center; gap: 0; border: 0; margin: 0; padding: 0; }
 .mx-choices legend, .mx-slider > span { float: left; margin-right: 8px; color: var(--mx-soft); padding: 0; }
 .mx button { font: inherit; color: inherit; background: transparent; border: 1px solid var(--mx-line); cursor: pointer;

@@ -228,7 +228,7 @@ export default widget((root, data, state) => {
       image: () => `Patch ${s}, pixel ${d}: <b>${out.patches[s * D + d]}</b> of 255`,
       patches: () => `<b>table[${s}, ${d}] = ${out.patches[s * D + d]}</b>: pixel ${d} of patch ${s}`,
       tokens: () => `<b>tokens[${s}, ${c}] = ${number(out.tokens[s * C + c])}</b>: the ${D} pixels of patch ${s}, normalized, ` +
-                    `times kernel ${c}, summed, plus the bias`,
+                    `times detector ${c}, summed, plus the bias`,
       mean: () => `The mean of channel ${c} over all ${S} patches: <b>${number(out.mean[c])}</b>`,
       scores: () => empty ? "The pad is empty. The network still gives scores, as it must for any image."
         : `<b>Read as ${read.name}</b>, with a score of ${read.score}. Softmax turns the scores into probabilities: ${read.percent} for ${read.name}.`,

@@ -49,6 +49,7 @@ export function scenes(state, weights, sizes) {
   const picture = () => {
     const view = grid(state, { name: "patch", rows, columns, cuts: true, ratio: side.width / side.height,
                                label: { name: "patch of the image", of: (s) => `patch ${s} of ${S}` } });
+    view.node.classList.add("mx-photo");                // a digit's ground is as black as the dark theme's paper
     return named(`<span>the image: ${side.height} × ${side.width} pixels, cut into <b>${S} patches</b></span>`, Object.assign(view, {
       draw: (pixels) => paint(view.canvas, side.width, side.height, (i) =>
         pixel(Object.assign(pixels, { shape: [1, side.height, side.width] }), i)) }));
@@ -63,6 +64,7 @@ export function scenes(state, weights, sizes) {
     const whole = picture(), one = grid(state, { name: "entry", rows: height, columns: width, cuts: D <= 256,
       label: { name: "pixel of the patch", of: (d) => `row ${Math.floor(d / width)}, column ${d % width}` } });
     const oneFigure = figure("", one.node);
+    one.node.classList.add("mx-photo");
     let patches = null;
     const zoom = ({ patch, hover }) => {
       const s = hover.patch ?? patch;
@@ -116,9 +118,9 @@ export function scenes(state, weights, sizes) {
   function tokens() {
     const table = patchTable(0.8), made = tokenTable(`the tokens: <b>${S} × ${C}</b>`, "the tokens", 0.8);
     const key = colorKey("the tokens");
-    const kernels = named(`<span>the embedding: <b>${C}</b> kernels of ${height} × ${width} weights, one per channel</span>`,
+    const kernels = named(`<span>the embedding: <b>${C}</b> detectors of ${height} × ${width} weights, one per channel</span>`,
       mosaic(state, { count: C, rows: height, columns: width, cell: "entry", tile: "channel", ratio: 0.8,
-                      label: "the kernels of the embedding" }));
+                      label: "the detectors of the embedding" }));
     const matrix = weights["patch_embedding.linear.weight"];
     let now = null, top = 1;
     const move = (part) => {

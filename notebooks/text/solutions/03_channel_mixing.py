@@ -26,7 +26,7 @@ def my_layer_norm(x, scale, shift, eps):
 exercises.check_layer_norm(my_layer_norm)
 
 # %% [markdown]
-# ## 3.2 Repair channel mixing
+# ## 3.2 Channel mixing
 #
 # The three mistakes: the residual carried the normalized table instead of `x`, `b1` was not added, and the GELU came
 # after the second layer instead of between the two.
@@ -82,7 +82,7 @@ def mixes_by_replacing(layer, S, C):
 exercises.check_mixes_tokens(mixes_by_replacing)
 
 # %% [markdown]
-# ## 3.4 Stretch: a better question
+# ## Stretch: a better question
 #
 # It cannot be done for all patches. The patch with only its bottom right pixel bright has the token 2, 2, 2, and
 # LayerNorm turns it into 0, 0, 0. A blank patch, 0, 0, 0, becomes 0, 0, 0 as well. The MLP reads the same numbers for
