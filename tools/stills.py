@@ -21,14 +21,31 @@ import export
 
 WIDTH, COLORS = 900, 128        # units of CSS, two pixels each; enough colors for a widget, and a third of the bytes
 # Where a widget shows images in true color, in percent: a dark page turns all else from dark on light to light on dark.
+# Such a canvas is opaque, but for what is missing in its last row of thumbnails. A list that scrolls shows part of it.
 PHOTOS = """root => {
     const whole = root.getBoundingClientRect(), found = [];
     for (const canvas of root.querySelectorAll("canvas")) {
-        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width || 1, canvas.height || 1);
-        const box = canvas.getBoundingClientRect();
-        if (box.width && data.every((value, i) => i % 4 < 3 || value === 255))
-            found.push([box.left - whole.left, box.top - whole.top, box.width, box.height].map(
-                (value, i) => 100 * value / (i % 2 ? whole.height : whole.width)));
+        const { width, height } = canvas, box = canvas.getBoundingClientRect();
+        if (!box.width || !width || !height) continue;
+        const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+        const opaque = Array.from({ length: width * height }, (_, i) => data[4 * i + 3] === 255);
+        let rows = height, last = width;                // the rows that are full, and the width of those below them
+        while (rows && !opaque[rows * width - 1]) rows -= 1;
+        while (last && !opaque[(height - 1) * width + last - 1]) last -= 1;
+        if (!rows || !last || !opaque.every((is, i) => is === (i < rows * width || i % width < last))) continue;
+        let { top, bottom } = whole;
+        for (let node = canvas.parentElement; node !== root; node = node.parentElement)
+            if (getComputedStyle(node).overflowY !== "visible") {
+                const window = node.getBoundingClientRect();
+                [top, bottom] = [Math.max(top, window.top), Math.min(bottom, window.bottom)];
+            }
+        for (const [across, from, to] of [[width, 0, rows], [last, rows, height]]) {
+            const start = Math.max(top, box.top + box.height * from / height);
+            const end = Math.min(bottom, box.top + box.height * to / height);
+            if (end > start) found.push([
+                100 * (box.left - whole.left) / whole.width, 100 * (start - whole.top) / whole.height,
+                100 * box.width * across / width / whole.width, 100 * (end - start) / whole.height]);
+        }
     }
     return found;
 }"""

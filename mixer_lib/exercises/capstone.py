@@ -263,8 +263,10 @@ def check_stages(model, ours, images):
 def check_gradients(model, ours, images):
     labels = torch.arange(len(images)) % SIZES["num_classes"]
     give(ours, model)
+    logits = model.train()(images)
+    need(same(logits, model.eval()(images)), "in training mode the logits are others. The paper's Mixer has no "
+                                             "dropout, and nothing else that depends on the mode.")
     model.zero_grad()
-    logits = model(images)
     need(logits.requires_grad, "gradients: the logits are right, but nothing can be learned from them. Is there a "
                                "no_grad, detach or .data in forward?")
     attempt(F.cross_entropy(logits, labels).backward, "backward", SIZES)

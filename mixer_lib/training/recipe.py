@@ -62,7 +62,8 @@ class Recipe:
         need("resized_crop", 0 <= self.resized_crop <= 1, "a share from 0 to 1")
         for name in ("label_smoothing", "val_fraction"):
             need(name, 0 <= getattr(self, name) < 1, "a share from 0 up to, not including, 1")
-        need("randaugment", self.randaugment in range(31), "a whole number from 0 to 30")
+        need("randaugment", isinstance(self.randaugment, int) and 0 <= self.randaugment <= 30,
+             "a whole number from 0 to 30")
         need("patience", not self.patience or self.val_fraction, "0 where val_fraction is 0: without held-out images "
              "there is no accuracy to wait for")
         need("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(map(repr, OPTIMIZERS))}")

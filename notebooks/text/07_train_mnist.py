@@ -23,7 +23,7 @@
 # - set images aside for validation, write one training step by hand, then the loop around it, and check that the
 #   library's `fit` gives the same weights, to the last bit;
 # - try seven learning rates, from far too small to far too large, and choose one;
-# - train to 97% or more with a live view;
+# - train until about 97% of the digits are read, with a live view;
 # - make three mistakes on purpose: forget `zero_grad`, forget `eval`, and choose by the images that you report on;
 # - read the test once, look at the misread digits, and draw digits for your model to read.
 #
@@ -738,7 +738,7 @@ exercises.check_train_and_stop(train_and_stop)
 #   weights of the optimizer's step, and your loop gave every loss and every weight of `fit`.
 # - The best of seven learning rates was in the middle. A rate that is too small is slow, one that is too large hovers, and
 #   one that is far too large ruins the weights.
-# - A Mixer with 142 thousand weights and 16 patches reads 97% or more of the digits after less than a minute of training.
+# - A Mixer with 142 thousand weights and 16 patches reads about 97% of the digits after about a minute of training.
 # - Without `zero_grad`, old gradients pile up. Without `eval`, dropout stays on. The best of many on the test is partly
 #   luck. None of these mistakes raises an error.
 # - You read the test once. The confusion matrix shows which digits are taken for which. A drawing must be scaled and

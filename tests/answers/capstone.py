@@ -163,6 +163,7 @@ WRONG = {
     "check_mixer": {name: (word, but(MIXER, *changes)) for name, word, *changes in [
         # __init__
         ("other names", "TypeError.*unexpected keyword argument 'image_size'", ("image_size", "side")),
+        ("dropout", "has no dropout", ("return self.head(x)", "return self.head(F.dropout(x, 0.1, self.training))")),
         ("no super", r"super\(\).__init__", ("super().__init__()", "self.training = True"),
          ("self.embed = nn", "embed = nn"), ("self.blocks", "blocks"), ("self.norm", "norm"), ("self.head", "head"),
          ("self.gelu", "gelu"), ("blocks = nn.ModuleList()", "blocks = []")),

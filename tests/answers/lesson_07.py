@@ -27,14 +27,14 @@ RIGHT = {
             loss.backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=False)
-            return loss.detach()""",
+            return float(loss.detach())""",
         "set to None": """
             for p in model.parameters():
                 p.grad = None
             loss = F.nll_loss(model(x).log_softmax(1), y)
             loss.backward()
             optimizer.step()
-            return loss.detach().numpy()""",
+            return loss.detach().numpy().item()""",
         "closure": """
             def closure():
                 model.zero_grad()
@@ -188,6 +188,11 @@ WRONG = {
         "item without ()": ("call that function", "return (logits.argmax(1) == labels).float().mean().item"),
         "share of ten": ("Divide by the number", "return (logits.argmax(1) == labels).sum().item() / 10"),
         "one for all": ("gives 0", "return float((logits.argmax(1) == labels).all())"),
+        "ten classes": ("12 classes", "return (logits[:, :10].argmax(1) == labels).float().mean().item()"),
+        "ties are hits": ("only one class is chosen", """
+            largest = logits == logits.max(dim=1, keepdim=True).values
+            return largest[range(len(labels)), labels].float().mean().item()"""),
+        "comma": ("comma at the end", "return (logits.argmax(1) == labels).float().mean().item(),"),
         "in place": ("changes a tensor", """
             share = (logits.argmax(1) == labels).float().mean().item()
             logits.zero_()
@@ -212,14 +217,14 @@ WRONG = {
                                                   "    optimizer.step()\n    return")),
         ("softmax", "softmax", ("model(x)", "model(x).softmax(dim=1)")),
         ("sum", "sum", (", y)", ", y, reduction='sum')")),
-        ("one image", "expected 1", ("model(x), y", "model(x)[:1], y[:1]")),
+        ("one image", "before the weights move", ("model(x), y", "model(x)[:1], y[:1]")),
         ("squares", "cross-entropy of the batch",
          ("cross_entropy(model(x), y)", "((model(x) - F.one_hot(y)) ** 2).mean()")),
         ("no return", "Now return", ("return ", "")),
         ("printed", "Now return", ("return loss.item()", "print(loss.item())")),
         ("tensor", r"loss\.item", ("loss.item()", "loss")),
         ("loss after the step", "before the weights move", ("loss.item()", "cross_entropy(model(x), y).item()")),
-        ("accuracy", "expected 1", ("loss.item()", "(model(x).argmax(1) == y).float().mean().item()")),
+        ("accuracy", "before the weights move", ("loss.item()", "(model(x).argmax(1) == y).float().mean().item()")),
         ("text", "expected a number", ("loss.item()", "f'{loss.item()}'")),
         ("every loss", "one number", ("loss.item()", "cross_entropy(model(x), y, reduction='none').detach()")),
         ("own optimizer", "given optimizer",
@@ -235,6 +240,20 @@ WRONG = {
         ("no_grad", "RuntimeError.*Inside no_grad", ("loss = ", "with torch.no_grad(): loss = ")),
         ("item before backward", "AttributeError.*`loss.backward.*plain number has no gradient", ("y)", "y).item()")),
         ("arguments swapped", "stopped with .*takes the logits first", ("model(x), y", "y, model(x)")),
+        ("detached", "of type Tensor.*plain number", ("loss.item()", "loss.detach()")),
+        ("array", "of type ndarray.*plain number", ("loss.item()", "loss.detach().numpy()")),
+        ("comma", "comma at the end", ("loss.item()", "loss.item(),")),
+        ("rounded", "Rounding belongs", ("loss.item()", "round(loss.item(), 3)")),
+        ("clipped at 1", "Leave the gradients",
+         ("loss.backward()", "loss.backward(); nn.utils.clip_grad_norm_(model.parameters(), 1.0)")),
+        ("SGD by hand", "given optimizer", ("optimizer.step()", "with torch.no_grad():\n"
+         "        for p in model.parameters():\n            p -= optimizer.param_groups[0]['lr'] * p.grad")),
+        ("SGD of its own", "given optimizer", ("loss =", "optimizer = torch.optim.SGD(model.parameters(), "
+                                               "lr=optimizer.param_groups[0]['lr'])\n    loss =")),
+        ("clears the matrices only", "clear all old gradients",
+         ("optimizer.zero_grad()", "for p in model.parameters():\n        if p.ndim > 1: p.grad = None")),
+        ("images flattened", "stopped with", ("model(x)", "model(x.flatten(1))")),
+        ("mode of the whole only", "eval mode", ("loss =", "model.eval(); model.training = True\n    loss =")),
         ("scaled batch", "changes a tensor", ("loss =", "x.div_(2)\n    loss =")),
     ]},
     "check_confusion_matrix": {
@@ -265,9 +284,19 @@ WRONG = {
             return matrix"""),
         "classes that occur": ("class 3", "return F.one_hot(labels).T @ F.one_hot(predictions)"),
         "ten classes": (r"shape \[10, 10\]", "return F.one_hot(labels, 10).T @ F.one_hot(predictions, 10)"),
-        "four classes": (r"shape \[4, 4\], expected \[7, 7\]",
+        "four classes": (r"shape \[4, 4\], expected \[20, 20\]",
                          "return torch.bincount(labels * 4 + predictions, minlength=16)[:16].reshape(4, 4)"),
-        "up to two of a pair": ("7 classes", """
+        "bytes for counts": ("too small for thousands", """
+            matrix = torch.zeros(num_classes, num_classes, dtype=torch.uint8)
+            for true, predicted in zip(labels, predictions):
+                matrix[true, predicted] += 1
+            return matrix"""),
+        "half precision": ("too small for thousands", """
+            return (F.one_hot(labels, num_classes).T @ F.one_hot(predictions, num_classes)).half()"""),
+        "bytes for pairs": ("400 pairs", """
+            pairs = labels.to(torch.uint8) * num_classes + predictions.to(torch.uint8)
+            return torch.bincount(pairs, minlength=num_classes ** 2).reshape(num_classes, num_classes)"""),
+        "up to two of a pair": ("20 classes", """
             pairs = F.one_hot(labels, num_classes).T @ F.one_hot(predictions, num_classes)
             return pairs.clamp(max=2)"""),
         "no minlength": ("RuntimeError.*`return torch.bincount", """
@@ -332,6 +361,22 @@ WRONG = {
         ("percent", "counts or percents", ("accuracies.append(share)", "accuracies.append(round(100 * share))")),
         ("loss for accuracy", "it returns .*expected",
          ("accuracies.append(share)", "accuracies.append(loss.item())")),
+        ("loads only after a stop", "weights of its last epoch. Those of epoch 3",
+         ("            break\n    model.load_state_dict(kept)\n",
+          "            model.load_state_dict(kept)\n            break\n")),
+        ("asks for a hundredth more", "with the weights of epoch 2. Those of epoch 3",
+         ("share > best", "share > best + 0.01")),
+        ("compares rounded", "with the weights of epoch 2. Those of epoch 3",
+         ("share > best", "round(share, 2) > round(best, 2)")),
+        ("rounded", "it returns .*expected", ("accuracies.append(share)", "accuracies.append(round(share, 2))")),
+        ("stops at 100%", "in a row", ("waited == patience", "waited == patience or share == 1")),
+        ("one epoch too many", "more epochs", ("range(epochs)", "range(epochs + 1)")),
+        ("SGD of its own", "given optimizer takes them", ("    accuracies, best", "    optimizer = torch.optim.SGD("
+         "model.parameters(), lr=optimizer.param_groups[0]['lr']); accuracies, best")),
+        ("three batches", "each epoch should be", ("in train_batches()", "in list(train_batches())[:3]")),
+        ("some held-out images", "not measured on all images",
+         ("x_held, y_held = held_out", "x_held, y_held = held_out[0][:32], held_out[1][:32]")),
+        ("mode of the whole only", "measured in training mode", ("model.eval()", "model.training = False")),
         ("label smoothing", "given optimizer takes them", ("(model(x), y)", "(model(x), y, label_smoothing=0.1)")),
         ("own optimizer", "given optimizer takes them", ("    accuracies, best",
          "    optimizer = torch.optim.SGD(model.parameters(), lr=0.1); accuracies, best")),

@@ -32,7 +32,7 @@ export default widget((root, data, state) => {
   } }, "put a test digit on it");
   const image = make("div", { class: "mx-grid", style: "aspect-ratio: 1; cursor: default" }, given);
   const left = figure("draw a digit", pad.node, make("div", { style: "margin-top: 6px" }, pad.clear, next));
-  const middle = figure("what the model is given: 28 × 28", image);
+  const middle = figure("what the model is given", image);
   const right = figure("probabilities, in percent", chart.node);
   [[left, "0 1 280px"], [middle, "0 1 200px"], [right, "1 1 290px"]].forEach(([node, flex]) => { node.style.flex = flex; });
   root.append(make("div", { class: "mx-row" }, left, middle, right), say);

@@ -55,7 +55,6 @@ export default widget((root, { images, labels, probabilities, facts }, state) =>
                                                                "box-shadow: 0 0 0 1px var(--mx-line)" });
   const picture = figure("", large), chart = figure("probability in percent; the frame marks the true class");
   picture.style.flex = "0 1 250px";
-  picture.firstChild.style.minHeight = "2.9em";
   chart.style.flex = "1 1 300px";
   const some = favorite.filter((_, i) => wrong(i)).length;
   const say = make("p", { class: "mx-say", "aria-live": "polite" });
@@ -82,7 +81,7 @@ export default widget((root, { images, labels, probabilities, facts }, state) =>
     const i = current(now, "image"), values = shares(i), one = image(i);
     paint(large, width, height, (at) => pixel(one, at));
     show(values, labels[i]);
-    picture.firstChild.innerHTML = `image ${i + 1} of ${N}: read as <b>${escape(facts.classes[favorite[i]])}</b>` +
+    picture.firstChild.innerHTML = `read as <b>${escape(facts.classes[favorite[i]])}</b>` +
       (wrong(i) ? `, is <b>${escape(facts.classes[labels[i]])}</b>` : "");
     say.textContent = `${told(i)[0].toUpperCase()}${told(i).slice(1)}: ${number(values[favorite[i]], 1)}% for ` +
       `${facts.classes[favorite[i]]}${wrong(i) ? `, ${number(values[labels[i]], 1)}% for ${facts.classes[labels[i]]}` : ""}.`;
