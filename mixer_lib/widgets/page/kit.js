@@ -200,9 +200,15 @@ function shared(model, fail) {
 // The current value of a selection: what the pointer is on, else what is picked.
 export const current = (state, name) => state.hover[name] ?? state[name];
 
+// Set a text where it differs: each one set makes the page lay itself out again.
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 // ---- pixels ----------------------------------------------------------------------------------------------------
 
 const PLUS = [224, 123, 40], MINUS = [47, 134, 209];
+const SHADES = [PLUS, MINUS].map((color) => Array.from({ length: 256 }, (_, opacity) => [...color, opacity]));
 
 // Paint numbers on a canvas of `width` x `height` pixels: at(i) -> [red, green, blue, opacity 0..255].
 export function paint(canvas, width, height, at) {
@@ -217,9 +223,8 @@ export function paint(canvas, width, height, at) {
 
 // A number as a color: orange above zero, blue below, and as opaque as it is large beside `top`.
 export function signed(value, top) {
-  const share = Math.min(Math.abs(value) / (top || 1), 1);
-  const [red, green, blue] = value < 0 ? MINUS : PLUS;
-  return [red, green, blue, Math.round(255 * share)];
+  const share = Math.min(Math.abs(value) / (top || 1), 1) || 0;         // not a number: no color
+  return SHADES[+(value < 0)][Math.round(255 * share)];
 }
 
 // The pixel i of an image, uint8 [C, H, W] in `pixels`, as a color.
