@@ -211,10 +211,12 @@ def test_every_stage_shows_its_tables(show):
     opens("tokens")
     fits(2, tables["tokens"])
     kernels_fit(1, model.patch_embedding.linear.weight.view(6, 3, 5))
+    opens("token mixing 1")                             # the weights change with the block
     opens("token mixing 2")
     mixing = model.blocks[1].token_mixing
     kernels_fit(4, mixing.fc1.weight.view(5, 4, 2))
     kernels_fit(6, mixing.fc2.weight.T.reshape(5, 4, 2))
+    opens("channel mixing 1")
     for kind, stage in (("token", "token mixing 2"), ("channel", "channel mixing 2")):
         opens(stage)
         for number, name in enumerate(("before", "change", "after", "norm")):
