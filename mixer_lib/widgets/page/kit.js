@@ -76,6 +76,7 @@ body[data-jp-theme-light="false"] .mx { color-scheme: dark; }
 .mx-spans i { position: absolute; top: 3px; bottom: 3px; transition: left .25s, width .25s; }
 .mx-spans u { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--mx-soft); transition: left .25s; }
 .mx-spans output { text-align: right; }
+@media (pointer: coarse) { .mx input[type="range"] { height: 28px; } .mx button { min-height: 28px; } }
 @media (prefers-reduced-motion: reduce) { .mx * { transition: none !important; animation: none !important; } }
 `;
 
@@ -91,6 +92,13 @@ export function make(name, attributes = {}, ...children) {
   return node;
 }
 
+// The style that all widgets share stands once, in the head of the page. So the style of a widget, which stands in its own
+// place, comes later and outweighs it, however many widgets follow.
+function dress() {
+  const worn = [...document.head.querySelectorAll("style.mx-style")];
+  if (!worn.some((style) => style.textContent === STYLE)) document.head.append(make("style", { class: "mx-style" }, STYLE));
+}
+
 // A widget's frame: draws with `draw(root, data, state)`, which may return a function that ends it, and shows in place
 // what goes wrong, now or in a listener.
 export function widget(draw) {
@@ -101,7 +109,8 @@ export function widget(draw) {
       root.addEventListener("keydown", (event) => {     // and on a slider or a button it takes them even so
         if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
       });
-      el.append(make("style", {}, STYLE), root);
+      dress();
+      el.append(root);
       const problem = make("div", { class: "mx-error", role: "alert", hidden: true });
       const fail = (error) => {
         problem.textContent = `This picture could not be drawn. ${error?.stack ?? error}`;
