@@ -17,6 +17,7 @@ LOOP = "for x in batches:\n    loss(model(x)).backward()\n    optimizer.step()"
 
 @pytest.mark.parametrize("sources, found", [
     ([FIT, MAKE, "history = fit(model, data, recipe)", "print(history)", "print(data, recipe)"], {2, 3}),
+    (["def run(one):\n    fit_and_measure(net, one)", "run('plain')", "print(1)"], {1}),
     ([MAKE, LOOP, "print(model)", "print(1)"], {1, 2}),                             # a loop of its own
     ([MAKE, LOOP.replace("batches", "range(3)"), "print(model)"], set()),           # a few steps cost nothing
     (["def train(net):\n    fit(net, data)", MAKE, "train(model)", "model", "data"], {2, 3}),      # through a function
