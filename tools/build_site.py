@@ -52,9 +52,9 @@ LINK = re.compile(r"(```.*?```|`[^`\n]*`)|\]\(([^)\s:#]+)(#[^)\s]*)?\)", re.DOTA
 def left_out(sources):
     """The numbers of the code cells that train, and of those that need what such a cell makes.
 
-    A cell trains if it calls `fit` or `fit_and_measure`, the `step` of an optimizer in a long loop, or a function of the
-    lesson that does. What it trains is the first argument, and whatever it binds; a loop of its own may change all that
-    it names."""
+    A cell trains if it calls `fit` or `fit_and_measure`, the `step` of an optimizer in a long loop, or a function of
+    the lesson that does. What it trains is the first argument, and whatever it binds; a loop of its own may change all
+    that it names."""
     trainers, tainted, known, found = {"fit", "fit_and_measure"}, set(), set(), set()
     for number, source in enumerate(sources):
         tree = ast.parse(source)
