@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 project = "MLP-Mixer, from patches to classifier"
-author = "the MLP-Mixer course authors"
+author = copyright = "the MLP-Mixer course authors"
 html_title = "MLP-Mixer"
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]

@@ -146,6 +146,21 @@ def test_halves_of_every_kind(show):
     assert [np.float16(text) for text in show(page).text().split()] == [*values]
 
 
+def test_the_style_of_a_widget_outweighs_the_frame_of_those_after_it(chromium):
+    pages = [widgets.Page("kit") for _ in range(2)]
+    for page, size in zip(pages, (170, 180)):
+        page._esm = module("kit") + f"""export default widget((root) => root.append(
+            make("style", {{}}, ".own{size} > figure {{ flex: 1 1 {size}px; }}"),
+            make("div", {{ class: "own{size}" }}, make("figure"))));"""
+    shown = chromium.new_page()
+    shown.set_content(widgets.to_html(dict(zip("ab", pages))))
+    shown.wait_for_selector("#b .mx", state="attached")
+    sizes = "[...document.querySelectorAll('.mx figure')].map((one) => getComputedStyle(one).flexBasis)"
+    assert shown.evaluate(sizes) == ["170px", "180px"]
+    assert shown.locator("style.mx-style").count() == 1
+    shown.close()
+
+
 def test_a_drawing_is_prepared_as_python_does_it(living, mnist):
     random, drawings = np.random.default_rng(0), []
     for _ in range(60):                                 # strokes of any width, anywhere, some at the edge
@@ -211,10 +226,12 @@ def test_every_stage_shows_its_tables(show):
     opens("tokens")
     fits(2, tables["tokens"])
     kernels_fit(1, model.patch_embedding.linear.weight.view(6, 3, 5))
+    opens("token mixing 1")                             # the weights change with the block
     opens("token mixing 2")
     mixing = model.blocks[1].token_mixing
     kernels_fit(4, mixing.fc1.weight.view(5, 4, 2))
     kernels_fit(6, mixing.fc2.weight.T.reshape(5, 4, 2))
+    opens("channel mixing 1")
     for kind, stage in (("token", "token mixing 2"), ("channel", "channel mixing 2")):
         opens(stage)
         for number, name in enumerate(("before", "change", "after", "norm")):

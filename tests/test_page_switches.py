@@ -102,6 +102,18 @@ def test_keys_of_the_stack(toy_switches, show):
     assert shown.picked["off"] == ""
 
 
+def test_a_part_stays_as_switched_while_the_pointer_is_on_it(toy_switches, show):
+    shown = show(toy_switches, height=700)
+    box = shown.find("g[role=switch]").bounding_box()
+    across, middle = [box["x"] + share * box["width"] for share in (0.05, 0.3, 0.95)], box["y"] + box["height"] / 2
+    shown.page.mouse.click(across[0], middle)
+    for x in across:                                                    # over its frame, its name, and its number
+        shown.page.mouse.move(x, middle)
+        assert "Off: token mixing of block 0." in shown.text()
+    shown.page.mouse.move(across[1], box["y"] - 12)                     # between the parts: nothing is tried out
+    assert "Off: token mixing of block 0." in shown.text()
+
+
 def test_without_a_kernel_it_says_that_it_cannot(toy_switches, show):
     shown = show(toy_switches, height=700)
     unit, one = shown.find("input[type=range]"), shown.find(".mx-unit > button")

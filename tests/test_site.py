@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 
+import nbformat
 import pytest
 
 import build_site
@@ -16,6 +17,7 @@ LOOP = "for x in batches:\n    loss(model(x)).backward()\n    optimizer.step()"
 
 @pytest.mark.parametrize("sources, found", [
     ([FIT, MAKE, "history = fit(model, data, recipe)", "print(history)", "print(data, recipe)"], {2, 3}),
+    (["def run(one):\n    fit_and_measure(net, one)", "run('plain')", "print(1)"], {1}),
     ([MAKE, LOOP, "print(model)", "print(1)"], {1, 2}),                             # a loop of its own
     ([MAKE, LOOP.replace("batches", "range(3)"), "print(model)"], set()),           # a few steps cost nothing
     (["def train(net):\n    fit(net, data)", MAKE, "train(model)", "model", "data"], {2, 3}),      # through a function
@@ -26,6 +28,33 @@ LOOP = "for x in batches:\n    loss(model(x)).backward()\n    optimizer.step()"
 ])
 def test_cells_that_need_a_training_are_left_out(sources, found):
     assert build_site.left_out(sources) == found
+
+
+def notebook_with_still(source):
+    still = nbformat.v4.new_output("display_data", {"text/html": "<img><br><small>Run the cell.</small>"},
+                                   metadata={"still": True})
+    outputs = [nbformat.v4.new_output("stream", text="before"), still, nbformat.v4.new_output("stream", text="after")]
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, outputs=outputs)])
+
+
+def test_a_live_widget_takes_the_place_of_its_still():
+    def shown(places):
+        notebook = notebook_with_still("show()")
+        build_site.with_widgets(notebook, places)
+        return [output.get("text") or output["data"]["text/html"] for output in notebook.cells[0].outputs]
+
+    assert shown({"0": [[1, "<div></div>"]]}) == ["before", "<div></div>", "after"]
+    for places in ({}, {0: [[0, build_site.WITHOUT]]}):
+        assert shown(places) == ["before", "<img>" + build_site.WITHOUT, "after"]
+
+
+def test_a_cell_that_trains_leaves_its_still_alone(tmp_path, monkeypatch):
+    """Without its source the cell is empty, and is not run."""
+    monkeypatch.setattr(build_site, "BUILD", tmp_path)
+    monkeypatch.setattr(build_site, "execute", lambda *notebook, widgets: None)
+    nbformat.write(notebook_with_still("fit(model, data)"), tmp_path / "07_train.ipynb")
+    found = build_site.alive(tmp_path / "07_train.ipynb")
+    assert (found["places"], found["states"]) == ({}, {})
 
 
 def test_links_lead_to_pages_or_to_the_repository():

@@ -41,6 +41,7 @@ ROOMS = {"mixer_lib": "the front door", "model": "the network", "family": "its r
          "analysis": "what weights tell", "plots": "still pictures", "widgets": "what a hand can touch"}
 WITHOUT = ("<p><i>Alive in JupyterLab. Here its cell was not run again, because it needs the result of a training."
            "</i></p>")
+STILL = re.compile(r"<br><small>[^<]*</small>$")       # the line below a still, which says how to bring it to life
 TERM = re.compile(r"^- (.*?)\s\(\[\w+\]\((\w+)\.ipynb\)\)$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(```.*?```|`[^`\n]*`)|\]\(([^)\s:#]+)(#[^)\s]*)?\)", re.DOTALL)
 
@@ -51,9 +52,10 @@ LINK = re.compile(r"(```.*?```|`[^`\n]*`)|\]\(([^)\s:#]+)(#[^)\s]*)?\)", re.DOTA
 def left_out(sources):
     """The numbers of the code cells that train, and of those that need what such a cell makes.
 
-    A cell trains if it calls `fit`, the `step` of an optimizer in a long loop, or a function of the lesson that does.
-    What it trains is the first argument, and whatever it binds; a loop of its own may change all that it names."""
-    trainers, tainted, known, found = {"fit"}, set(), set(), set()
+    A cell trains if it calls `fit` or `fit_and_measure`, the `step` of an optimizer in a long loop, or a function of
+    the lesson that does. What it trains is the first argument, and whatever it binds; a loop of its own may change all
+    that it names."""
+    trainers, tainted, known, found = {"fit", "fit_and_measure"}, set(), set(), set()
     for number, source in enumerate(sources):
         tree = ast.parse(source)
         defined = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
@@ -129,6 +131,8 @@ def alive(path, train=False):
                                         if isinstance(node, (ast.Import, ast.ImportFrom)))
     for cell in code if skipped else ():    # should such a cell need a training all the same, the others still run
         cell.metadata["tags"] = ["raises-exception"]
+    for cell in code:                       # a cell that is empty now is not run, and would keep its stills
+        cell.outputs = []
     start = time.time()
     execute(notebook, path.parent, widgets=True)
     stored = notebook.metadata.pop("widgets", {}).get(STATES, {}).get("state", {})
@@ -155,12 +159,18 @@ def alive(path, train=False):
 
 
 def with_widgets(notebook, places):
-    """Put the places of its widgets among the stored outputs of a notebook."""
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for number, found in places.items():
-        outputs = code[int(number)].outputs
+    """Put the places of its widgets among the stored outputs of a notebook, where they replace the stills. Stills of
+    cells that were not run stay, and say why."""
+    places = {int(number): found for number, found in places.items()}
+    for number, cell in enumerate(cell for cell in notebook.cells if cell.cell_type == "code"):
+        found, stills = places.get(number, []), [output for output in cell.outputs if is_widget(output)]
+        if stills and all(place == WITHOUT for _, place in found):
+            for output in stills:
+                output["data"]["text/html"] = STILL.sub("", output["data"]["text/html"]) + WITHOUT
+            continue
+        cell.outputs = [output for output in cell.outputs if not is_widget(output)]
         for before, place in reversed(found):
-            outputs.insert(before, nbformat.v4.new_output("display_data", {"text/html": place}))
+            cell.outputs.insert(before, nbformat.v4.new_output("display_data", {"text/html": place}))
 
 
 # --- the pages ------------------------------------------------------------------------------------------------

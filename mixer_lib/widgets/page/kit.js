@@ -77,6 +77,7 @@ body[data-jp-theme-light="false"] .mx { color-scheme: dark; }
 .mx-spans i { position: absolute; top: 3px; bottom: 3px; transition: left .25s, width .25s; }
 .mx-spans u { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--mx-soft); transition: left .25s; }
 .mx-spans output { text-align: right; }
+@media (pointer: coarse) { .mx input[type="range"] { height: 28px; } .mx button { min-height: 28px; } }
 @media (prefers-reduced-motion: reduce) { .mx * { transition: none !important; animation: none !important; } }
 `;
 
@@ -92,6 +93,13 @@ export function make(name, attributes = {}, ...children) {
   return node;
 }
 
+// The style that all widgets share stands once, in the head of the page. So the style of a widget, which stands in its own
+// place, comes later and outweighs it, however many widgets follow.
+function dress() {
+  const worn = [...document.head.querySelectorAll("style.mx-style")];
+  if (!worn.some((style) => style.textContent === STYLE)) document.head.append(make("style", { class: "mx-style" }, STYLE));
+}
+
 // A widget's frame: draws with `draw(root, data, state)`, which may return a function that ends it, and shows in place
 // what goes wrong, now or in a listener.
 export function widget(draw) {
@@ -102,7 +110,8 @@ export function widget(draw) {
       root.addEventListener("keydown", (event) => {     // and on a slider or a button it takes them even so
         if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
       });
-      el.append(make("style", {}, STYLE), root);
+      dress();
+      el.append(root);
       const problem = make("div", { class: "mx-error", role: "alert", hidden: true });
       const fail = (error) => {
         problem.textContent = `This picture could not be drawn. ${error?.stack ?? error}`;
@@ -201,9 +210,15 @@ function shared(model, fail) {
 // The current value of a selection: what the pointer is on, else what is picked.
 export const current = (state, name) => state.hover[name] ?? state[name];
 
+// Set a text where it differs: each one set makes the page lay itself out again.
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 // ---- pixels ----------------------------------------------------------------------------------------------------
 
 const PLUS = [224, 123, 40], MINUS = [47, 134, 209];
+const SHADES = [PLUS, MINUS].map((color) => Array.from({ length: 256 }, (_, opacity) => [...color, opacity]));
 
 // Paint numbers on a canvas of `width` x `height` pixels: at(i) -> [red, green, blue, opacity 0..255].
 export function paint(canvas, width, height, at) {
@@ -218,9 +233,8 @@ export function paint(canvas, width, height, at) {
 
 // A number as a color: orange above zero, blue below, and as opaque as it is large beside `top`.
 export function signed(value, top) {
-  const share = Math.min(Math.abs(value) / (top || 1), 1);
-  const [red, green, blue] = value < 0 ? MINUS : PLUS;
-  return [red, green, blue, Math.round(255 * share)];
+  const share = Math.min(Math.abs(value) / (top || 1), 1) || 0;         // not a number: no color
+  return SHADES[+(value < 0)][Math.round(255 * share)];
 }
 
 // The pixel i of an image, uint8 [C, H, W] in `pixels`, as a color.

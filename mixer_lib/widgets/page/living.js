@@ -1,7 +1,7 @@
 // A whole Mixer that runs in the page. Draw a digit or pick one: its patches become rows, the rows tokens, and block after
 // block mixes them until the scores stand there. It plays, steps, and opens at each stage.
 
-import { make, number, paint, signed, widget } from "./kit.js";
+import { make, number, paint, signed, widget, write } from "./kit.js";
 import { forward } from "./mixer.js";
 import { asMnist, drawingPad } from "./pad.js";
 import { best, reading, SCENES, scenes } from "./stages.js";
@@ -113,7 +113,7 @@ export default widget((root, data, state) => {
     stations.forEach(({ picture }, i) => {
       const table = { image: null, patches: out.patches, tokens: out.tokens, mean: out.mean }[kinds[i]] ??
                     out.blocks[block(i)]?.[kinds[i]]?.after;
-      if (kinds[i] === "scores") picture.textContent = empty ? "?" : reading(out, facts.classes).name;
+      if (kinds[i] === "scores") write(picture, empty ? "?" : reading(out, facts.classes).name);
       else if (i < 2) {
         const [from, width, height] = i ? [out.patches, out.patches.shape[1], out.patches.shape[0]] : [pixels, W, H];
         paint(picture, width, height, (j) => [from[j], from[j], from[j], 255]);
@@ -159,7 +159,7 @@ export default widget((root, data, state) => {
   }
 
   function buttons() {
-    play.textContent = playing ? "pause" : "play";
+    write(play, playing ? "pause" : "play");
     for (const [button, off] of [[back, at() === 0], [forth, at() === last], [play, empty]])
       button.setAttribute("aria-disabled", String(off));        // not `disabled`, which would lose the focus and its keys
   }
@@ -221,7 +221,7 @@ export default widget((root, data, state) => {
     const now = state.get(), kind = kinds[shown], value = (name) => now.hover[name] ?? now[name];
     const [s, c, d, u] = [value("patch"), value("channel"), value("entry"), now.hover.unit ?? null];
     const read = reading(out, facts.classes), k = block(shown), step = out.blocks[k]?.[kind];
-    tell.textContent = sentences[kind](k);
+    write(tell, sentences[kind](k));
     const plus = (x) => x < 0 ? `\u2212 ${number(-x)}` : `+ ${number(x)}`;
     const token = `patch ${s}, channel ${c}`;
     let text = {

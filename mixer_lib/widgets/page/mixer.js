@@ -47,27 +47,26 @@ export function patchify(pixels, { grid: [rows, columns], patch: [height, width]
   return out;
 }
 
-// Every row of x [rows, from] times the matrix [to, from], plus the bias.
+// Every row of x [rows, from] times the matrix [to, from], plus the bias. Four rows of x meet two of the matrix at a time,
+// so that a number which is read serves several products. Where rows are missing at the end, the last one is used again.
 function linear(x, matrix, bias) {
   const [rows, from] = x.shape, [to] = matrix.shape, out = table(rows, to);
-  for (let i = 0; i < rows; i++)
-    for (let j = 0; j < to; j += 4) {           // four at a time: each number of x is read once for them
-      const a = i * from, b = j * from, c = Math.min(j + 1, to - 1) * from, d = Math.min(j + 2, to - 1) * from;
-      const e = Math.min(j + 3, to - 1) * from;
-      let one = 0, two = 0, three = 0, four = 0;
+  for (let u = 0; u < to; u += 2) {
+    const v = Math.min(u + 1, to - 1), atU = u * from, atV = v * from;
+    for (let a = 0; a < rows; a += 4) {
+      const b = Math.min(a + 1, rows - 1), c = Math.min(a + 2, rows - 1), d = Math.min(a + 3, rows - 1);
+      const atA = a * from, atB = b * from, atC = c * from, atD = d * from;
+      let au = bias[u], bu = au, cu = au, du = au, av = bias[v], bv = av, cv = av, dv = av;
       for (let k = 0; k < from; k++) {
-        const value = x[a + k];
-        one += value * matrix[b + k];
-        two += value * matrix[c + k];
-        three += value * matrix[d + k];
-        four += value * matrix[e + k];
+        const one = matrix[atU + k], two = matrix[atV + k];
+        const xa = x[atA + k], xb = x[atB + k], xc = x[atC + k], xd = x[atD + k];
+        au += xa * one; bu += xb * one; cu += xc * one; du += xd * one;
+        av += xa * two; bv += xb * two; cv += xc * two; dv += xd * two;
       }
-      const place = i * to + j;
-      out[place] = one + bias[j];
-      if (j + 1 < to) out[place + 1] = two + bias[j + 1];
-      if (j + 2 < to) out[place + 2] = three + bias[j + 2];
-      if (j + 3 < to) out[place + 3] = four + bias[j + 3];
+      out[a * to + u] = au; out[b * to + u] = bu; out[c * to + u] = cu; out[d * to + u] = du;
+      out[a * to + v] = av; out[b * to + v] = bv; out[c * to + v] = cv; out[d * to + v] = dv;
     }
+  }
   return out;
 }
 

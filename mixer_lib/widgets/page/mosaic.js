@@ -16,10 +16,10 @@ export const SORTED = { frequency: "low frequency first", norm: "large norm firs
                         index: "by index" };
 
 // Every shade that a number can have, as the four bytes of a pixel: a lookup is fast enough for 60 pictures a second.
-const SHADES = new Uint32Array(511);
-for (let i = 0; i < 511; i++) new Uint8Array(SHADES.buffer).set(signed(i - 255, 255), 4 * i);
+const BYTES = new Uint32Array(511);
+for (let i = 0; i < 511; i++) new Uint8Array(BYTES.buffer).set(signed(i - 255, 255), 4 * i);
 
-const shade = (value, full) => SHADES[Math.max(0, Math.min(510, Math.round(255 + value * full)))];
+const shade = (value, full) => BYTES[Math.max(0, Math.min(510, Math.round(255 + value * full)))];
 
 // Signed numbers on a canvas, with the darkest color at `top` and beyond.
 function inked(canvas, width, height, values, top) {

@@ -1,10 +1,11 @@
 // A network as the stack of its blocks, each part of which is a switch. Under the pointer a part is off for a moment.
 
-import { make } from "./kit.js";
+import { make, write } from "./kit.js";
 
 export const STACK_STYLE = `
 .mx-stack { flex: 0 0 auto; }
 .mx-stack g[role="switch"] { cursor: pointer; outline: none; }
+.mx-stack g[role="switch"] > :not(:first-child) { pointer-events: none; }     /* each part is one place for the pointer */
 .mx-stack .mx-box { fill: var(--mx-paper); stroke: var(--mx-ink); stroke-width: 1.3px; transition: fill .15s; }
 .mx-stack .mx-stream, .mx-stack .mx-branch { fill: none; stroke: var(--mx-ink); stroke-width: 1.5px; }
 .mx-stack .mx-stream { stroke-width: 3px; stroke-opacity: .55; }
@@ -43,10 +44,6 @@ export function stack(state, { parts, L, right, toggled }) {
       text(WIDE - 12, middle, `${Math.round(100 * right(code))}%`, { "text-anchor": "end" }));
     const press = () => { state.hover({ off: null }); state.pick({ off: toggled(state.get().off, code) }); };
     group.addEventListener("click", press);
-    group.addEventListener("pointerenter", (event) => {         // what if?
-      if (event.pointerType !== "touch") state.hover({ off: toggled(state.get().off, code) });
-    });
-    group.addEventListener("pointerleave", () => state.hover({ off: null }));
     group.addEventListener("keydown", (event) => {
       const next = groups[i + ({ ArrowUp: -1, ArrowDown: 1 }[event.key] ?? NaN)];
       if (next) next.focus();
@@ -58,12 +55,17 @@ export function stack(state, { parts, L, right, toggled }) {
     return group;
   });
   svg.append(...groups);
+  svg.addEventListener("pointerover", (event) => {              // what if?
+    const i = groups.indexOf(event.target.closest("g"));
+    if (event.pointerType !== "touch") state.hover({ off: i < 0 ? null : toggled(state.get().off, parts[i].code) });
+  });
+  svg.addEventListener("pointerleave", () => state.hover({ off: null }));
 
   function show(codes) {
     groups.forEach((group, i) => {
       const { code, block: k, name } = parts[i], few = codes.filter((one) => one.startsWith(`${k}u`)).length;
       group.setAttribute("aria-checked", String(!codes.includes(code)));
-      group.querySelector(".mx-name").textContent = name + (few && i % 2 === 0 ? ` \u2212 ${few} unit${few > 1 ? "s" : ""}` : "");
+      write(group.querySelector(".mx-name"), name + (few && i % 2 === 0 ? ` \u2212 ${few} unit${few > 1 ? "s" : ""}` : ""));
     });
   }
   return { node: svg, show };

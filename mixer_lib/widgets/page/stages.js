@@ -122,6 +122,7 @@ export function scenes(state, weights, sizes) {
       mosaic(state, { count: C, rows: height, columns: width, cell: "entry", tile: "channel", ratio: 0.8,
                       label: "the detectors of the embedding" }));
     const matrix = weights["patch_embedding.linear.weight"];
+    kernels.show((c, d) => matrix[c * D + d], reach(matrix));
     let now = null, top = 1;
     const move = (part) => {
       for (const view of [table, made]) view.sweep("along", part);
@@ -132,7 +133,6 @@ export function scenes(state, weights, sizes) {
       paint(out) {
         [now, top] = [out.tokens, reach(out.tokens)];
         gray(table, out.patches);
-        kernels.show((c, d) => matrix[c * D + d], reach(matrix));
         key.show(top);
       },
     };
@@ -157,7 +157,7 @@ export function scenes(state, weights, sizes) {
                              kernels(`W2: what each unit writes to the patches`)]
                           : [kernels(`W1: <b>${units} × ${C}</b>, each unit reads all channels of a row`),
                              kernels(`W2: <b>${C} × ${units}</b>, back to the channels`)];
-    let now = null, top = 1;
+    let now = null, top = 1, shownBlock = null;
     const way = down ? "down" : "along", count = down ? C : S, lane = (i) => down ? i % C : Math.floor(i / C);
     const move = (at) => {
       for (const view of [before, norm, hidden, change, after]) view.sweep(way, at);
@@ -174,6 +174,9 @@ export function scenes(state, weights, sizes) {
         shown(before, now.before, top);
         shown(norm, now.norm, reach(now.norm));
         shown(hidden, down ? transpose(now.hidden) : now.hidden, reach(now.hidden));
+        key.show(top);
+        if (k === shownBlock) return;           // the weights stay as they are while one draws
+        shownBlock = k;
         const [fc1, fc2] = [part("fc1", k), part("fc2", k)];
         if (down) {
           W1.show((u, s) => fc1[u * S + s], reach(fc1));
@@ -182,7 +185,6 @@ export function scenes(state, weights, sizes) {
           shown(W1, fc1, reach(fc1));
           shown(W2, fc2, reach(fc2));
         }
-        key.show(top);
       },
     };
   }
@@ -222,6 +224,7 @@ export function scenes(state, weights, sizes) {
     const head = named(`<span>the head: <b>${K} × ${C}</b> weights, one row per class</span>`,
       sheet(state, { rows: K, columns: C, column: "channel", ratio: 0.8, label: "the weights of the head" }));
     const chart = bars({ names: sizes.classes.map(String), width: 330, thick: 32, signed: true, label: "the scores" });
+    shown(head, weights["head.weight"], reach(weights["head.weight"]));
     let now = null;
     const move = (at) => {
       if (now) chart.show([...now.scores].map((score) => score * at), { mark: at < 1 ? [] : [best(now.scores)] });
@@ -231,7 +234,6 @@ export function scenes(state, weights, sizes) {
       paint(out) {
         now = out;
         shown(given, out.mean, reach(out.mean));
-        shown(head, weights["head.weight"], reach(weights["head.weight"]));
       },
     };
   }

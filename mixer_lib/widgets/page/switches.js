@@ -1,7 +1,7 @@
 // A network whose parts can be switched off: its blocks as a stack, the accuracy, and the images whose prediction
 // changes. What one part does is known from the beginning; several parts and single hidden units are asked of the kernel.
 
-import { choices, current, figure, make, number, paint, pixel, slider, widget } from "./kit.js";
+import { choices, current, figure, make, number, paint, pixel, slider, widget, write } from "./kit.js";
 import { STACK_STYLE, stack } from "./stack.js";
 
 const SWITCHES_STYLE = `
@@ -10,7 +10,7 @@ const SWITCHES_STYLE = `
 .mx-accuracy button { padding: 0 7px; white-space: nowrap; } .mx-accuracy button:disabled { border-color: transparent; cursor: default; }
 .mx-accuracy { display: grid; grid-template-columns: 108px 1fr 104px; gap: 8px; align-items: center; margin: 3px 0; }
 .mx-accuracy > div { height: 14px; box-shadow: 0 0 0 1px var(--mx-line); }
-.mx-accuracy > div > div { height: 100%; background: var(--mx-soft); transition: width .25s; }
+.mx-accuracy > div > div { height: 100%; background: var(--mx-soft); transform-origin: left; transition: transform .25s; }
 .mx-accuracy.mx-now > div > div { background: var(--mx-ink); }
 .mx-result { display: flex; flex-wrap: wrap; gap: 12px 20px; margin-top: 12px; }
 .mx .mx-classes { flex: 0 0 204px; } .mx .mx-pictures { flex: 1 1 250px; }
@@ -21,9 +21,9 @@ const SWITCHES_STYLE = `
 .mx .mx-class[aria-pressed="true"] { background: transparent; color: inherit; box-shadow: 0 0 0 2px var(--mx-ink); }
 .mx-class > span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .mx-class i { position: relative; display: block; height: 9px; box-shadow: 0 0 0 1px var(--mx-line); }
-.mx-class i b { position: absolute; inset: 0 auto 0 0; background: var(--mx-ink); transition: width .25s; }
+.mx-class i b { position: absolute; inset: 0; background: var(--mx-ink); transform-origin: left; transition: transform .25s; }
 .mx-class i u { position: absolute; top: -3px; bottom: -3px; width: 2px; margin-left: -1px;
-                 background: var(--mx-soft); transition: left .25s; }
+                 background: var(--mx-soft); }
 .mx-thumbs { display: grid; grid-template-columns: repeat(auto-fill, minmax(52px, 1fr)); gap: 6px 8px; align-content: start;
              grid-auto-rows: max-content; height: 360px; overflow: hidden; }
 .mx-thumbs > div { font-size: 11px; line-height: 14px; min-width: 0; }
@@ -109,15 +109,15 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
     }
     const rights = [asked.filter((i) => before[i] === labels[i]).length, asked.filter((i) => after[i] === labels[i]).length];
     bars.forEach(({ fill, value }, k) => {
-      fill.style.width = `${100 * rights[k] / asked.length}%`;
-      value.textContent = `${number(100 * rights[k] / asked.length, 1)}% of ${asked.length}`;
+      fill.style.transform = `scaleX(${rights[k] / asked.length})`;
+      write(value, `${number(100 * rights[k] / asked.length, 1)}% of ${asked.length}`);
     });
     rows.forEach(({ row, fill, tick, value }, c) => {
       const mine = asked.filter((i) => labels[i] === c);
       const [was, is] = [before, after].map((these) => mine.filter((i) => these[i] === c).length);
-      fill.style.width = `${100 * is / (mine.length || 1)}%`;
+      fill.style.transform = `scaleX(${is / (mine.length || 1)})`;
       tick.style.left = `${100 * was / (mine.length || 1)}%`;
-      value.textContent = `${is} of ${mine.length}`;
+      write(value, `${is} of ${mine.length}`);
       row.setAttribute("aria-pressed", String(now.truth === c));
       row.setAttribute("aria-label", `${classes[c]}: ${is} of ${mine.length} right, with everything on ${was}`);
     });
@@ -137,8 +137,8 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
         paint(thumb.canvas, width, height, (at) => pixel(one, at));
       }
       thumb.image = i;
-      thumb.was.textContent = classes[first[i]];
-      thumb.is.textContent = `${kind(i)} ${classes[after[i]]}`;
+      write(thumb.was, classes[first[i]]);
+      write(thumb.is, `${kind(i)} ${classes[after[i]]}`);
       thumb.node.title = `true: ${classes[labels[i]]}; everything on: ${classes[before[i]]}; as switched: ${classes[after[i]]}`;
     });
     const which = truth < 0 ? "" : ` ${classes[truth]}`;
