@@ -16,7 +16,7 @@ A neighborhood of 3 × 3 carries a token one step further per block, also diagon
 the opposite one it takes seven steps, so seven blocks. Our network has {blocks}: the corners of an image meet only at
 the very end, when all tokens are averaged."""),
     "from 2,000 images to 45,000": Question(
-        choices={"by more than 10 points": (10, 100), "by 3 to 10 points": (3, 10), "by less, or not at all": (-100, 3)},
+        choices={"by more than 10 points": (10, 100), "by 3 to 10": (3, 10), "by less, or not at all": (-100, 3)},
         close=1,
         why="""
 From {curve[2000]:.1f}% to {curve[45000]:.1f}%, a difference of {answer:+.1f} points. Each of the 2,000 images was seen
