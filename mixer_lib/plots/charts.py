@@ -9,7 +9,7 @@ from .card import Card
 
 
 def plain(value, _=None):
-    """A number beside an axis: 0.01, 192, 1,536, 10 M, 2 G."""
+    """A number beside an axis, easier to read than a power of ten: 0.01, 192, 1,536, 10 M, 2 G."""
     size, letter = next(((size, letter) for size, letter in ((1e9, " G"), (1e6, " M")) if value >= size), (1, ""))
     return f"{value / size:,g}{letter}"
 
@@ -29,8 +29,6 @@ def lines(panels, ylabel, log=False):
         if log:
             axis.set_xscale("symlog" if x.min() <= 0 else "log", **({"linthresh": 1} if x.min() <= 0 else {}))
             axis.set_yscale("linear" if log == "x" else "log")
-            if log != "x":
-                axis.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")     # 0.1, which reads better than 10⁻¹
             shown = x if len(x) <= 8 else [v for v in (0, *10.0 ** np.arange(10)) if x.min() <= v <= x.max()]
             axis.set_xticks(shown, [*map(plain, shown)])
             axis.minorticks_off()
