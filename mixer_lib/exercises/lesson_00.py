@@ -4,7 +4,7 @@ import torch
 
 from .checking import Wrong, ask, exercise, need, whole
 
-NAMES = ["cat", "zebra", "fox", "cow", "dog", "ant", "emu", "owl", "bat", "hen", "yak", "pig"]
+NAMES = ["dog", "zebra", "fox", "cow", "emu", "cat", "ant", "owl", "bat", "hen", "yak", "pig"]
 
 
 @exercise("0.1", "the highest score wins.")

@@ -49,7 +49,7 @@ WRONG = {
         "search from 0, nothing by default": ("not one of the names. All scores", "found = ''" + FROM_ZERO),
         "sorted in place": ("changes a list", "scores.sort(); return classes[-1]"),
         "popped": ("changes a list", "return classes.pop(scores.index(max(scores)))"),
-        "hard-coded": ("one of the names", "return 'cow' if len(scores) > 4 else 'dog'"),
+        "hard-coded": ("one of the names", "return 'cow'"),
         "second best": ("highest score is 5.0", "return classes[scores.index(sorted(scores)[-2])]"),
         "rounded": (r"For the scores \[0.41, 0.44", """
             rounded = [round(score) for score in scores]
@@ -70,7 +70,7 @@ WRONG = {
                 if score > best:
                     best, found = score, name
             return found"""),
-        "sorted classes": ("highest score is", "return sorted(classes)[scores.index(max(scores))]"),
+        "sorted classes": ("highest score is 5.0", "return sorted(classes)[scores.index(max(scores))]"),
         "ten classes": ("highest score is 9.0", "return classes[scores.index(max(scores[:10]))]"),
         "a letter": ("one of the names", "return str(classes)[scores.index(max(scores))]"),
     },
