@@ -127,8 +127,8 @@ predict("confident mistakes", (mistakes > 0.5).float().mean(),
 # 1. Each time there is one long bar, of about 91%. The other digits share the rest about equally. The network was trained
 #    never to be entirely sure; lesson 7 explains why.
 # 2. Some of these digits are hard for people, too.
-# 3. It takes a 4 for a 9 and an 8 for a 3, each with a single bar above 80%. It hesitates over a faint, broken 1, which
-#    it reads as a 5 with 56%, and over a 4 that could be a 6.
+# 3. It takes a 4 for a 9 and an 8 for a 3, each with a single bar above 80%. It is least sure of a faint, broken 1,
+#    which it reads as a 5 with 56%, and of a 4 that could be a 6.
 #
 # </details>
 
@@ -201,7 +201,8 @@ predict("how many weights", sum(p.numel() for p in model.parameters()))
 # Mixer then asked: do images need attention? They replaced attention with the plainest layers there are, and the result
 # still worked. After training on 300 million images, a large Mixer classified 84.8% of the ImageNet test images
 # correctly. The transformer of the same size reached 85.6% and processed about a third fewer images per second. With
-# only 1.3 million training images the gap was wider, 76.4% against 79.7% (sizes L/16 and B/16; the paper, Table 3).
+# only 1.3 million training images the gap was wider, 76.4% against 79.7% (first L/16, then B/16, names of lesson 6;
+# Table 3).
 #
 # So a Mixer is not the best network for images. It is one of the simplest that work well, which makes it a good place to
 # find out what an image network must be given, and what it can learn from data. [Lesson 10](10_convolutions.ipynb)

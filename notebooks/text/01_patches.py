@@ -281,8 +281,8 @@ widgets.patch_explorer(horse)
 
 # %% [markdown]
 # The patch size is a trade-off. The table always holds all pixel values of the image: $S \cdot D = C_{in} H W$. Small
-# patches give many short rows, and large patches give few long rows. More rows show finer detail but cost more computing.
-# [Lesson 6](06_classifier.ipynb) counts how much.
+# patches give many short rows, and large patches give few long rows. More rows tell places apart more finely but cost
+# more computing. [Lesson 6](06_classifier.ipynb) counts how much.
 #
 # ## Follow a pixel
 #

@@ -209,12 +209,12 @@ for name, shape in {"per token": [3], "whole table": [4, 3]}.items():
 #
 # ## Two linear layers are one
 #
-# Back to the question: is there an edge, whichever side is bright? An edge makes one of the channels 1 and 2 differ
-# from the other, and a patch without an edge has 0 in both. So we ask how channels 1 and 2 *differ*. (A difference
-# survives the subtraction of the mean.)
+# Back to the question: is there an edge, whichever side is bright? Most edges make channels 1 and 2 differ, and a
+# patch without an edge has 0 in both. So we ask how channels 1 and 2 *differ*. (A difference survives the subtraction
+# of the mean.)
 #
-# One linear layer will not do. Turn all signs in a token around, and its weighted sums turn their signs around, too. A
-# bias does not help: it shifts the sum for both signs the same way.
+# One linear layer will not do. Turn all signs in a token around, and its weighted sums turn their signs around, too.
+# A bias does not help: it lifts a flat patch just as much.
 #
 # So let us use two layers. The first asks two questions ($D_C = 2$), one per row of its weights: is channel 1 larger
 # than channel 2? Is it smaller? The second layer adds the two answers up and writes the sum to channel 2.
@@ -333,12 +333,12 @@ for name, token in cases.items():
     print(f"{name:19} {token.tolist()!s:18} edge: {says:.2f}")
 
 # %% [markdown]
-# Both flat patches get 0. The patches with an edge on the right or on the left get a positive number, as we wanted. The
-# last patch shows where the hand-made MLP fails: its two edges are equal, so the difference between the channels is 0,
-# and the MLP misses them. Hand-made questions are a first try. Training finds better ones.
+# Both flat patches get 0. The patches brighter on the right or on the left get a positive number, as we wanted. The
+# last patch shows where the hand-made MLP fails: its two edges are equal, so the difference between the channels is
+# 0, and the MLP misses them. Hand-made questions are a first try. Training finds better ones.
 #
-# Look at the loop once more. In the loop, a token meets the weights and nothing else: no line looks at a second token.
-# And all tokens meet the same weights. The weights are *shared*, as in lesson 2.
+# Look at the loop once more. A token meets the weights and nothing else: no line looks at a second token. And all
+# tokens meet the same weights. The weights are *shared*, as in lesson 2.
 #
 # ## The residual: add, do not replace
 #
@@ -425,9 +425,10 @@ for layer in range(1, 33):
               f"without {without_norm.std():8.2f}")
 
 # %% [markdown]
-# With the norm, the table grows slowly, since each layer adds about the same amount. Without the norm, it grows by a
-# factor from layer to layer. (With smaller weights this growth is slower. The norm saves us from having to find weights
-# of just the right size, before training and during it.) Lesson 5 looks at whole stacks of blocks and trains them.
+# With the norm, the table grows ever more slowly, since no answer grows with the table. Without the norm, it grows by
+# a factor from layer to layer. (With smaller weights this growth is slower. The norm saves us from having to find
+# weights of just the right size, before training and during it.) Lesson 5 looks at whole stacks of blocks and trains
+# them.
 #
 # ## Who moves whom
 #

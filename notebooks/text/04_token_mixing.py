@@ -465,9 +465,9 @@ print(f"self-attention: {(2 * S**2 * C + 4 * S * C**2) / 1e6:6.1f} million produ
       f"{4 * C**2:9,} weights")
 
 # %% [markdown]
-# Token mixing is much cheaper at this size, and it grows linearly with $S$ as long as $D_S$ stays the same; attention
-# grows with the square. In exchange, attention chooses for each image who listens to whom, and it takes images of any
-# size. Lesson 13 trains both in the same frame.
+# Token mixing is much cheaper at this size, and it grows linearly with $S$ as long as $D_S$ stays the same; one part
+# of attention grows with the square. In exchange, attention chooses for each image who listens to whom, and it takes
+# images of any size. Lesson 13 trains both in the same frame.
 #
 # ## The library's version
 #
@@ -509,7 +509,8 @@ channels = {"brightness": pixels.mean((1, 2, 3)),       # each [S]
 # Things to try:
 #
 # 1. Change only the channel. Which of the three squares beside the image stays as it is, and why?
-# 2. Stay with *brightness*. Before you try the units: which unit's sum will be largest, and on which side of 0?
+# 2. Stay with *brightness*. Before you run the cell: which unit's sum will be farthest from 0, and on which
+#    side?
 # 3. Which unit says something about the color of the horse?
 # 4. The checkerboard finds next to nothing in three of the four channels. Why?
 #

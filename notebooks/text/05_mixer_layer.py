@@ -457,8 +457,9 @@ for name, step in {"both": with_skips, "LayerNorm alone": without_skips,
 
 # %% [markdown]
 # With neither helper, the gradient vanishes: each MLP answers with less than it is given, so tables and derivatives
-# shrink from block to block. Skip connections alone let the table grow, and the gradient grows with it. LayerNorm alone
-# makes the gradient grow as well. Only both together keep it within a factor of about 30, with these weights.
+# shrink from block to block. Skip connections alone let the gradient explode: each answer grows with its table, as in
+# lesson 3. LayerNorm alone makes the gradient grow as well. Only both together keep it within a factor of about 30,
+# with these weights.
 #
 # Why does LayerNorm alone enlarge the gradient? Follow a table through one block without skip connections, together
 # with a small change of it, and look at both sizes (the change is given in units of its size at the start):
@@ -479,9 +480,9 @@ with torch.no_grad():
         print(f"after {name:16} table {before.std():.2f}, change × {change:.2f}")
 
 # %% [markdown]
-# Each MLP shrinks the table, and each LayerNorm stretches it back to a standard deviation of 1. LayerNorm stretches the
-# small change along with the table, and by more than the MLPs shrink it. So the table keeps its size while the change
-# grows, block after block. Read backward, this is the growing gradient.
+# Each MLP shrinks the table, and each LayerNorm stretches it back to a standard deviation of 1. LayerNorm stretches
+# the small change by even more than the table, and by more than the MLPs shrink it. So the table keeps its size while
+# the change grows, block after block. Read backward, this is the growing gradient.
 #
 # ## Do all tokens become alike?
 #
@@ -582,10 +583,10 @@ lost = {part: means["the whole Mixer"] - means[f"without {part}"] for part in pa
 predict("the part that is missed most", lost, picture=plots.changes(accuracies))
 
 # %% [markdown]
-# Read such a picture with its spread in mind. A row whose dots lie apart by as much as its bar lies from the bar of the
-# whole Mixer may show nothing but luck. And the result holds for this recipe: 8 narrow blocks, 80 steps, one learning
-# rate for all. A part that costs nothing here may be indispensable in a deeper network or in a longer training. Lesson
-# 13 repeats the comparison with photographs, longer runs, and a learning rate tuned for each network.
+# Read such a picture with its spread in mind. If the dots of a row are as far apart as its bar is from the whole
+# Mixer's, the difference may be luck. And the result holds for this recipe: 8 narrow blocks, 80 steps, one learning
+# rate for all. A part that costs nothing here may be indispensable in a deeper network or in a longer training.
+# Lesson 13 repeats the comparison with photographs, longer runs, and a learning rate tuned for each network.
 #
 # ## Exercises
 #

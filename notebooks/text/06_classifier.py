@@ -219,10 +219,10 @@ for scale in (1, 10):
     print(f"head × {scale:2d}: the first loss is {higher.item():.2f} nats higher")
 
 # %% [markdown]
-# Can a head of zeros learn? The gradient says how the loss changes with each weight. For the head, the gradient is the
-# pooled channels times (probability minus truth), and this product is not zero. The gradient that flows *back* into the
-# blocks is multiplied by the head's weights, so it is zero, but only at the first step. Step one moves the head alone.
-# From step two on, everything moves. You will see this below.
+# Can a head of zeros learn? The gradient says how the loss changes with each weight. For the head, the gradient is
+# the pooled channels times (probability minus 1 for the true class, else minus 0), and this product is not zero. The
+# gradient that flows *back* into the blocks is multiplied by the head's weights, so it is zero, but only at the first
+# step. Step one moves the head alone. From step two on, everything moves. You will see this below.
 #
 # ## The whole Mixer
 #
@@ -284,7 +284,7 @@ for step in range(3):
     loss.backward()
     in_head, inside = (layer.weight.grad.abs().max() for layer in (model.head, fc1))
     print(f"step {step}: loss {loss.item():.3f}, "
-          f"largest gradient in the head {in_head:.0e}, in block 0 {inside:.0e}")
+          f"largest gradient in the head {in_head:.0e}, in block 0: {inside:.0e}")
     optimizer.step()
 
 # %% [markdown]
@@ -412,7 +412,7 @@ plots.show(
 # ring among the models of the paper. Each grid line stands for ten times the one before it. Click a model to take its
 # sizes, and point at a part below the chart to read its numbers. Start with B/16. Things to try:
 #
-# 1. Which part is largest, by both counts?
+# 1. Before you run the cell: which part is largest, by both counts?
 # 2. Make the patches as small as possible. What happens to the shares of the work, and what happens to the total?
 # 3. Can token mixing cost as much work as channel mixing? Does it then have as many parameters?
 # 4. Change one size at a time. Which size moves the ring straight up?
@@ -519,8 +519,8 @@ exercises.check_best_start(best_start)
 # <details><summary>Hint</summary>
 #
 # The loss is lowest where the softmax gives each class its share of the images. Which logits have these shares as their
-# softmax? Softmax takes a power of $e$, so you have to undo it. An image of class $k$ then costs minus the logarithm of
-# its share, and a share of the images pays this price.
+# softmax? Softmax takes a power of $e$, so you have to undo it. An image of class $k$ costs minus the logarithm of
+# its class's share. Average this over all images.
 #
 # </details>
 #

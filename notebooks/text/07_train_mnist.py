@@ -29,7 +29,7 @@
 #
 # One choice comes first. The course includes a sample of MNIST with 10,000 training digits and 2,000 test digits, and
 # every number and picture below is about this sample. With `full = True`, the lesson uses all 70,000 digits. It then
-# downloads 12 MB, once, and takes about six times as long. More digits help: the model of lesson 0 saw all 60,000
+# downloads 12 MB, once, and takes about six times as long. More digits help: the model of lesson 0 saw 57,000
 # training digits 40 times, and it reads 99.4% of the 10,000 test digits.
 
 # %%
@@ -425,10 +425,10 @@ print(f"all twenty {read.mean():.1%}; the chosen one: reported {reported:.1%}, "
 assert reported > truth + 0.01
 
 # %% [markdown]
-# The reported number is too high by more than a point, and the choice itself gained next to nothing. The best of twenty
-# was the luckiest of twenty. The effect is largest with few test images and many candidates. Luck shrinks with the square
-# root of the number of images, so with 2,000 of them it would be about a fifth as large. But if recipes compete for a
-# tenth of a point, luck alone decides.
+# The reported number is too high by more than two points, and the choice itself gained next to nothing. The best of
+# twenty was the luckiest of twenty. The effect is largest with few test images and many candidates. Luck shrinks with
+# the square root of the number of images, so with 2,000 of them it would be about a fifth as large. But if recipes
+# compete for a tenth of a point, luck alone decides.
 #
 # ## Read the test, once
 #
@@ -481,7 +481,7 @@ plots.show(
 
 # %% [markdown]
 # Look at the images themselves, with the probabilities of all ten classes. The frame marks the true class. The misread
-# digits come first and have a marked corner. They start with those where the network was most sure. Fifty others follow.
+# digits come first and have a marked corner. They start with those where the network was most sure. Some others follow.
 # Point at an image to see it large, or click one and use the arrow keys.
 #
 # 1. Where would you have made the same mistake?
@@ -496,7 +496,7 @@ plots.show(
 # %%
 wrong = wrong[probabilities[wrong].amax(dim=1).argsort(descending=True)]
 others = torch.arange(0, len(predictions), len(predictions) // 50)
-order = torch.cat([wrong, others])
+order = torch.cat([wrong, others[~torch.isin(others, wrong)]])
 widgets.prediction_browser(mnist.test_images[order], mnist.test_labels[order],
                            probabilities[order], mnist.classes)
 

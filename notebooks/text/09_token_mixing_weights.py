@@ -465,9 +465,8 @@ for name, net in (("8 × 8", other), ("16 × 16", model)):
 
 # %% [markdown]
 # This is the fairest number so far. In the 8 × 8 network, one kernel per block explains between a quarter and three quarters
-# of what token mixing answers. In the 16 × 16 network it explains most in block 0, where all units sit at the bottom of
-# GELU's dip with a slope of 0.04, and next to nothing in block 3. There, what a layer does is neither a line nor the same
-# everywhere.
+# of what token mixing answers. In the 16 × 16 network it explains most in block 0, where the mean slope of the units
+# is only 0.04, and next to nothing in block 3. There, what a layer does is neither a line nor the same everywhere.
 #
 # ## What does the network live on?
 #
@@ -577,7 +576,7 @@ for what, change in changes.items():
 # convolution, but not all of it: the errors nearly double.
 #
 # The 16 × 16 network is another case. Its whole linear map keeps only about two thirds, so there the bends of the GELU do
-# real work, and of what the map keeps beyond the average, the convolution has about half. So the two
+# real work, and of what the map keeps beyond the average, the convolution keeps about three quarters. So the two
 # networks give two different answers.
 #
 # Now switch parts off yourself. The stack on the left is the network. Hover a part to see what happens without it, and
@@ -711,7 +710,7 @@ plots.show(
 # AdamW. Is that the reason? And what makes a convolution grow?
 # [`tools/measure_kernels.py`](../tools/measure_kernels.py) trained a small network (3 blocks of 48 channels, 8 × 8 grid, 64
 # hidden units) on all of CIFAR-10, by one base recipe of 4 epochs with AdamW, and with *one change at a time*, three times
-# each. What training added to $W_1$ is $W_1$ less what is left of its random start. Here are averages over the blocks, for
+# each. What training added is $W_1$ minus what is left of its random start. Here are averages over the blocks, for
 # each of the three runs:
 
 # %%
@@ -735,14 +734,15 @@ for change in dict.fromkeys(row["change"] for row in table["rows"]):
 # %% [markdown]
 # *The rows.* With AdamW, what training added is made of about 11 pictures, and with Muon of 29. The rows are finer, too, 0.36
 # against 0.29 (random numbers have 0.38). And the optimizer of $W_1$ alone decides: with Muon for everything else, rank and
-# frequency are those of AdamW again. This is not another choice of rows for the same layer, because mixing the rows changes
-# neither number much. Muon makes all directions of a matrix grow alike (lesson 8), so many shapes grow at once, and none of
-# them stands out.
+# frequency are those of AdamW again. Mixing the rows changes neither number much, so both belong to the layer, not to
+# the choice of its rows. Muon makes all directions of a matrix grow alike (lesson 8), so many shapes grow at once,
+# and none of them stands out.
 #
-# *The convolution.* After so short a training it is small, 0.02 to 0.1 beyond the control. The number of epochs raises it in
-# each run: 0.03 to 0.04 after one, 0.05 to 0.06 after four, about 0.08 after eight. Strong weight decay raises it, too.
-# What flips, shifts and the optimizer do to it is too close to call with three seeds. The bundled networks trained for 100
-# epochs and more, and their shares are far larger. All of this holds for one size and these recipes.
+# *The convolution.* After so short a training it is small, 0.03 to 0.1 beyond the control. The number of epochs
+# raises it in each run: 0.03 to 0.04 after one, 0.05 to 0.06 after four, about 0.08 after eight. Strong weight decay
+# raises it, too. What flips, shifts and the optimizer do to it is too close to call with three seeds. The bundled
+# networks trained for 100 epochs and more, and their shares are far larger. All of this holds for one size and these
+# recipes.
 
 # %% [markdown]
 # ## What does a unit answer to?
@@ -928,10 +928,10 @@ exercises.check_which_was_trained(which_was_trained)
 #
 # ### 9.4 Explain a picture · 6 minutes
 #
-# The kernel of block 7 of the 8 × 8 network has a strong minus in the middle, and a wide pale plus around it. Say in two
-# sentences what it does to a channel that is the same everywhere, and to a channel in which a single place sticks out. Then
-# try both: multiply `convolution(maps["8 × 8"][7])` by `torch.ones(64)`, and by zeros with a single 1 at place 27, and add the
-# input, as the skip connection does.
+# The kernel of block 7 of the 8 × 8 network has a strong minus in the middle (set *from itself* to *shown* in the
+# widget), and a wide pale plus around it. Say in two sentences what it does to a channel that is the same everywhere,
+# and to a channel in which a single place sticks out. Then try both: multiply `convolution(maps["8 × 8"][7])` by
+# `torch.ones(64)`, and by zeros with a single 1 at place 27, and add the input, as the skip connection does.
 #
 # <details><summary>Answer</summary>
 #

@@ -607,7 +607,7 @@ assert torch.allclose(conv2d(x, kernel, padding=1).flatten(1), x.flatten(1) @ M.
                       atol=1e-5)
 
 # %% [markdown]
-# Beside it, the first token mixing of the trained Mixer without its GELU (times 4, so that its colors can be seen):
+# Beside $M$, the first token mixing of the trained Mixer without its GELU (times 4, so that its colors can be seen):
 
 # %%
 first = model.blocks[0].token_mixing
@@ -788,8 +788,8 @@ exercises.check_fc1_as_conv(fc1_as_conv)
 #
 # ### 10.3 Repair: token mixing in convolutions · medium · 12 minutes
 #
-# A colleague wrote token mixing with convolutions alone. It runs without an error, and its answers are wrong. Three of
-# the traps are in it:
+# A colleague wrote token mixing with convolutions alone. It runs without an error, and its answers are wrong. It
+# makes three mistakes, and two of them are traps of this lesson:
 
 # %%
 def broken(maps, W1, b1, W2, b2):

@@ -12,8 +12,8 @@
 # *After this lesson you can say which scramblings of its images a Mixer cannot notice, prove it with logits that do not
 # change, and tell from measured runs what a Mixer and a CNN each take for granted about space.*
 #
-# **About 50 minutes, with the exercises 85.** Of these, your computer trains for about two (two free CPU cores). You
-# need: [lesson 8](08_train_cifar.ipynb) and [lesson 10](10_convolutions.ipynb).
+# **About 50 minutes, with the exercises 85.** Of these, your computer trains for about two minutes (two free CPU
+# cores). You need: [lesson 8](08_train_cifar.ipynb) and [lesson 10](10_convolutions.ipynb).
 #
 # Previous: [10 · Convolutions](10_convolutions.ipynb). Next: [12 · Pretrained Mixers](12_pretrained.ipynb)
 #
@@ -315,8 +315,8 @@ plots.show(
 # %% [markdown]
 # - **Mirrored**: this is a convolution, with another kernel.
 # - **Rows 1 and 2 swapped**: look at the displacement *one row down*, the blocks just right of those on the diagonal.
-#   Grid rows 0 and 1 were no neighbors before, so a convolution would need the weight 0 there. Rows 1 and 2 were
-#   neighbors, so it would need another weight. One kernel cannot have both.
+#   What is now in rows 0 and 1 was in rows 0 and 2, which are no neighbors, so a convolution would need the weight 0
+#   there. Rows 1 and 2 were neighbors, so it would need another weight. One kernel cannot have both.
 # - **Any order**: one diagonal is left, the main one. Each place still reads itself.
 #
 # A sliding kernel asks about *neighbors*, at every place alike. If an order separates neighbors, no kernel can follow.
@@ -573,8 +573,9 @@ print("a linear layer follows all 1,024! orders")
 # ImageNet's 1,000 classes.
 #
 # The Mixer loses nothing from patches and insides. From all pixels, the text gives "~45%" for the Mixer and "~75%" for
-# the ResNet. These are *relative* losses: shares of the accuracy on the original images, like the shares in brackets
-# above. The order is the same here and there: the CNN loses more under both conditions.
+# the ResNet. These are *relative* losses, shares of the accuracy on the original images. The brackets above give what
+# is kept: there, a loss of 45% would be 55%. The order is the same here and there: the CNN loses more under both
+# conditions.
 #
 # Do not compare the sizes. In the paper's experiment, all pixels takes apart patches of 256 pixels, here patches of 16.
 # Among 1,000 classes, the colors alone do not lead far. Which of these makes our losses smaller, we have not measured.
