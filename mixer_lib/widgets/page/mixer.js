@@ -56,14 +56,14 @@ function linear(x, matrix, bias) {
     for (let a = 0; a < rows; a += 4) {
       const b = Math.min(a + 1, rows - 1), c = Math.min(a + 2, rows - 1), d = Math.min(a + 3, rows - 1);
       const atA = a * from, atB = b * from, atC = c * from, atD = d * from;
-      let au = bias[u], bu = au, cu = au, du = au, av = bias[v], bv = av, cv = av, dv = av;
+      let au = bias[u], b_u = au, cu = au, du = au, av = bias[v], bv = av, cv = av, dv = av;
       for (let k = 0; k < from; k++) {
         const one = matrix[atU + k], two = matrix[atV + k];
         const xa = x[atA + k], xb = x[atB + k], xc = x[atC + k], xd = x[atD + k];
-        au += xa * one; bu += xb * one; cu += xc * one; du += xd * one;
+        au += xa * one; b_u += xb * one; cu += xc * one; du += xd * one;
         av += xa * two; bv += xb * two; cv += xc * two; dv += xd * two;
       }
-      out[a * to + u] = au; out[b * to + u] = bu; out[c * to + u] = cu; out[d * to + u] = du;
+      out[a * to + u] = au; out[b * to + u] = b_u; out[c * to + u] = cu; out[d * to + u] = du;
       out[a * to + v] = av; out[b * to + v] = bv; out[c * to + v] = cv; out[d * to + v] = dv;
     }
   }
