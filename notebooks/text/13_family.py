@@ -93,8 +93,8 @@ predict("the best token mixing",
 # | pooling | the mean of the 3 × 3 neighborhood, nothing to learn | place and channel |
 # | identity | none: each token adds itself | |
 #
-# You know the first one, its convolution (lesson 10), and the Fourier transform (lesson 9). One is missing that you
-# have heard most about.
+# You know the first one, its convolution (lesson 10), and the Fourier transform (lesson 9). Attention you met in
+# lesson 4. Here it is in numbers.
 #
 # ### Attention, from numbers
 #
@@ -188,8 +188,8 @@ print(model(torch.randn(2, 3, 32, 32)).shape)
 # The library's relatives, in [`mixer_lib/family`](../mixer_lib/family), do just that, and what else their papers ask
 # for. Attention gets its position embedding. ResMLP has an **affine transform** in place of each norm: one factor and
 # one shift per channel, and no statistics. ResMLP and PoolFormer multiply what a part answers by one learned number
-# per channel, small at first (**LayerScale**). In gMLP and ConvMixer the whole block is another one. So "one swapped
-# part" is the truth for most of the eight, and nearly the truth for these.
+# per channel, small at first (**LayerScale**). In gMLP and ConvMixer the whole block is another one. So only FNet and
+# *identity* exchange exactly one part. The others exchange a little more.
 #
 # ## Who hears whom
 #
@@ -329,7 +329,7 @@ plots.show(
 # images. So pair the runs: subtract the Mixer's accuracy with seed 0 from ConvMixer's with seed 0, and so on. What a
 # lucky choice of held-out images gives to both is then gone. And take one spread for all networks, the root of the
 # mean of their variances: it rests on many differences and not on three. Two standard errors to either side of a mean
-# difference are then about its 95% interval (lesson 8).
+# difference are then about its 95% interval (lesson 11).
 
 # %%
 def compare(table, base):
@@ -357,8 +357,8 @@ show_gaps(family_gaps)
 #   photographs, and ConvMixer does not have to find them out. Lesson 11 saw the same with another CNN.
 # - **The three that learn who listens to whom** follow: gMLP, ResMLP and the Mixer, within about four points. ResMLP's
 #   one linear layer and the Mixer's MLP are too close to call. gMLP is ahead of the Mixer, if not by much.
-# - **The others are far behind.** Pooling and FNet are no better than *identity*, whose tokens never meet before the mean
-#   at the end, or hardly. Attention is only a few points better than that.
+# - **The others are far behind.** Pooling and FNet are hardly better than *identity*, whose tokens meet only in the
+#   mean at the end. Attention is only a few points better than that.
 #
 # The gaps between the groups are about three times as large as what luck may do. Within a group, look at the intervals. One
 # thing the intervals leave out: every difference has the same runs of the Mixer in it. Had those been unlucky, all of
@@ -437,7 +437,8 @@ for name, values in by_name(again, "mixer").items():
 # Three networks choose the new rate. ResMLP gains less than a point by it, pooling hardly anything, and the Mixer loses
 # more than a point. How can the better rate be worse? The choice was made on half of the images, in half as many steps and
 # with one seed. What is best there need not be best for the whole. So tuning has its luck, too. It does not touch the
-# gaps between the groups. But a difference of two points, such as between ResMLP and the Mixer, is within its reach.
+# gaps between the groups. But a difference of one or two points, such as between ResMLP and the Mixer, is within its
+# reach.
 #
 # **3. How long?** One epoch of 704 steps is very short. It favors what learns fast, not what ends well. Here is the
 # Mixer, attention and *identity* once more, with five epochs in place of one and a single seed each:
@@ -452,10 +453,11 @@ print(f"ConvMixer, one epoch:  {means['ConvMixer']:.1%} in "
       f"{times['ConvMixer']:.0f} seconds on average")
 
 # %% [markdown]
-# In hardly more time than ConvMixer's single epoch, the Mixer goes well past it. So who wins depends on whether you
-# count parameters or seconds. (It is one run on one core, and ConvMixer would not stand still with five epochs either.)
-# Attention has gained more than 20 points. Has it learned how tokens should meet? The control says no: *identity*, whose
-# tokens never meet, has gained as many. Attention is still only a few points ahead of it, and the Mixer ten.
+# In a sixth more time than ConvMixer's single epoch, the Mixer goes well past it. So who wins depends on whether you
+# count parameters or seconds. (It is one run on one core, and ConvMixer would not stand still with five epochs
+# either.) Attention has gained more than 20 points. Has it learned how tokens should meet? The control says: hardly.
+# *Identity*, whose tokens never meet, has gained as many. Attention is still only a few points ahead of it, and the
+# Mixer ten.
 #
 # **4. How many images, and of what kind?** All of this is about 45,000 small photographs. What a prior is worth depends on
 # how many images there are to learn from. In the paper (section 3.2, Figure 3) the Mixer is behind a CNN and a vision
@@ -463,7 +465,8 @@ print(f"ConvMixer, one epoch:  {means['ConvMixer']:.1%} in "
 #
 # The script [`tools/measure_sizes.py`](../tools/measure_sizes.py) trained the Mixer, attention and the plain CNN of
 # lesson 11, with about as many parameters, on 500, 2,000, 8,000 and all 45,000 photographs. Each run has about 704
-# steps, as above. So the fewer images there are, the more often a network sees each of them.
+# steps, as above, and each dot below is the mean of two seeds. So the fewer images there are, the more often a
+# network sees each of them.
 #
 # **Predict.** How much better does the Mixer become from 2,000 images to 45,000?
 
@@ -494,7 +497,7 @@ plots.show(
 # The lines do not cross. And they end flat, although 45,000 images are 22 times as many as 2,000: with so few steps
 # it is the number of steps that holds all three back. The paper keeps the number of steps equal in the same way, with 3
 # to 100% of its 300 million images, but at several hundred thousand steps. More images only help a network that
-# trains long enough to use them. So our table cannot show what Figure 3 shows. It can only say why.
+# trains long enough to use them. So our table cannot show what Figure 3 shows. It shows only why not.
 #
 # Figure 3 of the paper asks for something else as well: what the features are worth *elsewhere*. Take the trained
 # network, and fit nothing but a new last layer to a few images of another data set (a **few-shot probe**). Here
@@ -510,11 +513,11 @@ for name in curves:
     print(f"{name:14} {before:8.1%} ", *(f"{share:8.1%}" for share in after))
 
 # %% [markdown]
-# What the CNN and the Mixer learn from photographs helps them to read digits, by about ten points. Attention learns
-# nothing yet that helps there. And see the control: a CNN with *random* weights reads more digits than any of the trained
-# Mixers. That is what a prior is worth.
+# What the CNN and the Mixer learn from photographs helps them to read digits, by 6 to 10 points. Attention learns
+# nothing yet that helps there. And see the control: a CNN with *random* weights reads more digits than any of the
+# trained Mixers. That is what a prior is worth.
 #
-# Last, the *size* of the network. Here is our Mixer at half its width and at twice its width, everything else equal:
+# Last, the *size* of the network. Here is our Mixer with all its widths halved and doubled, from two seeds:
 
 # %%
 sizes = json.loads(Path("results/model_size.json").read_text())["rows"]
@@ -525,8 +528,9 @@ for name in ("S", "M", "L"):
           *(f"{row['held_out']:.1%}" for row in rows))
 
 # %% [markdown]
-# Twelve times the parameters are worth a few points. In the paper, too, the large Mixers are ahead only if there are
-# images enough, and training is long enough, for them.
+# Twelve times the parameters are worth a few points, not much more than luck: the third seed of the Mixer as it is
+# reached 50% in the table above. In the paper, too, the large Mixers are ahead only if there are images enough, and
+# training is long enough, for them.
 #
 # **5. What was asked?** Only for accuracy on images like those of the training. Ask for something else, and the order may
 # change. Take the trained networks, and ask about the held-out images once more, with their patches in another order,
@@ -606,7 +610,7 @@ plots.show(
 show_gaps(part_gaps)
 
 # %% [markdown]
-# The first row is the same network as the Mixer of the first table, trained by another script. As a check, the runs
+# The row *whole* is the same network as the Mixer of the first table, trained by another script. As a check, the runs
 # of both tables have to agree:
 
 # %%
@@ -630,7 +634,7 @@ print(f"{len(both)} runs agree to the last digit")
 #   a comparison at equal parameters. At the size of B/16 it would have over a billion (lesson 10).
 # - **The pyramid** is too close to call, with less than half of the MACs.
 # - **Depth against width** hardly matters between half and twice the blocks. **Larger patches** cost several points. They
-#   also cost only a quarter of the MACs, or less.
+#   also cost only about a quarter of the MACs, or less.
 #
 # All five questions from above apply to this table as well. Ask them.
 
@@ -647,10 +651,10 @@ print(f"{len(both)} runs agree to the last digit")
 # - **Sufficient: not everywhere.** Here, attention is only a few points better than no token mixing at all. That does not
 #   make it bad. It has to find out even that places exist, and neither 704 nor 3,520 steps are enough for that. The sentence in the
 #   paper is about large networks, and very many images.
-# - **The frame is worth as much as the part.** GELU, skips, one norm and channel mixing cost several points each if they
-#   are left out, as much as to exchange the Mixer's MLP for something much worse. Nearly all of the frame is in all
-#   eight networks. The authors of PoolFormer propose that it is the frame to which they all owe their success. In our
-#   table, though, the part makes a difference of more than 20 points.
+# - **The frame counts, too.** GELU, skips, one norm and channel mixing cost several points each if they are left out,
+#   as much as to exchange the Mixer's MLP for something much worse. Nearly all of the frame is in all eight networks.
+#   The authors of PoolFormer propose that it is the frame to which they all owe their success. In our table, though,
+#   the part makes a difference of more than 20 points.
 #
 # And all of this is in the currency of parameters. Counted in seconds, the Mixer was ahead of the convolutions. So the
 # sentence has survived, with its conditions written out.

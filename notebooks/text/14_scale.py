@@ -188,7 +188,7 @@ print(f"peak {peak / 1e9:.0f} GFLOP/s, bandwidth {bandwidth / 1e9:.0f} GB/s, "
 
 # %% [markdown]
 # GELU does about 10 FLOPs per number here, and moves 8 bytes; a sum does 1 and moves 12. The line is the **roof**: with
-# this intensity, no program on this machine can be faster.
+# this intensity, no program can be much faster (the roof is measured, too).
 
 # %%
 plots.show(
@@ -383,8 +383,8 @@ print(f"the gradients of {len(whole)} tensors agree in both processes, each to 1
 
 # %% [markdown]
 # One process, two that average by hand, and two with DDP: the same gradients. So they also take the same step and have
-# the same weights afterwards. Nobody has to send weights around. And 2 processes with 64 images each are *exactly* one
-# with 128. `--batch-size` in our command line therefore counts the images of all of them.
+# the same weights afterwards. Nobody has to send weights around. And 2 processes with 64 images each are, up to
+# rounding, one with 128. `--batch-size` in our command line therefore counts the images of all of them.
 #
 # An all-reduce moves about twice the bytes of the gradients to and from each process, whatever the number of images.
 # So the more images each process has per step, the less the exchange weighs.
@@ -575,7 +575,7 @@ assert main(["plan", "H/14", "--images", "300e6", "--epochs", "14", "--devices",
 #
 # And the last lines: in testing, a TPUv3 core ran H/14 at three quarters of its peak. In training the paper's run
 # reached a little over half. Where does the rest go? You have seen the candidates: what is not matrix products, what is
-# bound by memory, the exchange between devices, and the images, which must come in time. How is it with smaller models?
+# bound by memory, the exchange between devices, and the images, which must come in time. What about smaller models?
 
 # %%
 from mixer_lib.training.plan import JFT_300M, PAPER, TPU_V3_CORE
@@ -591,9 +591,9 @@ plots.show(
 
 # %% [markdown]
 # Work from our count, core-days from the paper's Table 3, which gives one or two digits: take the bars of the small
-# models as rough. Of each patch size, the larger model has the larger share, but for the two smallest with
-# patches of 32 pixels. That fits the roofline: small layers have a low intensity. But it does not prove it, since the
-# small runs may as well have waited for their images.
+# models as rough. At each patch size, larger models have larger shares, except B/32 below S/32. That fits the
+# roofline: small layers have a low intensity. But it does not prove it, since the small runs may as well have waited
+# for their images.
 
 # %% [markdown]
 # ## Exercises
@@ -748,8 +748,8 @@ exercises.check_speedup(speedup)
 #   those in float32.
 # - You averaged the gradients of two processes and got those of one, to 1e-12, by hand and with DDP. A killed worker
 #   cost the time to start again and the work since the last whole epoch, and nothing else.
-# - A Mixer's work grows linearly with its tokens as long as $D_S$ stays, attention's quadratically. H/14 on 300 million
-#   images takes 89 days of an H100 at 40% of its peak.
+# - A Mixer's work grows linearly with its tokens as long as $D_S$ stays, attention's quadratically. H/14, with 300
+#   million images seen 14 times, takes 89 days of an H100 at 40% of its peak.
 #
 # ## Quiz
 #
