@@ -21,11 +21,7 @@ def test_lesson_07(open_notebook):
     lesson = open_notebook("07_train_mnist.ipynb")
     lesson.page.evaluate("""() => { window.seen = new Set(); setInterval(() =>
         document.querySelectorAll(".mx-live path").forEach(path => window.seen.add(path.getAttribute("d"))), 50) }""")
-    # Its other trainings take a minute and need no browser: nbval runs them.
-    lesson.run_cells("from mixer_lib import create_model, plots, training", "from mixer_lib.training import Recipe",
-                     "recipe = Recipe(epochs=10, lr=6e-3", "callbacks=[widgets.LiveTraining()]", timeout=300)
-    lesson.run_cells("result = evaluate(model, mnist)", "logits = training.predict(model, mnist.test_images, mnist)",
-                     "widgets.prediction_browser(mnist", "widgets.digit_pad(model, mnist)")
+    lesson.run_all()
     assert lesson.page.evaluate("window.seen.size") > 3 * 10            # the live view was drawn again each epoch
     lesson.page.get_by_text("710 of 710 steps, done in").wait_for()
     digits, pad = lesson.widget_cells()[-2:]

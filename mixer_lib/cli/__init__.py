@@ -9,8 +9,6 @@ import sys
 from ..training import processes
 from .parser import parse
 from .say import say, say_error
-from .train import train
-from .use import evaluate_checkpoint
 
 
 def main(argv=None):
@@ -20,7 +18,7 @@ def main(argv=None):
     try:
         try:
             options = parse(argv or ["--help"])
-            if processes.rank() and options.run not in (train, evaluate_checkpoint):
+            if processes.rank() and options.run.__name__ not in ("train", "evaluate_checkpoint"):
                 return 0        # torchrun started several, and one is enough
             return options.run(options, argv[1:]) or 0
         finally:
