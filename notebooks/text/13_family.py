@@ -357,8 +357,8 @@ show_gaps(family_gaps)
 #   photographs, and ConvMixer does not have to find them out. Lesson 11 saw the same with another CNN.
 # - **The three that learn who listens to whom** follow: gMLP, ResMLP and the Mixer, within about four points. ResMLP's
 #   one linear layer and the Mixer's MLP are too close to call. gMLP is ahead of the Mixer, if not by much.
-# - **The others are far behind.** Pooling and FNet are hardly better than *identity*, whose tokens meet only in the
-#   mean at the end. Attention is only a few points better than that.
+# - **The others are far behind.** Pooling and FNet are hardly better than *identity*, whose tokens meet only at the
+#   very end. Attention is only a few points better than that.
 #
 # The gaps between the groups are about three times as large as what luck may do. Within a group, look at the intervals. One
 # thing the intervals leave out: every difference has the same runs of the Mixer in it. Had those been unlucky, all of
