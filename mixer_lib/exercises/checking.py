@@ -7,6 +7,7 @@ one line. A check of several parts is a generator that yields the name of each p
 import functools
 import operator
 import re
+import sys
 import traceback
 
 import torch
@@ -82,11 +83,18 @@ def ask(answer, *arguments, **named):
 
 
 
-def written_out(answer, name):
-    """Raise `Wrong` if `answer` calls the library's function `name`, which the exercise asks to write."""
-    called = getattr(getattr(answer, "__code__", None), "co_names", ())
-    need(name not in called, f"the numbers are right, but they come from the library's `{name}`. The exercise asks you "
-                             "to write it.")
+def ask_without(function, answer, *arguments):
+    """As `ask`, where the exercise is to write what `function` of the library does. Raise `Wrong` if it runs, by
+    whatever name."""
+    ran, before = [], sys.getprofile()
+    sys.setprofile(lambda frame, *_: ran.append(frame.f_code))
+    try:
+        value = ask(answer, *arguments)
+    finally:
+        sys.setprofile(before)
+    need(function.__code__ not in ran, f"the library's `{function.__name__}` does the work here. The exercise asks you "
+                                       "to write it.")
+    return value
 
 
 def call(answer, *arguments, **named):

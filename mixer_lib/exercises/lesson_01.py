@@ -1,11 +1,9 @@
 """Lesson 01, patches."""
 
-import sys
-
 import torch
 
 from ..model import patchify, unpatchify
-from .checking import ask, call, compare, exercise, need, whole_pair
+from .checking import ask, ask_without, call, compare, exercise, need, whole_pair
 
 
 @exercise("1.1", "you can size the table of any image.")
@@ -141,12 +139,5 @@ def check_unpatchify(my_unpatchify):
             "the first split takes the channel too early: a row of the table is one patch with all its channels.":
                 patches.reshape(B, C, h, w, P, P).permute(0, 1, 2, 4, 3, 5).reshape(B, C, H, W),
         }
-        ran, before = [], sys.getprofile()
-        sys.setprofile(lambda frame, *_, ran=ran: ran.append(frame.f_code))
-        try:
-            got = ask(my_unpatchify, patches, P, H, W)
-        finally:
-            sys.setprofile(before)
-        compare(got, images, wrong, "Undo the lesson's steps, the last step first.")
-        need(unpatchify.__code__ not in ran, "the image is right, but the library's unpatchify made it. The exercise "
-                                             "asks for the steps themselves: split, permute, merge.")
+        compare(ask_without(unpatchify, my_unpatchify, patches, P, H, W), images, wrong,
+                "Undo the lesson's steps, the last step first.")

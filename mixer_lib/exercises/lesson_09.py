@@ -3,9 +3,10 @@
 import torch
 from torch.nn.functional import conv2d
 
+from .. import analysis
 from ..analysis import same_spectrum
 from ..checkpoints import load_pretrained
-from .checking import Wrong, ask, compare, exercise, need, whole, written_out
+from .checking import Wrong, ask, ask_without, compare, exercise, need, whole
 
 
 def means(M, down, right, by=None):
@@ -61,7 +62,7 @@ def check_displacement_kernel(displacement_kernel):
         for M, what in ((torch.randn(S, S), "of random numbers"),
                         (convolution, "of a 3 x 3 convolution, whose kernel must come back, with 0 around it")):
             expected = means(M, down, right)
-            got = ask(displacement_kernel, M, rows, columns)
+            got = ask_without(analysis.displacement_kernel, displacement_kernel, M, rows, columns)
             need(not isinstance(got, torch.Tensor) or got.shape != M.shape,
                  f"{where} the result has shape {[S, S]}: that is a map. The exercise asks for the kernel, one number "
                  f"for each displacement, {[2 * rows - 1, 2 * columns - 1]}.")
@@ -94,7 +95,6 @@ def check_displacement_kernel(displacement_kernel):
             compare(got, expected, {f"{where}, {message}": value for message, value in wrong.items()},
                     f"M is a map {what}, {where}. The middle of the result, [{rows - 1}, {columns - 1}], is what a "
                     f"place takes from itself, and [{rows - 1}, {columns}] from its right neighbor.")
-    written_out(displacement_kernel, "displacement_kernel")
 
 
 @exercise("9.2", "whoever claims something of single units now has to show that such mixtures do not have it.")
@@ -104,7 +104,7 @@ def check_mixed_rows(mixed_rows):
     W1 = torch.randn(12, 20) * torch.logspace(0, -2, 20)
     state = torch.random.get_rng_state()
     try:
-        mixture = ask(mixed_rows, W1, 0)
+        mixture = ask_without(analysis.mixed, mixed_rows, W1, 0)
     except Wrong as wrong:
         need("shapes cannot be multiplied" not in str(wrong) and "size mismatch" not in str(wrong),
              f"for W1 of shape {list(W1.shape)} the sizes do not fit: Q has one row and one column for each *row* of "
@@ -147,7 +147,6 @@ def check_mixed_rows(mixed_rows):
         need(isinstance(mixture, torch.Tensor) and mixture.shape == small.shape and
              close(mixture.T @ mixture, small.T @ small),
              f"for W1 of shape {[n, S]} it fails: Q has one row and one column for each *row* of W1, {[n, n]}.")
-    written_out(mixed_rows, "mixed")
 
 
 def lost(mixture, W1, close):

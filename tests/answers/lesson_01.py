@@ -216,8 +216,8 @@ return x.permute(*order).reshape(B, C_in, H, W)"""),
             x = patches[0].reshape(H // P, W // P, C_in, P, P)
             return x.permute(2, 0, 3, 1, 4).reshape(C_in, H, W)"""),
         "view": ("use reshape in place of view", PASTE + "return x.permute(0, 3, 1, 4, 2, 5).view(B, C_in, H, W)"),
-        "the library's": ("the library's unpatchify made it", "return unpatchify(patches, P, (H, W))"),
-        "the library's, by another name": ("the library's unpatchify made it", """
+        "the library's": ("the library's `unpatchify`", "return unpatchify(patches, P, (H, W))"),
+        "the library's, by another name": ("the library's `unpatchify`", """
             from mixer_lib.model import unpatchify as paste
             return paste(patches, P, (H, W))"""),
         "rounded": ("at .* the result has", "patches = patches // 2 * 2\n" + PASTE +
