@@ -368,15 +368,16 @@ def test_picking_a_digit(living):
     assert shown.find(".mx-play").inner_text() == "pause"
 
 
-def stroke(shown, selector, points):
-    """Draw a line with the mouse on a pad; points in 0..1."""
+def stroke(shown, selector, points, lift=True):
+    """Draw a line with the mouse on a pad; points in 0..1. `lift` the pen at the end."""
     box, mouse = shown.find(selector).bounding_box(), shown.page.mouse
     at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
     mouse.move(*at[0])
     mouse.down()
     for point in at[1:]:
         mouse.move(*point, steps=4)
-    mouse.up()
+    if lift:
+        mouse.up()
 
 
 ONE = [(0.5, 0.2), (0.5, 0.85)]
@@ -404,6 +405,17 @@ def test_drawing(living, mnist):
     assert "Read as 3" in shown.text()
     stroke(shown, ".mx-draw canvas", ONE)                               # not a line across the 3
     assert "Read as 1" in shown.text()
+
+
+def test_all_pictures_follow_the_pen(living):
+    shown = living("patches")
+    clock = stopped(shown)
+    shown.page.get_by_role("button", name="clear").click()
+    pictures, verdict = [".mx-strip button:nth-child(2) canvas", ".mx-open canvas"], shown.find(".mx-verdict")
+    assert not any(shown.find(one).evaluate(INK) for one in pictures) and verdict.inner_text() == "?"
+    stroke(shown, ".mx-draw canvas", ONE, lift=False)
+    clock.run_for(200)                                                  # the pen rests on the pad
+    assert all(shown.find(one).evaluate(INK) for one in pictures) and verdict.inner_text() == "1"
 
 
 # ---- the frame

@@ -50,6 +50,7 @@ export default widget((root, data, state) => {
   const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   let pixels = null, out = null, empty = false, playing = false, shown = -1, animate = false;
   let frame = null, progress = 1, rest = null, pen = null;      // the animation, its share, and what waits
+  let painting = null, due = 0, turn = false;                   // the next frame of a reading, parts left, whose turn
 
   // ---- the controls
   const pad = H === 28 && W === 28 ? drawingPad({ shown: 172, change: drawn }) : null;
@@ -99,7 +100,7 @@ export default widget((root, data, state) => {
     if (empty) pause();
     buttons();
     if (state.get().sample !== -1) state.pick({ sample: -1 });
-    read();
+    read(goesOn);
     if (!goesOn && !empty && !playing && at() === 0) pen = setTimeout(start, WAIT_FOR_PEN);
   }
 
@@ -108,8 +109,28 @@ export default widget((root, data, state) => {
     if (!playing && at() === 0) start();
   }
 
-  function read() {
+  // While one draws, each reading takes three frames, so that the pen never waits: one computes, one paints the small
+  // pictures, one paints the open stage. The two take turns, and neither is left out when readings come fast.
+  function read(apart = false) {
     out = forward(data, facts, pixels);
+    due = 2;
+    if (apart) return painting ??= requestAnimationFrame(paintNext);
+    cancelAnimationFrame(painting);
+    painting = null;
+    while (due) paintPart();
+  }
+
+  function paintNext() {
+    paintPart();
+    painting = due ? requestAnimationFrame(paintNext) : null;
+  }
+
+  function paintPart() {
+    (turn = !turn) ? paintStations() : paintStage();
+    due--;
+  }
+
+  function paintStations() {
     stations.forEach(({ picture }, i) => {
       const table = { image: null, patches: out.patches, tokens: out.tokens, mean: out.mean }[kinds[i]] ??
                     out.blocks[block(i)]?.[kinds[i]]?.after;
@@ -122,6 +143,9 @@ export default widget((root, data, state) => {
         paint(picture, table.shape[1], table.shape[0], (j) => signed(table[j], top));
       }
     });
+  }
+
+  function paintStage() {
     if (shown >= 0) {
       every[kinds[shown]].paint(out, pixels, block(shown));
       every[kinds[shown]].move(progress);
@@ -256,5 +280,5 @@ export default widget((root, data, state) => {
   });
   state.on(["stage"], () => { if (at() !== shown) enter(at()); });
   state.on(["patch", "channel", "entry", "unit"], words);
-  return () => { pause(); pad?.end(); };
+  return () => { pause(); cancelAnimationFrame(painting); pad?.end(); };
 });

@@ -8,7 +8,8 @@ const PEN = 24 / 280;           // the pen's width, as a share of the pad's side
 const WAIT = 50;                // milliseconds between two readings while one draws
 
 // A pad of `shown` CSS pixels with a button that clears it. `change(pixels, { drawing })`: called with the drawing,
-// SIDE x SIDE gray bytes, white ink on black, about 20 times per second while one draws, and when the pen is lifted.
+// SIDE x SIDE gray bytes, white ink on black, about 15 times per second while one draws, and when the pen is lifted.
+// While one draws, the call comes in a frame of its own: what it computes does not hold up the ink.
 // Returns { node, put(pixels, rows, columns), clear, end }; `put` lays an image on the pad, and
 // calls nothing; the next line drawn takes it off.
 export function drawingPad({ shown, change }) {
@@ -17,7 +18,8 @@ export function drawingPad({ shown, change }) {
                                   style: "display: block; width: 100%; aspect-ratio: 1; cursor: crosshair; touch-action: none; " +
                                          "user-select: none; border-radius: 2px; box-shadow: 0 0 0 1px var(--mx-soft)" });
   const ink = canvas.getContext("2d", { willReadFrequently: true });
-  let last = null, timer = null, laid = false;  // the pen's last place; the next reading; whether an image lies there
+  let last = null, laid = false;                // the pen's last place; whether an image lies there
+  let timer = null, frame = null;               // the next reading, and the frame in which it is told
   const fresh = () => {
     laid = false;
     ink.fillStyle = "black";
@@ -29,14 +31,20 @@ export function drawingPad({ shown, change }) {
   const reduced = small.getContext("2d", { willReadFrequently: true });
   reduced.imageSmoothingQuality = "high";
 
-  function read() {
+  function stop() {
     clearTimeout(timer);
-    timer = null;
+    cancelAnimationFrame(frame);
+    timer = frame = null;
+  }
+
+  function read() {
+    stop();
     reduced.drawImage(canvas, 0, 0, SIDE, SIDE);
     const rgba = reduced.getImageData(0, 0, SIDE, SIDE).data;
     const gray = new Uint8Array(SIDE * SIDE);
     for (let i = 0; i < gray.length; i++) gray[i] = rgba[4 * i];
-    change(gray, { drawing: last !== null });
+    if (!last) change(gray, { drawing: false });
+    else frame = requestAnimationFrame(() => { frame = null; change(gray, { drawing: true }); });
   }
 
   function place(event) {
@@ -51,7 +59,7 @@ export function drawingPad({ shown, change }) {
     last = place(event);
     ink.lineTo(last[0] + 0.01, last[1]);        // a line always has a length: the first one is a dot
     ink.stroke();
-    timer ??= setTimeout(read, WAIT);
+    if (frame === null) timer ??= setTimeout(read, WAIT);
   }
 
   canvas.addEventListener("pointerdown", (event) => {
@@ -74,7 +82,7 @@ export function drawingPad({ shown, change }) {
 
   const clear = make("button", { type: "button", click: () => { fresh(); read(); } }, "clear");
   return {
-    node: canvas, clear, end: () => clearTimeout(timer),
+    node: canvas, clear, end: stop,
     put(pixels, rows, columns) {
       const one = make("canvas", { width: columns, height: rows }), rgba = new Uint8ClampedArray(4 * pixels.length);
       pixels.forEach((value, i) => rgba.set([value, value, value, 255], 4 * i));
