@@ -272,6 +272,11 @@ def write_api(source):
         f"| room | what is there |\n|---|---|\n{rows}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n", "utf-8")
 
 
+def share_cores(jobs):
+    """Give each lesson its share of the cores. More threads than cores wait for each other: twice as long, or worse."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+
+
 def prepare(source, find=alive, jobs=2):
     """Write all that Sphinx reads into the folder `source`. find: `alive`, or what gives a lesson's widgets instead."""
     shutil.rmtree(source, ignore_errors=True)
@@ -283,11 +288,13 @@ def prepare(source, find=alive, jobs=2):
     cards = [*sorted((PACKAGE / "models").glob("*.md")), PACKAGE / "samples/README.md"]
     pages = {*lessons, *solutions, *cards, NOTEBOOKS / "glossary.md"}
     words = terms()
-    with ProcessPoolExecutor(jobs) as pool:
+    lessons.reverse()           # the later ones take longer: they come first, so that no core waits for the last of them
+    with ProcessPoolExecutor(jobs, initializer=share_cores, initargs=(jobs,)) as pool:
         for path, found in zip(lessons, (pool.map if jobs > 1 else map)(find, lessons)):
             print(found["said"], flush=True)
             write_page(path, source, pages, found["places"], words.get(path.stem, {}))
             write_script(source, f"notebooks/{path.stem}", found["states"])
+    lessons.reverse()
     for path in pages - {*lessons}:
         write_page(path, source, pages, {}, {})
     (source / "notebooks/solutions/index.md").write_text(
