@@ -7,7 +7,8 @@ import torch
 
 from mixer_lib import widgets
 from mixer_lib.analysis import logits_without, tables_by_depth
-from mixer_lib.data import normalize
+from mixer_lib.checkpoints import load_pretrained
+from mixer_lib.data import load_dataset, normalize
 
 
 def press(shown, name):
@@ -157,3 +158,13 @@ def test_the_page_draws_what_the_kernel_answers(model, dataset, toy_switches, sh
 def test_they_are_never_wider_than_the_page(width, dark, toy_switches, show):
     """`show` fails on a scrollbar."""
     assert show(toy_switches, width=width, dark=dark).find(".mx").bounding_box()["width"] <= 900
+
+
+def test_no_picture_is_cut(show):
+    photos = load_dataset("cifar10")
+    shown = show(widgets.switches(load_pretrained("cifar10-fine")[0], photos, count=250), height=700)
+    boxes = [one.bounding_box() for one in shown.page.locator(".mx-thumbs > div").all() if one.is_visible()]
+    frame = shown.find(".mx-thumbs").bounding_box()
+    assert len(boxes) >= 12 and all(box["y"] + box["height"] <= frame["y"] + frame["height"] for box in boxes)
+    names = shown.page.locator(".mx-thumbs > div > div")
+    assert not names.evaluate_all("all => all.filter(e => e.scrollWidth > e.clientWidth)")      # "automobile" is long

@@ -288,7 +288,7 @@ def prepare(source, find=alive, jobs=2):
     cards = [*sorted((PACKAGE / "models").glob("*.md")), PACKAGE / "samples/README.md"]
     pages = {*lessons, *solutions, *cards, NOTEBOOKS / "glossary.md"}
     words = terms()
-    lessons.reverse()           # the later ones take longer: they come first, so that no core waits for the last of them
+    lessons.reverse()       # the later ones take longer: they come first, so that no core waits for the last
     with ProcessPoolExecutor(jobs, initializer=share_cores, initargs=(jobs,)) as pool:
         for path, found in zip(lessons, (pool.map if jobs > 1 else map)(find, lessons)):
             print(found["said"], flush=True)

@@ -4,6 +4,8 @@
 import { choices, current, figure, make, number, paint, pixel, slider, widget, write } from "./kit.js";
 import { STACK_STYLE, stack } from "./stack.js";
 
+const ROOM = 24, THUMB = 64, NAMES = 30, GAP = [6, 8], HIGH = 360;       // thumbnails at most; pixels of one, and of its names
+
 const SWITCHES_STYLE = `
 .mx-switches { flex-wrap: wrap; }
 .mx-results { flex: 1 1 300px; min-width: 0; transition: opacity .15s; }
@@ -24,8 +26,8 @@ const SWITCHES_STYLE = `
 .mx-class i b { position: absolute; inset: 0; background: var(--mx-ink); transform-origin: left; transition: transform .25s; }
 .mx-class i u { position: absolute; top: -3px; bottom: -3px; width: 2px; margin-left: -1px;
                  background: var(--mx-soft); }
-.mx-thumbs { display: grid; grid-template-columns: repeat(auto-fill, minmax(52px, 1fr)); gap: 6px 8px; align-content: start;
-             grid-auto-rows: max-content; height: 360px; overflow: hidden; }
+.mx-thumbs { display: grid; grid-template-columns: repeat(auto-fill, minmax(${THUMB}px, 1fr)); gap: ${GAP[0]}px ${GAP[1]}px; align-content: start;
+             grid-auto-rows: max-content; height: ${HIGH}px; overflow: hidden; }
 .mx-thumbs > div { font-size: 11px; line-height: 14px; min-width: 0; }
 .mx-thumbs > div > div { overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
 .mx-thumbs canvas { display: block; width: 100%; image-rendering: pixelated; margin-bottom: 2px; }
@@ -34,7 +36,6 @@ const SWITCHES_STYLE = `
 .mx-results.mx-waits { transition: opacity .15s .2s; }
 .mx-unit { margin-top: 10px; } .mx-unit .mx-off { opacity: .4; }
 `;
-const ROOM = 24;                                        // thumbnails at most
 
 export default widget((root, { facts, images, labels, predictions }, state) => {
   const { classes, parts, units } = facts, N = labels.length, L = facts.blocks, [, channels, height, width] = images.shape;
@@ -88,7 +89,19 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
     const canvas = make("canvas", { width, height }), was = make("div"), is = make("div");
     return { node: make("div", {}, canvas, was, is), canvas, was, is, image: -1 };
   });
-  const changedFigure = figure("", make("div", { class: "mx-thumbs" }, ...thumbs.map(({ node }) => node)));
+  const grid = make("div", { class: "mx-thumbs" }, ...thumbs.map(({ node }) => node)), changedFigure = figure("", grid);
+  // Whole rows only: one that is cut would show pictures without their names.
+  const fits = () => {
+    const width = grid.clientWidth, across = Math.max(1, Math.floor((width + GAP[1]) / (THUMB + GAP[1])));
+    const side = (width - (across - 1) * GAP[1]) / across, rows = Math.floor((HIGH + GAP[0]) / (side + NAMES + GAP[0]));
+    return across * Math.max(1, rows);
+  };
+  let room = ROOM;
+  const sized = new ResizeObserver(() => {
+    room = fits();
+    draw(state.get());
+  });
+  sized.observe(grid);
   changedFigure.classList.add("mx-pictures");
   const classFigure = figure("right per class (tick: before)", make("div", {}, ...rows.map(({ row }) => row)));
   classFigure.classList.add("mx-classes");
@@ -128,7 +141,7 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
     const shown = changed.filter((i) => truth < 0 || labels[i] === truth).sort((a, b) => turn.get(a) - turn.get(b));
     const kind = (i) => (first[i] === labels[i] ? "\u2717" : after[i] === labels[i] ? "\u2713" : "\u223c");
     thumbs.forEach((thumb, k) => {
-      const i = shown[k];
+      const i = k < room ? shown[k] : undefined;
       thumb.node.style.visibility = i === undefined ? "hidden" : "";
       if (i === undefined) return;
       if (thumb.image !== i) {
@@ -197,5 +210,5 @@ export default widget((root, { facts, images, labels, predictions }, state) => {
     one.textContent = none ? "switch it off" : `switch unit ${now.unit} ${is ? "on" : "off"}`;
     all.disabled = !now.off;
   });
-  return () => clearTimeout(patience);
+  return () => { clearTimeout(patience); sized.disconnect(); };
 });
