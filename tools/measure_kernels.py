@@ -48,6 +48,7 @@ CHANGES = {
     "muon": dict(optimizer="muon"),
     "muon-but-w1": dict(optimizer="muon-but-w1"),
     "no flips": dict(flip=False),
+    "no crops": dict(crop_padding=0),
     "no flips, no crops": dict(flip=False, crop_padding=0),
     "epochs 1": dict(epochs=1),
     "epochs 8": dict(epochs=8),
