@@ -23,6 +23,8 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
+import nbformat
+
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -158,9 +160,25 @@ def chromium():
             browser.close()
 
 
+def leave_out(path, until, without):
+    notebook = nbformat.read(path, as_version=4)
+    for piece in (*without, *([until] if until else [])):
+        assert any(piece in cell.source for cell in notebook.cells), f"{path.name} has no {piece!r}"
+    if until:
+        last = max(i for i, cell in enumerate(notebook.cells) if until in cell.source)
+        del notebook.cells[last + 1:]
+    notebook.cells = [cell for cell in notebook.cells if not any(piece in cell.source for piece in without)]
+    nbformat.write(notebook, path)
+
+
 @contextlib.contextmanager
-def open_page(browser, lab, name, height=1400):
-    """Open notebooks/`name` of a running `lab` in a `browser`, which knows of no other page; yields a NotebookPage."""
+def open_page(browser, lab, name, until=None, without=(), height=1400):
+    """Open notebooks/`name` of a running `lab` in a `browser`, which knows of no other page; yields a NotebookPage.
+
+    What takes long and shows no widget can be left out, as nbval runs it anyway: all cells after the last one in which
+    the code `until` stands, and the cells in which one of the pieces of code `without` stands."""
+    if until or without:
+        leave_out(lab.notebooks / name, until, without)
     page = browser.new_page(viewport={"width": 1200, "height": height})     # with cookies and storage of its own
     try:
         yield NotebookPage(page, lab, name)

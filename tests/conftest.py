@@ -44,9 +44,10 @@ def chromium():
 
 @pytest.fixture
 def open_notebook(chromium, lab):
-    """open_notebook("01_patches.ipynb") gives its browser.NotebookPage. One a test; it is closed after it."""
+    """open_notebook("01_patches.ipynb") gives its browser.NotebookPage, with the options of open_page. One per test; it
+    is closed after it."""
     with contextlib.ExitStack() as stack:
-        yield lambda name: stack.enter_context(browser.open_page(chromium, lab, name))
+        yield lambda name, **options: stack.enter_context(browser.open_page(chromium, lab, name, **options))
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def test_lesson_04(open_notebook):
 
 
 def test_lesson_05(open_notebook):
-    lesson = open_notebook("05_mixer_layer.ipynb")
+    lesson = open_notebook("05_mixer_layer.ipynb", until="widgets.influence_explorer(")     # trainings come later
     lesson.run_all()
     _, explorer = lesson.widget_cells()
     explorer.get_by_text("Patch 5 moves 16 of 16 tokens at depth 1. 40% of the movement").wait_for()     # as it says
@@ -138,7 +138,9 @@ def test_lesson_06(open_notebook):
 
 
 def test_lesson_10(open_notebook):
-    lesson = open_notebook("10_convolutions.ipynb")
+    # What takes time: a CNN that is trained, and clocks.
+    lesson = open_notebook("10_convolutions.ipynb", until="widgets.kernel_explorer(",
+                           without=["share_read(", "in rolled", "milliseconds("])
     lesson.run_all()
     *_, explorer = lesson.widget_cells()
     explorer.get_by_role("button", name="1", exact=True).click()
