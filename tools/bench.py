@@ -36,6 +36,7 @@ from mixer_lib.costs import count_macs
 from mixer_lib.data import ImageFiles, batches, load_dataset, rand_augment
 from mixer_lib.training import Recipe, fast_bf16, fit, make_optimizer, pick_device, train_step
 from mixer_lib.training.devices import compiled, describe
+from mixer_lib.training.plan import flops_per_image, steps_per_second
 
 ROUNDS = 9
 BATCH = 128
@@ -156,13 +157,13 @@ def lucidrains_mixer():
                                       expansion_factor=0.5, expansion_factor_token=4)     # tokens' and channels'
 
 
-def steps(model, precision, device, batch=BATCH, optimizer="adamw", compile=None, randaugment=0):
-    """A function that trains `model` on a batch. compile: a function that compiles the model."""
+def steps(model, precision, device, batch=BATCH, optimizer="adamw", compile=None, randaugment=0, side=32):
+    """A function that trains `model` on a batch. compile: a function that compiles the model. side: of the images."""
     recipe = Recipe(precision=precision, optimizer=optimizer)
     model = model.to(device)
     made = make_optimizer(model, recipe)
     to_train = compile(model) if compile else model
-    pixels = torch.randint(256, (batch, 3, 32, 32), dtype=torch.uint8, device=device)
+    pixels = torch.randint(256, (batch, 3, side, side), dtype=torch.uint8, device=device)
     some = pixels / 255, torch.arange(batch, device=device) % 10
 
     def step(x=some[0], y=some[1]):
@@ -246,6 +247,25 @@ def several(data, device):
           f"   {target}", flush=True)
 
 
+def planned(data, device):
+    """Steps per second against what `mixer_lib plan` says, which is told the share of its peak that a machine reaches:
+    here what S/16 reaches, in turns with the others. A small model reaches less: it moves more numbers per product."""
+    known = MODELS["S/16"]
+    for precision in dict.fromkeys(("float32", "bf16" if fast_bf16(device) else "float32")):
+        first = steps(create_model("S/16"), precision, device, batch=8, side=224)
+        for name, batch in (("S/32", 32), ("B/32", 16), ("B/16", 4), ("cifar10", BATCH)):
+            model = MODELS[name]
+            ours = steps(create_model(name), precision, device, batch=batch, side=model["image_size"])
+            ours(), first()
+            times = [(seconds(ours), seconds(first)) for _ in range(5)]
+            pairs = [(1 / own, steps_per_second(model, batch, 1, 8 * flops_per_image(known) / other, 1))
+                     for own, other in times]
+            ratios, target = sorted(own / plan for own, plan in pairs), "0.8..1.2" if "/" in name else "<= 1"
+            own, plan = (statistics.median(column) for column in zip(*pairs, strict=True))
+            print(f"{f'steps of {batch}, {precision}, {name}: the plan':<44}{own:>10.2f}{plan:>10.2f}"
+                  f"{ratios[2]:>8.2f}   {ratios[0]:.2f}..{ratios[-1]:.2f}   {target}", flush=True)
+
+
 def convolutions(data, device):
     """The same model written as convolutions (lesson 10): equal in its results, not in its speed."""
     model, images = create_model("cifar10").to(device), torch.randn(BATCH, 3, 32, 32, device=device)
@@ -294,7 +314,7 @@ def import_time(data, device):
     print(f"{'import mixer_lib, once torch is imported (s)':<44}{statistics.median(times):>10.3f}            < 0.3")
 
 
-PARTS = {"input": input_pipeline, "folder": folder, "training": training, "processes": several,
+PARTS = {"input": input_pipeline, "folder": folder, "training": training, "processes": several, "plan": planned,
          "convolutions": convolutions,
          "answers": lambda data, device: asyncio.run(answers(data)), "page": bench_page.page, "sizes": bench_page.sizes,
          "import": import_time}
