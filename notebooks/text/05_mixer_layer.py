@@ -584,7 +584,7 @@ def accuracy_after_training(model, steps=80):
     return right.float().mean().item()
 
 # %% [markdown]
-# **Predict.** Which part does the Mixer miss most? Run the cell (it trains for about 15 seconds), then choose.
+# **Predict.** Which part does the Mixer miss most? Run the cell (it trains for about 20 seconds), then choose.
 
 # %%
 def three_runs(part):
