@@ -25,7 +25,8 @@ def check_setup():
     device, cpu = best_device(), torch.device("cpu")
     where = "the CPU, which is enough" if device == cpu else f"{describe(device)}; the CPU would be enough, too"
     precision = "bf16, about twice as fast as float32" if fast_bf16(cpu) else "float32"
-    lessons = f"Lessons train on {where} (CPU: {torch.get_num_threads()} threads, {precision})."
+    threads = torch.get_num_threads()
+    lessons = f"Lessons train on {where} (CPU: {threads} thread{'s' * (threads > 1)}, {precision})."
     if not missing:
         print(f"✓ Everything is there. {lessons}")
         return missing

@@ -67,13 +67,13 @@ def scramble_dataset(dataset, condition, patch_size, seed):
 
 
 def fit_and_measure(model, dataset, recipe):
-    """Train `model` in place, and measure it twice per epoch on dataset's test images: [(step, accuracy), ...], the
-    last one after the last step. The test images take no part in the training."""
+    """Train `model` in place, and measure it after each epoch on dataset's test images: [(step, accuracy), ...]. The
+    test images take no part in the training."""
     curve = []
 
     def measure(history):
-        steps, half = len(history.steps), history.total_steps / recipe.epochs / 2
-        if steps > (curve[-1][0] if curve else 0) and (steps % half < 1 or steps == history.total_steps):
+        steps, per_epoch = len(history.steps), history.total_steps // recipe.epochs
+        if steps > (curve[-1][0] if curve else 0) and steps % per_epoch == 0:
             training = model.training
             curve.append((steps, evaluate(model, dataset)["accuracy"]))
             model.train(training)

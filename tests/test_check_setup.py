@@ -63,9 +63,11 @@ def test_where_lessons_train(said, monkeypatch):
         return said()[0][-1].removeprefix("✓ Everything is there. Lessons train on ")
 
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA Test")
-    threads = f"(CPU: {torch.get_num_threads()} threads, "
-    assert there("cpu", False) == f"the CPU, which is enough {threads}float32)."
-    assert there("mps", True) == (f"mps; the CPU would be enough, too {threads}bf16, about twice as fast as float32).")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert there("cpu", False) == "the CPU, which is enough (CPU: 1 thread, float32)."
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    assert there("mps", True) == ("mps; the CPU would be enough, too (CPU: 4 threads, bf16, about twice as fast as "
+                                  "float32).")
     assert there("cuda", False).startswith("cuda (NVIDIA Test); the CPU would be enough, too ")
 
 

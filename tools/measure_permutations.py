@@ -2,9 +2,9 @@
 
 Trains both on CIFAR-10 under each condition of mixer_lib/permutations.py, over several seeds, and writes
 notebooks/results/permutations.json: one row per run, with the accuracy on the test images at the end and, as a curve,
-twice per epoch. The seed determines the permutation, the first weights and the order of the images. The script uses the
-bundled sample or, with --full --root DIR, all images; DIR is the folder of the full data. After an interruption, the
-same command continues where it stopped.
+after each epoch. The seed determines the permutation, the first weights and the order of the images. The script uses
+the bundled sample or, with --full --root DIR, all images; DIR is the folder of the full data. After an interruption,
+the same command continues where it stopped.
 """
 
 import argparse

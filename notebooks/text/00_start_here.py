@@ -277,13 +277,13 @@ for name, size in vars(model.config).items():
 #
 # ## Exercises
 #
-# Two small exercises show you how the checks work. Run each check once before you write anything, and once with a wrong
-# answer.
+# There is nothing to build yet, so this lesson has only two exercises: one to write, one to repair. They show you how the
+# checks work. Run each check once before you write anything, and once with a wrong answer.
 #
 # ### 0.1 The best class · write · easy · 3 minutes
 #
-# Above the first digit of the list, the widget said "read as 0". Write the step behind these words: return the name of the class with the highest score.
-# `scores` is a list with one number per class, and `classes` is a list of their names.
+# Above the first digit of the list, the widget said "read as 0". Write the step behind these words: return the name of
+# the class with the highest score. `scores` is a list with one number per class, and `classes` is a list of their names.
 
 # %% tags=["exercise-1"]
 def best_class(scores, classes):

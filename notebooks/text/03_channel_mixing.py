@@ -56,8 +56,9 @@ from mixer_lib.data import load_dataset
 # %% [markdown]
 # ## The question
 #
-# Lesson 2 ended with this table: a small gray drawing, cut into four patches, and the answers of three detectors to
-# each patch. Channel 0 is the brightness, channel 1 is right minus left, and channel 2 is bottom minus top.
+# Lesson 2 ended with this: a small gray drawing, cut into four patches, and the table of tokens, the answers of three
+# detectors to each patch. Channel 0 is the brightness, channel 1 is right minus left, and channel 2 is bottom minus top.
+# (In a table, color means sign and size: orange above 0, blue below, and the larger the number, the darker.)
 
 # %%
 patches = torch.tensor([[0., 8., 0., 8.], [8., 8., 8., 8.],
@@ -66,8 +67,12 @@ tokens = torch.tensor([[4., 4., 0.],
                        [8., 0., 0.],
                        [0., 0., 0.],
                        [2., 2., -2.]])                          # [S, C] = [4, 3]
-pictures = {f"patch {s}": patches[s].reshape(2, 2) for s in range(4)}
-plots.show(plots.tables(pictures | {"tokens": tokens}, xlabel="", ylabel=""))
+grays = 0.1 + patches.reshape(4, 1, 2, 2) / 12          # as in lesson 2: 0.1 to 0.77
+plots.show(plots.image_row(grays, [f"patch {s}" for s in range(4)], 4, width=5),
+           alt="Four gray squares of 2 by 2 pixels. Patch 0: left dark, right light. "
+               "Patch 1: all light. Patch 2: all dark. Patch 3: dark, except for a "
+               "light pixel at its top right.")
+plots.show(plots.tables({"tokens": tokens}))
 
 # %% [markdown]
 # A detector can only add up pixels, so some plain questions about a patch are still open. For example: **is there an

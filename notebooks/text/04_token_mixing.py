@@ -60,7 +60,8 @@ from mixer_lib.model import MlpBlock
 # the patch with the horse's back still does not know that there are legs below it.
 #
 # Here again is the table that lesson 2 ended with: 4 tokens, 3 channels. Its tokens stand for a 2 × 2 grid of patches,
-# so you can lay out each *column* of the table as a small picture, with one number per patch:
+# so you can lay out each *column* of the table as a small picture, with one number per patch. (Orange means above 0, so
+# in channel 0 the brightest patch, 8, is the darkest orange.)
 
 # %%
 tokens = torch.tensor([[4., 4., 0.],            # top left
@@ -532,7 +533,7 @@ widgets.token_unit_explorer(horse, channels, units)
 # %% [markdown]
 # ## Exercises
 #
-# ### 4.1 Tied and untied · easy · 4 minutes
+# ### 4.1 Tied and untied · measure · easy · 4 minutes
 #
 # Count the parameters of *one* token MLP of a square image, as a pair: tied (shared by all channels), and untied (each
 # channel has its own).
@@ -562,7 +563,7 @@ exercises.check_token_mlp_parameters(token_mlp_parameters)
 #
 # </details>
 #
-# ### 4.2 Token mixing without a transpose · medium · 8 minutes
+# ### 4.2 Token mixing without a transpose · write · medium · 8 minutes
 #
 # Write token mixing for a batch, but never turn the table: no `transpose`, no `.T`, no `.mT`, no `permute`, and nothing
 # of this kind. The weights come as `nn.Linear` keeps them: a row of `W1` is a hidden unit, a row of `W2` is a token.
@@ -593,7 +594,7 @@ exercises.check_token_mixing(my_token_mixing)
 #
 # </details>
 #
-# ### 4.3 Rescue the weights · hard · 12 minutes
+# ### 4.3 Rescue the weights · repair · hard · 12 minutes
 #
 # Somebody has trained a token MLP on tables whose patches were counted *down the columns* of the grid: place 1 is the
 # patch below place 0. (It is the mistake of lesson 1, patch axes swapped.) For tables in raster order these weights are
@@ -624,7 +625,7 @@ exercises.check_from_column_order(from_column_order)
 #
 # </details>
 #
-# ### 4.4 A layer that moves the picture · hard · 15 minutes
+# ### 4.4 A layer that moves the picture · design · hard · 15 minutes
 #
 # Find weights for a token MLP, with GELU and with biases of zero, that move the picture of every channel one patch to
 # the *right*. Each token gets the number of its left neighbor; at the left edge, where there is no neighbor, it gets 0.

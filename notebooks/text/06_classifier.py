@@ -451,7 +451,7 @@ for what, parts in cost_by_part(MODELS["B/16"]).items():
 #
 # ## Exercises
 #
-# ### 6.1 Repair the classifier · easy · 6 minutes
+# ### 6.1 The classifier · repair · easy · 6 minutes
 #
 # Somebody wrote the end of a network. The code runs without an error, and the result has the right shape. But it has
 # **three mistakes**. Two clues: the answers for an image depend on the other images of its batch, and the numbers for an
@@ -499,7 +499,7 @@ exercises.check_classify(classify)
 #
 # </details>
 #
-# ### 6.2 The best first guess · medium · 8 minutes
+# ### 6.2 The best first guess · write · medium · 8 minutes
 #
 # With a head of zeros, an untrained network gives all classes the same probability. That is a poor guess where the
 # classes are not equally frequent. Suppose that 80% of the images show a 0. Leave the weights at zero, and choose the
@@ -530,7 +530,7 @@ exercises.check_best_start(best_start)
 #
 # </details>
 #
-# ### 6.3 Count any Mixer · medium · 10 minutes
+# ### 6.3 Count any Mixer · measure · medium · 10 minutes
 #
 # Write the formula for the parameters as a function of `MlpMixer`'s arguments. Images and patches are square.
 
@@ -560,7 +560,7 @@ exercises.check_count_parameters(my_count)
 #
 # </details>
 #
-# ### 6.4 A Mixer on a budget · medium · 10 minutes
+# ### 6.4 A Mixer on a budget · design · medium · 10 minutes
 #
 # Design a Mixer for CIFAR-10: images of 32 × 32 pixels, 3 color channels, 10 classes. It must have at least 64 tokens, at
 # least 6 blocks and a `hidden_dim` of at least 96. It may have at most 300,000 parameters and at most 15 million MACs per

@@ -212,11 +212,12 @@ from dataclasses import replace
 from tqdm.auto import tqdm
 
 rates = [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0]
-models, runs, accuracies = {}, {}, {}
+models, runs, accuracies = {0.001: by_hand}, {"0.001": losses}, {}     # the run above
 for lr in tqdm(rates, desc="learning rates"):
-    torch.manual_seed(0)
-    models[lr] = create_model("mnist")
-    runs[f"{lr:g}"] = train_one_epoch(models[lr], replace(recipe, lr=lr))
+    if lr not in models:
+        torch.manual_seed(0)
+        models[lr] = create_model("mnist")
+        runs[f"{lr:g}"] = train_one_epoch(models[lr], replace(recipe, lr=lr))
     accuracies[f"{lr:g}"] = held_out_accuracy(models[lr])
 best = max(rates, key=lambda lr: accuracies[f"{lr:g}"])
 assert rates[0] < best < rates[-2]
@@ -559,7 +560,9 @@ assert test_accuracy(prepared) > 0.9 or history.interrupted
 #    hook and foot may become a 2.
 # 4. The half 9 is read as a 0 or a 6, whichever it resembles most at that moment.
 # 5. Some bar is always the highest. The probabilities add up to 1, and there is no class for "none of these". Nothing in
-#    the training told the model that other things exist. A high bar does not mean that the model knows.
+#    the training told the model that other things exist. A high bar does not mean that the model knows. To the model, a
+#    black image is an image like any other: biases and weights turn it into ten scores, each with weights of its own, and
+#    nothing makes the ten equal.
 #
 # </details>
 
@@ -594,7 +597,7 @@ print("loaded:", about.dataset.name, "with classes", *about.dataset.classes)
 #
 # ## Exercises
 #
-# ### 7.1 Accuracy · easy · 4 minutes
+# ### 7.1 Accuracy · write · easy · 4 minutes
 #
 # Turn logits into the share of hits.
 
@@ -624,7 +627,7 @@ exercises.check_accuracy(accuracy)
 #
 # </details>
 #
-# ### 7.2 Repair the training step · medium · 8 minutes
+# ### 7.2 The training step · repair · medium · 8 minutes
 #
 # This step runs without an error, and it has **four mistakes**. You have met two of them in this lesson.
 #
@@ -664,7 +667,7 @@ exercises.check_train_step(train_step)
 #
 # </details>
 #
-# ### 7.3 The confusion matrix without a loop · medium · 10 minutes
+# ### 7.3 The confusion matrix without a loop · write · medium · 10 minutes
 #
 # The loop in this lesson visits 2,000 pairs one by one. Count them all at once, for any number of classes $K$. (A loop is
 # accepted, too.)
@@ -692,7 +695,7 @@ exercises.check_confusion_matrix(confusion_matrix)
 #
 # </details>
 #
-# ### 7.4 The whole loop · hard · 20 minutes
+# ### 7.4 The whole loop · write · hard · 20 minutes
 #
 # Write the training loop from memory, with validation and **early stopping**. One epoch trains on all batches of
 # `train_batches()`, which gives one pass over pairs `(x, y)` each time you call it. Then measure the accuracy on the

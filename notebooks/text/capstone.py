@@ -36,7 +36,7 @@
 # - write its forward pass;
 # - see for each part whether it gives the library's numbers.
 #
-# ## C.1 The whole Mixer · hard · 45 minutes
+# ## C.1 The whole Mixer · write · hard · 45 minutes
 #
 # Write a class `Mixer` in the empty cell below.
 #

@@ -18,7 +18,7 @@ import torch
 from mixer_lib import exercises
 
 # %% [markdown]
-# ## 5.1 Repair the block
+# ## 5.1 The block
 #
 # The three mistakes: the first line did not add `x`, the second line added `x` instead of `u`, and `norm1` was used
 # twice. The repaired block has one line for each line of equation 1. The second line reads `u` twice, since `u` goes

@@ -7,7 +7,7 @@
 from mixer_lib import exercises
 
 # %% [markdown]
-# ## 6.1 Repair the classifier
+# ## 6.1 The classifier
 #
 # The three mistakes: the mean over the batch was subtracted, so the images heard each other; the mean over the tokens came
 # before the norm; and the result was probabilities, while the loss expects logits.

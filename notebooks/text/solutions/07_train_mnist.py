@@ -26,7 +26,7 @@ def accuracy(logits, labels):
 exercises.check_accuracy(accuracy)
 
 # %% [markdown]
-# ## 7.2 Repair the training step
+# ## 7.2 The training step
 #
 # The four mistakes: eval mode, a softmax too many, no `zero_grad`, and a loss that is returned with its graph.
 # `zero_grad` may come anywhere before `backward`, or at the very end of the step.
