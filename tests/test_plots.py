@@ -211,6 +211,11 @@ def test_image_row_sets_each_image_below_its_title():
     assert [axis.get_title() for axis in plots.image_row(images, columns=3).axes] == ["", "", ""]
 
 
+def test_image_row_frames_a_white_image():
+    framed, plain = plots.image_row([torch.ones(3, 8, 8), COLOR], columns=2).axes
+    assert len(framed.patches) == 1 and not plain.patches
+
+
 def test_patch_grid_numbers_the_patches():
     axis, = plots.patch_grid(COLOR[:, :, :4], 2).axes                               # 8 x 4 pixels
     assert [(text.get_position(), text.get_text()) for text in axis.texts[:3]] == [

@@ -100,31 +100,31 @@ def check_top_k(top_k):
 
 @exercise("12.3", "every part has found its tokens.")
 def check_tokens_of_parts(tokens_of_parts):
-    """tokens_of_parts(K, rows, columns) -> [K * K, rows * columns], numbers of tokens in the large image."""
-    for K, rows, columns in ((2, 2, 3), (3, 4, 2), (1, 2, 3)):
-        places = torch.arange(K * K * rows * columns)
-        grid = places.view(K, rows, K, columns)             # [row of parts, row, column of parts, column]
-        right = grid.permute(0, 2, 1, 3).reshape(K * K, -1)
-        wrong = {} if K == 1 else {
+    """tokens_of_parts(g, rows, columns) -> [g * g, rows * columns], numbers of tokens in the large image."""
+    for g, rows, columns in ((2, 2, 3), (3, 4, 2), (1, 2, 3)):
+        places = torch.arange(g * g * rows * columns)
+        grid = places.view(g, rows, g, columns)             # [row of parts, row, column of parts, column]
+        right = grid.permute(0, 2, 1, 3).reshape(g * g, -1)
+        wrong = {} if g == 1 else {
             "each part has tokens that follow one another in the list. But the list runs along the whole width of the "
-            "large image, through several parts.": places.view(K * K, -1),
+            "large image, through several parts.": places.view(g * g, -1),
             "the parts are in the wrong order: they, too, are counted along the rows.":
-                grid.permute(2, 0, 1, 3).reshape(K * K, -1),
+                grid.permute(2, 0, 1, 3).reshape(g * g, -1),
             "the tokens of a part are counted down its columns. Count along its rows, as in a small image.":
-                grid.permute(0, 2, 3, 1).reshape(K * K, -1),
-            "each part has every K-th token. A part is a block of the image, whose tokens are neighbors.":
-                places.view(rows, K, columns, K).permute(1, 3, 0, 2).reshape(K * K, -1),
-            "rows and columns are swapped. In the large image a row has K * columns tokens.":
-                places.view(K, columns, K, rows).permute(0, 2, 3, 1).reshape(K * K, -1),
+                grid.permute(0, 2, 3, 1).reshape(g * g, -1),
+            "each part has every g-th token. A part is a block of the image, whose tokens are neighbors.":
+                places.view(rows, g, columns, g).permute(1, 3, 0, 2).reshape(g * g, -1),
+            "rows and columns are swapped. In the large image a row has g * columns tokens.":
+                places.view(g, columns, g, rows).permute(0, 2, 3, 1).reshape(g * g, -1),
             "the table lies on its side: one row per part.": right.T,
             "the numbers begin at 1. In raster order the first token is number 0.": right + 1,
             "the tokens are numbered within their own part. Their numbers in the large image are wanted.":
-                torch.arange(rows * columns).expand(K * K, -1),
+                torch.arange(rows * columns).expand(g * g, -1),
             "this is the inverse table: for each token of the large image, its place in the parts.":
-                right.flatten().argsort().view(K * K, -1),
+                right.flatten().argsort().view(g * g, -1),
         }
         wrong = {message: table for message, table in wrong.items() if not torch.equal(table, right)}
-        got = ask(tokens_of_parts, K, rows, columns)
-        compare(got, right, wrong, f"K is {K}, and a part has {rows} rows and {columns} columns.")
+        got = ask(tokens_of_parts, g, rows, columns)
+        compare(got, right, wrong, f"g is {g}, and a part has {rows} rows and {columns} columns.")
         need(not got.is_floating_point(), f"the numbers are right, but of type {got.dtype}. Numbers of tokens pick "
                                           "rows of a table, so they have to be whole, as torch.arange gives them.")

@@ -1,8 +1,9 @@
 """Images, and the patches into which they are cut."""
 
 import matplotlib.pyplot as plt
+from matplotlib.patches import Rectangle
 
-from .base import as_pixels
+from .base import GRAY, as_pixels
 
 
 def image_row(images, titles=None, columns=10, width=9.0, names=()):
@@ -15,6 +16,8 @@ def image_row(images, titles=None, columns=10, width=9.0, names=()):
         axis.axis("off")
     for i, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
         axis.imshow(as_pixels(image), interpolation="nearest")
+        if as_pixels(image).min() == 255:               # white on white: only a frame says where it is
+            axis.add_patch(Rectangle((0, 0), 1, 1, transform=axis.transAxes, fill=False, edgecolor=GRAY))
         if titles:
             axis.set_title(titles[i], fontsize=10)
     for axis, name in zip(axes[:, 0], names, strict=False):

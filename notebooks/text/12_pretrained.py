@@ -47,9 +47,9 @@ from mixer_lib.exercises import predict
 #
 # The bundled CIFAR-10 model ([its card](../mixer_lib/models/cifar10.md)) names nine in ten test images right, *if* each
 # image is prepared as in its training. There, each image is scaled to 32 × 32 and divided by 255. Then a mean is
-# subtracted, and the result is divided by a standard deviation. Here is one test image, prepared in nine ways. Each
-# picture shows what the network takes the image for: the prepared numbers, turned back into colors with the *right* mean
-# and standard deviation.
+# subtracted, and the result is divided by a standard deviation. Here is one test image, prepared in nine ways. (For
+# *half the side*, it is scaled down to 16 × 16 pixels and up again.) Each picture shows what the network takes the
+# image for: the prepared numbers, turned back into colors with the *right* mean and standard deviation.
 
 # %%
 cifar, (model, about) = load_dataset("cifar10"), load_pretrained("cifar10")
@@ -72,7 +72,7 @@ ways = {"as in training": normalize(images, mean, std),
 # %%
 ways |= {"blue, green, red": normalize(images.flip(1), mean, std),
          "center crop": normalize(scale(images[..., 2:30, 2:30], 32), mean, std),
-         "half the pixels": normalize(scale(scale(images, 16), 32), mean, std),
+         "half the side": normalize(scale(scale(images, 16), 32), mean, std),
          "upside down": normalize(images, mean, std).flip(2)}
 m, s = torch.tensor(mean)[:, None, None], torch.tensor(std)[:, None, None]
 seen = torch.stack([way[50] * s + m for way in ways.values()])      # [9, C_in, H, W]
@@ -82,7 +82,7 @@ plots.show(
         "Mean and std 0.5: paler contrast, nearly the same. ImageNet's: hardly to be "
         "told from the first. 0 to 1: flat and gray. 0 to 255: all white. Blue, green, "
         "red: an orange car on a blue-green ground. Center crop: a little larger. Half "
-        "the pixels: blurred. Upside down: turned over.")
+        "the side: blurred. Upside down: turned over.")
 
 # %% [markdown]
 # The network accepts all nine without an error. A wrong preparation does not stop a program. It costs accuracy, and no
@@ -98,12 +98,12 @@ def logits_of(model, x):
 logits = {name: logits_of(model, x) for name, x in ways.items()}
 top1 = {name: (y.argmax(dim=1) == labels).float().mean().item()
         for name, y in logits.items()}
-four = ("mean, std 0.5", "blue, green, red", "center crop", "half the pixels")
+four = ("mean, std 0.5", "blue, green, red", "center crop", "half the side")
 predict("costliest preparation",
         {name: top1["as in training"] - top1[name] for name in four})
 
 # %% [markdown]
-# We return to all nine below. Before that, we need the file itself.
+# We return to all nine below.
 #
 # ## What a file of weights holds
 #
@@ -189,7 +189,7 @@ widgets.weight_file_explorer(small)
 # %% [markdown]
 # ### The order of the blocks
 #
-# The file does not store the blocks in the order in which the network uses them. Here is the order in the file:
+# The file does not store the blocks in the order in which the network uses them:
 
 # %%
 in_file = [*dict.fromkeys(name.split("/")[0] for name in arrays if "Block" in name)]
@@ -197,9 +197,12 @@ print(*in_file)
 
 # %% [markdown]
 # The names are sorted letter by letter, so blocks 10 and 11 come before block 2. Suppose that someone writes a loader
-# that takes the blocks in this order. The first block in the file becomes block 0, the second becomes block 1, and so on.
+# that takes the blocks in this order.
 #
 # **Predict.** What does this loader give?
+
+# %%
+predict("blocks in file order")
 
 # %%
 careless = MlpMixer(**vars(loaded.config)).eval()
@@ -211,15 +214,16 @@ for i, block in enumerate(in_file):
 careless.load_state_dict(weights)
 x = torch.randn(20, *loaded.image_shape)                            # [B, C_in, H, W]
 off = (logits_of(careless, x) - logits_of(loaded, x)).abs().max().item()
-predict("blocks in file order", "no error, and other logits", off=off)
+predict("blocks in file order", off)
 
 # %% [markdown]
 # ## The two GELUs
 #
 # The official file fits our network, but no array says which GELU the network was trained with. GELU is $z$ times the
-# share of the bell curve below $z$ (lesson 3). To compute this share exactly, one needs a special function. Many programs
-# use a formula with tanh instead, which is nearly the same. The official code is one of these programs. timm and our
-# lessons use the exact form. How large is the difference?
+# share of the bell curve below $z$ (lesson 3). To compute this share exactly, one needs a special function. Many
+# programs use a formula with tanh instead, which is nearly the same. The official code is one of these programs. timm
+# and our lessons use the exact form. Our `MlpMixer` has the argument `gelu` for this, with PyTorch's two words:
+# `"tanh"`, and `"none"` for no approximation, the exact form. How large is the difference?
 
 # %%
 z = torch.linspace(-6, 6, 120_001, dtype=torch.double)
@@ -250,8 +254,9 @@ predict("the wrong GELU", (right.argmax(dim=1) != wrong.argmax(dim=1)).sum(),
 
 # %% [markdown]
 # So the accuracy would hardly have shown the mistake. To find it, compare logits with those of the framework that wrote
-# the file. `load_released` is tested in this way, on files that Flax, timm and Paddle wrote, together with the logits that
-# they computed. `save_released` refuses to write a file for the wrong family:
+# the file. `load_released` is tested in this way, on files that Flax, timm and Paddle wrote, together with the logits
+# that they computed. (Paddle is another framework, and PASSL is a library for it which has Mixers.) Our CIFAR-10 model
+# has the exact GELU, so `save_released` refuses to write it as an official file:
 
 # %%
 try:
@@ -289,12 +294,13 @@ for name, y in logits.items():
 # - **Another project's mean and standard deviation** cost next to nothing if they are close to the right ones
 #   (ImageNet's), and ten points if they are not (0.5).
 # - **No normalization**: with pixels from 0 to 1, the network still names 39% right. With pixels from 0 to 255, it does
-#   no better than guessing. Look at the last column for 0 to 255: the network is wrong nine times in ten, and still gives
-#   its choice a probability of 61% on average. It is far too sure.
+#   no better than guessing. Look at the last column for 0 to 255: the network is wrong nine times in ten, and still
+#   gives its choice a probability of 61% on average.
 # - **Swapped colors** cost 20 points. Some image libraries, such as OpenCV, return blue first.
 # - **A center crop** that the training did not have costs five points here. Objects are larger than before, and the edge
 #   of the image is gone. A crop of 0.875 is usual at 224 pixels. The crop belongs to the weights, as the mean does.
-# - **Half the pixels**, as in a thumbnail, cost 55 points, more than pixels from 0 to 1. **Upside down** costs 41 points.
+# - **Half the side**, as in a thumbnail, costs 55 points, more than pixels from 0 to 1. **Upside down** costs 41
+#   points.
 #
 # The top-5 accuracy changes less, so it hides more. With swapped colors it is still 94%.
 #
@@ -320,16 +326,16 @@ print(f"{len(KNOWN)} known files, such as", *list(KNOWN)[:2])
 # The lessons work without a network, so they do not do this. Here is what others measured on ImageNet's 50,000 validation
 # images:
 #
-# | top-1 at 224 × 224 | trained on ImageNet-1k | on ImageNet-21k first | on JFT-300M first |
+# | top-1 (%) at 224 × 224 | ImageNet-1k only, 1.3 million images | ImageNet-21k first, 14 million | JFT-300M first, 300 million |
 # |---|---|---|---|
 # | Mixer-B/16 (ViT-B/16) | 76.44 (79.67) | 80.64 (84.59) | 80.00 |
 # | Mixer-L/16 (ViT-L/16) | 71.76 (76.11) | 82.89 (84.46) | 84.82 (85.63) |
 # | Mixer-H/14 (ViT-H/14) | | | 86.32 (86.65) |
 #
 # From [the paper](https://arxiv.org/abs/2105.01601), version 4; in brackets a Vision Transformer (ViT) of the same
-# name. Read down the first column, and then down the last one. With the smallest data set, the *larger* Mixer does worse.
-# With 300 million images, it does better. The ViT is ahead in every pair of the table. Its lead over L/16 is 4.4 points
-# with ImageNet-1k, 1.6 points with ImageNet-21k, and 0.8 points with JFT-300M.
+# name. With the smallest data set, the *larger* Mixer does worse. With 300 million images, it does better. The ViT is
+# ahead in every pair of the table. Its lead over L/16 is 4.4 points with ImageNet-1k, 1.6 points with ImageNet-21k, and
+# 0.8 points with JFT-300M.
 #
 # | the ImageNet-1k weights, ported | top-1 | top-5 | parameters |
 # |---|---|---|---|
@@ -337,10 +343,9 @@ print(f"{len(KNOWN)} known files, such as", *list(KNOWN)[:2])
 # | PASSL, L/16 | 72.06 | 87.67 | 208.2 M |
 # | here: the CIFAR-10 model on 500 images of 10 classes | 89.6 | 99.0 | 1.1 M |
 #
-# PASSL is a library for Paddle, another framework. It reports the first two rows for the authors' weights, with a center
-# crop of 0.875 of the image. They are 0.2 and 0.3 points above the paper's numbers. PASSL does not say why. One possible
-# cause is how the images are prepared. The last row is what you have just measured. It cannot be compared with the other
-# two, which are about other images and 1,000 classes.
+# PASSL reports the first two rows for the authors' weights, with a center crop of 0.875 of the image. They are 0.2 and
+# 0.3 points above the paper's numbers. The last row is what you have just measured. It cannot be compared with the
+# other two, which are about other images and 1,000 classes.
 #
 # ## Fine-tuning: what is pretraining worth?
 #
@@ -436,10 +441,10 @@ plots.show(
         "200, and scatters widely with 500.")
 
 # %% [markdown]
-# Fine-tuning wins with any number of digits, with 68 to 79% on average. The head alone reaches 51 to 61%, and a start from
-# scratch 35 to 54%. So what the network learned from photographs helps it to read digits, and it helps most if all
-# weights may change. From scratch, more digits even lead to *worse* results here. One likely reason: 60 steps go 30 times
-# over 50 digits, but only three times over 500 digits. That is too little for a network that begins with random weights.
+# Fine-tuning wins with any number of digits, with 68 to 79% on average. The head alone reaches 51 to 61%, and a start
+# from scratch 35 to 54%. So what the network learned from photographs helps it to read digits, and it helps most if all
+# weights may change. From scratch, more digits even lead to *worse* results here. One likely reason: 60 steps go 30
+# times over 50 digits, but only three times over 500 digits.
 #
 # These numbers do not say everything:
 #
@@ -459,23 +464,24 @@ plots.show(
 # image of twice the height and width into 2 × 2 **parts**, each as large as an old image. Mix each part with a copy of the
 # old weights, and set all weights between parts to zero. Training can then change the zeros.
 #
-# Take a grid of 2 × 2 tokens, and grow it by $K = 2$. Now there are 16 tokens in a grid of 4 × 4, numbered in raster
-# order. Which of these tokens make up the upper left part?
+# Take a grid of 2 × 2 tokens, and grow it by $g = 2$. (Appendix C and the library write $K$ for this factor, which is
+# our number of classes.) Now there are 16 tokens in a grid of 4 × 4, numbered in raster order. Which of these tokens
+# make up the upper left part?
 
 # %%
 tokens = torch.arange(16).view(4, 4)                    # the large grid
 print(tokens)
 parts = torch.stack([tokens[:2, :2], tokens[:2, 2:], tokens[2:, :2], tokens[2:, 2:]])
-parts = parts.flatten(1)                                # [K * K, S]: one row per part
+parts = parts.flatten(1)                                # [g * g, S]: one row per part
 print(parts)
 
 # %% [markdown]
 # The upper left part has tokens 0, 1, 4 and 5. They are neighbors in the image, but not in the list. So each copy of
-# $W_1$ must use the *columns* of its own part. The copies do not lie side by side:
+# $W_1$ must use the *columns* of its own part:
 
 # %%
 W1 = torch.tensor([[1., 2., 3., 4.]])                   # [D_S, S]: one hidden unit
-grown_W1 = torch.zeros(4, 16)                           # [K * K * D_S, K * K * S]
+grown_W1 = torch.zeros(4, 16)                           # [g * g * D_S, g * g * S]
 for part, places in enumerate(parts):
     grown_W1[part, places] = W1[0]
 side_by_side = torch.block_diag(W1, W1, W1, W1)         # [4, 16]
@@ -491,16 +497,16 @@ plots.show(
 # The second table is block-diagonal. It looks right and has the right shape. But its first unit reads the upper *row* of
 # the large image. The library's `grow` builds the first table, for all token mixing layers of a model.
 #
-# How can we test this? There is an exact statement. Put $K^2$ images together into a mosaic. The grown network mixes each
-# part on its own. Channel mixing and LayerNorm treat each token by itself anyway. At the end, the network takes the mean
-# over all tokens. So *the logits of the mosaic are the mean of the logits of its images*.
+# How can we test this? There is an exact statement. Put $g^2$ images together into a mosaic. The grown network mixes
+# each part on its own. Channel mixing and LayerNorm treat each token by itself anyway. At the end, the network takes
+# the mean over all tokens. So *the logits of the mosaic are the mean of the logits of its images*.
 
 # %%
 from mixer_lib.pretrained import grow
 
-some = ways["as in training"][[50, 306, 402, 452]].double()     # [K * K, C_in, H, W]
+some = ways["as in training"][[50, 306, 402, 452]].double()     # [g * g, C_in, H, W]
 upper, lower = torch.cat([*some[:2]], dim=2), torch.cat([*some[2:]], dim=2)
-mosaic = torch.cat([upper, lower], dim=1)[None]                 # [1, C_in, K H, K W]
+mosaic = torch.cat([upper, lower], dim=1)[None]                 # [1, C_in, g H, g W]
 exact = model.double()
 grown = grow(exact, 2)
 expected = logits_of(exact, some).mean(dim=0)                   # one per class
@@ -535,7 +541,7 @@ predict("side by side", off)
 # %% [markdown]
 # ## Exercises
 #
-# ### 12.1 Map the file · medium · 12 minutes
+# ### 12.1 Map the file · write · medium · 12 minutes
 #
 # `arrays` is a dictionary as above, from the names in an official file to NumPy arrays. Return the `state_dict` of an
 # `MlpMixer`: a dictionary from our names to tensors. The table of names above has everything you need. `scale` and
@@ -555,7 +561,7 @@ exercises.check_from_flax(from_flax)
 
 # %% [markdown]
 # When the check says that it is right, this line loads the file of the lesson with your function:
-# `MlpMixer(**vars(small.config)).load_state_dict(from_flax(arrays))`.
+# `MlpMixer(**vars(loaded.config)).load_state_dict(from_flax(arrays))`.
 #
 # <details><summary>Hint</summary>
 #
@@ -571,7 +577,7 @@ exercises.check_from_flax(from_flax)
 #
 # </details>
 #
-# ### 12.2 Top k · easy · 6 minutes
+# ### 12.2 Top k · write · easy · 6 minutes
 #
 # Return the share of images whose label is among the `k` classes with the highest logits.
 
@@ -598,16 +604,16 @@ exercises.check_top_k(top_k)
 #
 # </details>
 #
-# ### 12.3 The tokens of each part · hard · 12 minutes
+# ### 12.3 The tokens of each part · write · hard · 12 minutes
 #
-# A large image is cut into `K` × `K` parts, each with a grid of `rows` × `columns` tokens. The tokens of the large image
-# are numbered in raster order. Return a table of whole numbers with one row per part: the numbers of the part's tokens.
-# The parts are in raster order, too, and so are the tokens within a part. For example, `tokens_of_parts(2, 2, 2)` is the
-# table `parts` above.
+# A large image is cut into `g` × `g` parts, each with a grid of `rows` × `columns` tokens. The tokens of the large
+# image are numbered in raster order. Return a table of whole numbers with one row per part: the numbers of the part's
+# tokens. The parts are in raster order, too, and so are the tokens within a part. For example,
+# `tokens_of_parts(2, 2, 2)` is the table `parts` above.
 
 # %% tags=["exercise-3"]
-def tokens_of_parts(K, rows, columns):
-    """For each of K * K parts, the numbers of its tokens in the large image."""
+def tokens_of_parts(g, rows, columns):
+    """For each of g * g parts, the numbers of its tokens in the large image."""
     ...  # your code here
 
 
@@ -642,11 +648,12 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 # - GELU's two formulas differ by at most 0.0005, near $z = ±2.7$. The wrong one moves the logits a little and changes
 #   hardly any class. Accuracy does not show this mistake, and logits do.
 # - A wrong preparation causes no error either. Of the nine ways, ImageNet's mean and standard deviation cost next to
-#   nothing, swapped colors 20 points, and half the pixels 55 points. With pixels from 0 to 255, the network guesses.
+#   nothing, swapped colors 20 points, and half the side 55 points. With pixels from 0 to 255, the network guesses.
 # - You trained one architecture on 100 digits in three ways. The difference between fine-tuned and from scratch is what
 #   the pretraining is worth. A single seed shows only its rough size.
-# - Grown by $K$, a Mixer has $K^2$ copies of its token-mixing weights, each at the tokens of its own part. Then the logits
-#   of a mosaic are the mean of the logits of its images, to ten digits. With the copies side by side, they are not.
+# - Grown by $g$, a Mixer has $g^2$ copies of its token-mixing weights, each at the tokens of its own part. Then the
+#   logits of a mosaic are the mean of the logits of its images, to ten digits. With the copies side by side, they are
+#   not.
 #
 # ## Quiz
 #
@@ -672,7 +679,7 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 # </details>
 #
 # **3.** B/16 at 224 × 224 has 196 tokens and $D_S = 384$. How many numbers does one $W_1$ have after growing by
-# $K = 2$, and how many of them are not zero at first?
+# $g = 2$, and how many of them are not zero at first?
 #
 # <details><summary>Answer</summary>
 #

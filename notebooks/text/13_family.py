@@ -23,7 +23,7 @@
 # - build attention from numbers that you can see, and say in one sentence how it differs from token mixing;
 # - put another part into a Mixer with one line, and see which tokens then hear which;
 # - train two relatives of the Mixer, and find your runs among those of a table;
-# - read two tables of measured exchanges, with intervals, and name five things that they do not say;
+# - read two tables of measured exchanges, with intervals, and name six things that they do not say;
 # - decide what is left of "neither convolutions nor attention are needed".
 
 # %%
@@ -76,7 +76,7 @@ predict("the best token mixing",
          "a convolution": means["ConvMixer"], "attention": means["attention"]})
 
 # %% [markdown]
-# We will look at this table closely, and at what it does not say. First meet the relatives.
+# We return to this table. First meet the relatives.
 #
 # ## Eight ways for tokens to meet
 #
@@ -88,7 +88,7 @@ predict("the best token mixing",
 # | ResMLP | one linear layer across the tokens | channel |
 # | gMLP | half of the channels, mixed by one linear layer, multiply the other half | channel |
 # | ConvMixer | a depth-wise convolution of 5 × 5 places | place |
-# | attention | a weighted mean of all tokens; the weights follow from the tokens | place, and channel of a head |
+# | attention | a weighted mean of all tokens; the weights follow from the tokens | place, and channel of a group (below) |
 # | FNet | a Fourier transform, nothing to learn | |
 # | pooling | the mean of the 3 × 3 neighborhood, nothing to learn | place and channel |
 # | identity | none: each token adds itself | |
@@ -120,7 +120,7 @@ answer = shares[0] * x[0] + shares[1] * x[1] + shares[2] * x[2]
 print("answer to token 0:", *(f"{number:.2f}" for number in answer))
 
 # %% [markdown]
-# As a loop over all tokens, and then as three products of matrices:
+# As a loop over all tokens, and then as two products of matrices with the softmax between them:
 
 # %%
 def attention_by_loop(x):
@@ -263,13 +263,14 @@ first = {row["mixer"]: row for row in runs if row["seed"] == 0}         # of the
 assert resmlp.hidden_dim == first["ResMLP"]["hidden_dim"]
 for name, row in first.items():
     print(f"{name:10} {row['hidden_dim']:4} channels {row['parameters']:8,} parameters "
-          f"{row['macs'] / 1e6:6.2f} million MACs per image")
+          f"{row['macs'] / 1e6:5.2f} million MACs per image, "
+          f"{row['macs'] / first['Mixer']['macs']:.2f} of the Mixer's")
 
 # %% [markdown]
-# Here it hardly matters. Nearly every weight works once per token in all eight, so equal parameters are nearly equal
-# MACs. Attention and gMLP do up to a fifth more work, because their tokens meet in products that have many MACs and
-# few weights. With larger patches or a pyramid it would matter much more, as you will see. The table below is for
-# equal parameters. Whether they take the same *time* is another question, to which we come back.
+# Compare the two columns. Here it hardly matters which one is made equal. Nearly every weight works once per token in
+# all eight, so equal parameters are nearly equal MACs. Attention and gMLP do up to a fifth more work, because their
+# tokens meet in products that have many MACs and few weights. With larger patches or a pyramid it would matter much
+# more. The table below is for equal parameters. Their *time* is another question, to which we come back.
 #
 # ## Train two
 #
@@ -353,7 +354,7 @@ show_gaps(family_gaps)
 # %% [markdown]
 # There are three groups:
 #
-# - **ConvMixer is far ahead.** Near places matter, and what is worth asking here is worth asking there: both are true of
+# - **ConvMixer is far ahead.** Near places matter, and what helps in one place helps in all others: both are true of
 #   photographs, and ConvMixer does not have to find them out. Lesson 11 saw the same with another CNN.
 # - **The three that learn who listens to whom** follow: gMLP, ResMLP and the Mixer, within about four points. ResMLP's
 #   one linear layer and the Mixer's MLP are too close to call. gMLP is ahead of the Mixer, if not by much.
@@ -366,8 +367,8 @@ show_gaps(family_gaps)
 #
 # ### Move it
 #
-# All of this in one place. Pick a network: its costs, its runs, and in the grid who hears the token that you touch,
-# and after how many blocks. The thin line is a mean's interval, and a ring is your own run. (Your runs saw a tenth of
+# Pick a network: its costs, its runs, and in the grid who hears the token that you touch,
+# and after how many blocks. The thin line is a mean's interval, and a ring is your own run. (Your runs saw a ninth of
 # the images, and were asked about the test images of the sample, so compare them with each other only.) Find a
 # network that is better than another although its tokens hear fewer others. Then find one whose tokens hear all
 # others, and which is still no good.
@@ -395,7 +396,7 @@ widgets.family_explorer(models, {name: hears[name] for name in ABOUT}, (8, 8))
 # %% [markdown]
 # ## With a critical eye
 #
-# A table like this one makes it easy to say more than it knows. Five questions, for this one and for any that you
+# A table like this one makes it easy to say more than it knows. Ask six questions of this one, and of any that you
 # meet:
 #
 # **1. Equal in what?** The parameters are equal, and here nearly the MACs. The time is not:
@@ -404,13 +405,13 @@ widgets.family_explorer(models, {name: hears[name] for name in ABOUT}, (8, 8))
 times = {name: mean(row["seconds"] for row in runs if row["mixer"] == name)
          for name in MIXERS}
 for name, seconds in times.items():
-    print(f"{name:10} {models[name]['speed']:5.1f} steps per second: while it takes "
-          f"its epoch, the Mixer takes {seconds / times['Mixer']:.1f}")
+    print(f"{name:10} {models[name]['speed']:5.1f} steps per second: in the time "
+          f"of its epoch, the Mixer does {seconds / times['Mixer']:.1f} epochs")
 
 # %% [markdown]
-# ConvMixer has the same weights and the same MACs, and takes about four times as long, since a depth-wise
-# convolution gives a CPU little to multiply at once. At equal *time*, the Mixer could take four epochs against
-# one. On a GPU these factors would be others. So there is no single fair budget. Say which one you chose.
+# ConvMixer has as many weights and MACs, and takes about four times as long, since a depth-wise convolution gives a CPU
+# little to multiply at once. At equal *time*, the Mixer could take four epochs against one. On another machine, and
+# above all on a GPU, these factors would be others. So there is no single fair budget. Say which one you chose.
 #
 # **2. Tuned for whom?** Each network chose among the same few learning rates:
 
@@ -435,10 +436,9 @@ for name, values in by_name(again, "mixer").items():
 
 # %% [markdown]
 # Three networks choose the new rate. ResMLP gains less than a point by it, pooling hardly anything, and the Mixer loses
-# more than a point. How can the better rate be worse? The choice was made on half of the images, in half as many steps and
-# with one seed. What is best there need not be best for the whole. So tuning has its luck, too. It does not touch the
-# gaps between the groups. But a difference of one or two points, such as between ResMLP and the Mixer, is within its
-# reach.
+# more than a point. The choice was made on half of the images, in half as many steps and with one seed. What is best
+# there need not be best for the whole. So tuning has its luck, too. It does not touch the gaps between the groups. But
+# a difference of one or two points, such as between ResMLP and the Mixer, is within its reach.
 #
 # **3. How long?** One epoch of 704 steps is very short. It favors what learns fast, not what ends well. Here is the
 # Mixer, attention and *identity* once more, with five epochs in place of one and a single seed each:
@@ -494,30 +494,12 @@ plots.show(
         "below. All three rise up to 2,000 images, and are nearly flat from there on.")
 
 # %% [markdown]
-# The lines do not cross. And they end flat, although 45,000 images are 22 times as many as 2,000: with so few steps
-# it is the number of steps that holds all three back. The paper keeps the number of steps equal in the same way, with 3
-# to 100% of its 300 million images, but at several hundred thousand steps. More images only help a network that
-# trains long enough to use them. So our table cannot show what Figure 3 shows. It shows only why not.
+# The lines do not cross. And they end flat, although 45,000 images are 22 times as many as 2,000. What holds the Mixer
+# back is the number of steps: with five times as many, it reached 67% above. The paper keeps the number of steps equal
+# in the same way, with 3 to 100% of its 300 million images, but at several hundred thousand steps. More images only
+# help a network that trains long enough to use them. So our table cannot show what Figure 3 shows.
 #
-# Figure 3 of the paper asks for something else as well: what the features are worth *elsewhere*. Take the trained
-# network, and fit nothing but a new last layer to a few images of another data set (a **few-shot probe**). Here
-# these are ten handwritten digits per class. The control is the same network before its training:
-
-# %%
-print("digits read    untrained", *(f"{count:8,}" for count in counts))
-for name in curves:
-    rows = [row for row in data_size["rows"] if row["model"] == name]
-    before = mean(row["few_shot_untrained"] for row in rows)
-    after = [mean(row["few_shot"] for row in rows
-                  if (row["images"] or 45_000) == count) for count in counts]
-    print(f"{name:14} {before:8.1%} ", *(f"{share:8.1%}" for share in after))
-
-# %% [markdown]
-# What the CNN and the Mixer learn from photographs helps them to read digits, by 6 to 10 points. Attention learns
-# nothing yet that helps there. And see the control: a CNN with *random* weights reads more digits than any of the
-# trained Mixers. That is what a prior is worth.
-#
-# Last, the *size* of the network. Here is our Mixer with all its widths halved and doubled, from two seeds:
+# **5. How large?** Here is our Mixer with all its widths halved (S) and doubled (L), from two seeds:
 
 # %%
 sizes = json.loads(Path("results/model_size.json").read_text())["rows"]
@@ -529,12 +511,12 @@ for name in ("S", "M", "L"):
 
 # %% [markdown]
 # Twelve times the parameters are worth a few points, not much more than luck: the third seed of the Mixer as it is
-# reached 50% in the table above. In the paper, too, the large Mixers are ahead only if there are images enough, and
-# training is long enough, for them.
+# reached 50% in the picture of the family. In the paper, too, the large Mixers are ahead only if there are images
+# enough, and training is long enough, for them.
 #
-# **5. What was asked?** Only for accuracy on images like those of the training. Ask for something else, and the order may
-# change. Take the trained networks, and ask about the held-out images once more, with their patches in another order,
-# or moved to the right. (Crops moved the training images by up to four pixels.)
+# **6. What was asked?** Only for accuracy on images like those of the training. Ask for something else, and the order
+# may change. Take the trained networks, and ask about the held-out images once more, with their patches in another
+# order, or moved to the right. (Crops moved the training images by up to four pixels.)
 #
 # **Predict.** Which network loses the least when the patches are shuffled after training?
 
@@ -561,7 +543,25 @@ for name in MIXERS:
 # them: they fall to *identity*, which never knew, or below it. Attention loses about a point. So in one epoch it has
 # made nearly no use of its position embedding. When the images are moved by two patches, to where the training never
 # showed them, ConvMixer loses the least of the four: its kernels move along. ResMLP and gMLP, which are level with the
-# Mixer or ahead of it above, lose more than it does. A ranking is an answer to one question.
+# Mixer or ahead of it above, lose more than it does.
+#
+# Figure 3 of the paper asks what the features are worth *elsewhere*. Take the networks of question 4, and fit nothing
+# but a new last layer to a few images of another data set (a **few-shot probe**). Here these are ten handwritten digits
+# per class. The control is the same network before its training:
+
+# %%
+print("digits read    untrained", *(f"{count:8,}" for count in counts))
+for name in curves:
+    rows = [row for row in data_size["rows"] if row["model"] == name]
+    before = mean(row["few_shot_untrained"] for row in rows)
+    after = [mean(row["few_shot"] for row in rows
+                  if (row["images"] or 45_000) == count) for count in counts]
+    print(f"{name:14} {before:8.1%} ", *(f"{share:8.1%}" for share in after))
+
+# %% [markdown]
+# What the CNN and the Mixer learn from photographs helps them to read digits, by 6 to 10 points. Attention learns
+# nothing yet that helps there. And see the control: a CNN with *random* weights reads more digits than any of the
+# trained Mixers. That is what a prior is worth. A ranking is an answer to one question.
 #
 # ### How much of a convolution does each learn?
 #
@@ -636,7 +636,7 @@ print(f"{len(both)} runs agree to the last digit")
 # - **Depth against width** hardly matters between half and twice the blocks. **Larger patches** cost several points. They
 #   also cost only about a quarter of the MACs, or less.
 #
-# All five questions from above apply to this table as well. Ask them.
+# All six questions from above apply to this table as well.
 
 # %% [markdown]
 # ## What remains of the sentence
@@ -651,10 +651,10 @@ print(f"{len(both)} runs agree to the last digit")
 # - **Sufficient: not everywhere.** Here, attention is only a few points better than no token mixing at all. That does not
 #   make it bad. It has to find out even that places exist, and neither 704 nor 3,520 steps are enough for that. The sentence in the
 #   paper is about large networks, and very many images.
-# - **The frame counts, too.** GELU, skips, one norm and channel mixing cost several points each if they are left out,
-#   as much as to exchange the Mixer's MLP for something much worse. Nearly all of the frame is in all eight networks.
-#   The authors of PoolFormer propose that it is the frame to which they all owe their success. In our table, though,
-#   the part makes a difference of more than 20 points.
+# - **The frame around token mixing counts, too.** GELU, skips, one norm and channel mixing cost several points each if
+#   they are left out, as much as to exchange the Mixer's MLP for something much worse. Nearly all of the frame is in
+#   all eight networks. The authors of PoolFormer propose that it is the frame to which they all owe their success. In
+#   our table, though, the part makes a difference of more than 20 points.
 #
 # And all of this is in the currency of parameters. Counted in seconds, the Mixer was ahead of the convolutions. So the
 # sentence has survived, with its conditions written out.
@@ -662,7 +662,7 @@ print(f"{len(both)} runs agree to the last digit")
 # %% [markdown]
 # ## Exercises
 #
-# ### 13.1 ResMLP's token mixing · easy · 6 minutes
+# ### 13.1 ResMLP's token mixing · write · easy · 6 minutes
 #
 # *"An affine transform of each channel, then one linear layer across the tokens, the same for every channel."* Write
 # it. `weight` and `bias` are those of an `nn.Linear`: row $s$ of the weight says what token $s$ takes from each
@@ -692,7 +692,7 @@ exercises.check_across_tokens(across_tokens)
 #
 # </details>
 #
-# ### 13.2 gMLP's gate · medium · 10 minutes
+# ### 13.2 gMLP's gate · write · medium · 10 minutes
 #
 # *"Halve the channels. Normalize the second half, mix it across the tokens with one linear layer, and multiply the
 # first half by it."* The norm is a LayerNorm without weights of its own: `torch.nn.functional.layer_norm`.
@@ -720,7 +720,7 @@ exercises.check_spatial_gate(spatial_gate)
 #
 # </details>
 #
-# ### 13.3 PoolFormer's mean · medium · 10 minutes
+# ### 13.3 PoolFormer's mean · write · medium · 10 minutes
 #
 # *"Each token becomes the mean of its 3 × 3 neighborhood, less itself."* At the edge of the image the mean is over
 # those places that exist. The tokens lie on a grid of `grid = (rows, columns)`, in raster order.
@@ -751,7 +751,7 @@ exercises.check_pool_tokens(pool_tokens)
 #
 # </details>
 #
-# ### 13.4 Too close to call? · medium · 8 minutes
+# ### 13.4 Too close to call? · write · medium · 8 minutes
 #
 # You have the accuracies of two networks, seed by seed, in two lists. `spread` is the standard deviation of the
 # difference of one pair. Is `ours` `"better"` or `"worse"` than `others`, or is it `"too close to call"`? A
@@ -789,13 +789,14 @@ exercises.check_verdict(verdict)
 # %% [markdown]
 # ## Recap
 #
-# - You built attention from three products: compare, turn into shares, take the mean. Its weights follow from the tokens;
+# - You built attention in three steps: compare, turn into shares, take the mean. Its weights follow from the tokens;
 #   those of token mixing are learned and belong to places.
 # - A part that turns $[B, S, C]$ into the same shape fits into the block with one line. Its structure says who can hear
 #   whom: everybody, neighbors, or nobody else.
 # - At equal parameters, after one epoch, ConvMixer was far ahead. gMLP, ResMLP and the Mixer followed. Attention, pooling and
 #   FNet were close to a network whose tokens never meet.
-# - Five questions to a table: equal in what, tuned for whom, how long, on which images, and what was asked?
+# - Six questions to ask of a table: equal in what, tuned for whom, how long, on which images, how large, and what was
+#   asked?
 # - In the Mixer, token mixing and GELU are worth the most, then skips, the channel norm and channel mixing. The token norm
 #   and the number of blocks made no difference that three seeds could show.
 #

@@ -67,6 +67,11 @@ loss, _, _ = step()         # the first step also allocates memory: it does not 
 
 # %% [markdown]
 # A **profiler** notes each operation of PyTorch and how long it takes. What it notes is called a **profile**.
+#
+# **Predict.** What share of the time do matrix products take, on your machine?
+
+# %%
+predict("share of products")
 
 # %% tags=["nbval-ignore-output"]
 from torch.profiler import ProfilerActivity, profile
@@ -81,9 +86,7 @@ for row in rows[:10]:
 
 # %% [markdown]
 # `aten::` is PyTorch's library of operations. `addmm`, `mm` and `bmm` are matrix products; an `add` before the name
-# means that a bias is added in the same go. Let us sort all rows by kind.
-#
-# **Predict.** What share of the time do matrix products take, on your machine?
+# means that a bias is added in the same go. We sort all rows by kind.
 
 # %%
 WORDS = {"matrix products": ("mm",), "GELU": ("gelu",), "LayerNorm": ("layer_norm",),
@@ -103,26 +106,27 @@ predict("share of products", ms["matrix products"] / sum(ms.values()))
 # %%
 plots.show(
     plots.bars(ms, "ms per training step", marked=["matrix products"]),
-    alt="Seven bars. Matrix products have the longest one. GELU comes next, then "
-        "copies and reshapes, LayerNorm and sums. The other two are short.")
+    alt="Seven bars. Matrix products have the longest one. GELU comes next. Copies and "
+        "reshapes, LayerNorm and sums are shorter. The other two are the shortest.")
 
 # %% [markdown]
 # Everything that is not green does hardly any arithmetic. GELU does a few operations per number, a copy none. Yet they
-# take a large share of the step. Counting MACs does not explain it. We also have to count bytes.
+# take all the rest of the step. Counting MACs does not explain it. We also have to count bytes.
 #
 # ## The roofline
 #
 # A machine has two limits. Its **peak** says how many operations it does per second, in FLOP/s (a **FLOP** is one
 # addition or one multiplication, so a MAC is two). Its **bandwidth** says how many bytes per second come from memory
-# or go there. A layer that does $F$ FLOPs and moves $N$ bytes takes at least
+# or go there. A layer takes at least
 #
-# $$ \max \left( \frac{F}{\text{peak}}, \frac{N}{\text{bandwidth}} \right) \text{ seconds.} $$
+# $$ \max \left( \frac{\text{FLOPs}}{\text{peak}}, \frac{\text{bytes}}{\text{bandwidth}} \right) \text{ seconds.} $$
 #
-# What decides is the **arithmetic intensity** $F / N$, in FLOP per byte. If it is below peak / bandwidth, the layer is
-# **memory-bound**: the arithmetic waits for numbers. Above, it is **compute-bound**.
+# What decides is its **arithmetic intensity**, FLOPs / bytes. The **ridge** is where it equals peak / bandwidth. Below
+# the ridge, the layer is **memory-bound**: the arithmetic waits for numbers. Above, it is **compute-bound**.
 #
-# A product of $[M, K]$ by $[K, N]$ does $2 M K N$ FLOPs. At best it reads both matrices once and writes the result
-# once, which are $MK + KN + MN$ numbers. Take B/16 and 32 images, in bf16 with 2 bytes per number. Its first layers:
+# A product of $[M, K]$ by $[K, N]$ does $2 M K N$ FLOPs. ($K$ is not the number of classes here.) At best it reads both
+# matrices once and writes the result once, which are $MK + KN + MN$ numbers. Take B/16 and 32 images, in bf16 with 2
+# bytes per number. Its first layers:
 
 # %%
 B, S, C, D_S, D_C = 32, 196, 768, 384, 3072                     # B/16
@@ -153,8 +157,8 @@ predict("who reaches the peak", f"only {able[0]}" if len(able) == 1 else "both",
 
 # %% [markdown]
 # Now the machine that you sit at, or rather one core of it. We take 8 images, in float32. A large square product shows
-# the peak, copying a hidden table `[B, S, D_C]` shows the bandwidth for tables of that size. (`process_time` counts the
-# seconds in which the core works for us, so other programs disturb little.)
+# the peak, copying a hidden table `[B, S, D_C]` shows the bandwidth for tables of that size. (`process_time` counts
+# only the seconds in which the core works for us.)
 
 # %%
 def seconds(f, *arguments):
@@ -194,9 +198,9 @@ print(f"peak {peak / 1e9:.0f} GFLOP/s, bandwidth {bandwidth / 1e9:.0f} GB/s, "
 plots.show(
     plots.roofline(peak, bandwidth, reached),
     alt="A line that rises from the left and turns flat at the ridge: the roof. Adding "
-        "two tables and GELU are far left, under the slope, at a few GFLOP per second. "
-        "Token mixing and channel mixing are at the right, under the flat part, near "
-        "the top, dozens of times higher.")
+        "two tables and GELU are at the left, close to the slope. Token mixing and "
+        "channel mixing are at the right, close to the flat part, several times as "
+        "high as GELU, which is several times as high as adding two tables.")
 
 # %% [markdown]
 # A CPU has little arithmetic for its bandwidth, so its ridge lies far to the left, and both mixings stand under the
@@ -216,7 +220,7 @@ assert torch.allclose(by_steps(hidden), gelu(hidden), atol=1e-5)
 
 # %% [markdown]
 # `torch.compile` looks at all five at once and writes one loop in C++: each number is read once, and written once. (It
-# needs a C++ compiler. Where there is none, the cell says so and goes on.)
+# needs a C++ compiler.)
 
 # %% tags=["nbval-ignore-output"]
 import logging
@@ -233,8 +237,7 @@ for name, f in {"by steps": by_steps, "compiled": in_one_loop}.items():
     print(f"{name:9} {1000 * seconds(f, hidden):5.1f} ms")
 
 # %% [markdown]
-# The arithmetic is the same. `python -m mixer_lib train --compile` compiles a whole step. What is left then are mostly
-# products.
+# The arithmetic is the same. `python -m mixer_lib train --compile` compiles a whole step.
 #
 # ## Fewer bytes: bf16
 #
@@ -308,18 +311,19 @@ plots.show(
 
 # %% [markdown]
 # Mixed precision follows float32. With everything in bf16, the loss stays behind, since updates that are small beside
-# their weight are lost. The forward pass is hardly to blame: its products are as rough in mixed precision. And even the
-# loss that is reported is rounded: it begins at 2.27, where $\ln 10$ is 2.30.
+# their weight are lost. Even the loss that is reported is rounded, first for each image and then in the sum: it begins
+# at 2.27, where $\ln 10$ is 2.30.
 #
 # ## Several processes
 #
-# One machine is bound by its peak, whatever we do. So take several. Each **process** is a program of its own, with a
+# One machine is bound by its peak. So take several. Each **process** is a program of its own, with a
 # whole copy of the model, and works on its part of the batch. A process is known by its **rank**: 0, 1, 2, ... After
 # the backward pass each has the gradient of *its* images. An **all-reduce** adds these up over all processes, and gives
 # each of them the sum.
 #
 # This program is run by each of two processes. It does the averaging by hand, then lets PyTorch do it:
-# `DistributedDataParallel`, **DDP**, wraps a model and averages its gradients during `backward()`.
+# `DistributedDataParallel`, **DDP**, wraps a model and averages its gradients during `backward()`. `world_size` is the
+# number of processes. `gloo` is the library that sends the numbers between CPU processes.
 
 # %%
 work = '''import sys
@@ -383,8 +387,8 @@ print(f"the gradients of {len(whole)} tensors agree in both processes, each to 1
 
 # %% [markdown]
 # One process, two that average by hand, and two with DDP: the same gradients. So they also take the same step and have
-# the same weights afterwards. Nobody has to send weights around. And 2 processes with 64 images each are, up to
-# rounding, one with 128. `--batch-size` in our command line therefore counts the images of all of them.
+# the same weights. And 2 processes with 64 images each are, up to rounding, one with 128. `--batch-size` in our command
+# line therefore counts the images of all of them.
 #
 # An all-reduce moves about twice the bytes of the gradients to and from each process, whatever the number of images.
 # So the more images each process has per step, the less the exchange weighs.
@@ -392,9 +396,14 @@ print(f"the gradients of {len(whole)} tensors agree in both processes, each to 1
 # ## A worker dies
 #
 # A run on 500 devices for weeks will meet a failure. `torchrun` starts the processes (it calls them **workers**),
-# watches them, and starts all of them again when one is gone. What they have to bring is a state on disk. Our `train`
-# writes one after each epoch. Here are two workers that train on the 1,000 digits. One of them will be killed in the
-# middle, without a warning.
+# watches them, and starts all of them again when one is gone. What they have to bring is a state on disk. Here
+# are two workers that train on the 1,000 digits with our `train`. One of them will be killed in the middle, without a
+# warning, and the other waits for it.
+#
+# **Predict.** From where does the run go on?
+
+# %%
+predict("after the kill")
 
 # %%
 np.savez(folder / "digits.npz", train_images=images[:, 0], train_labels=labels,
@@ -421,12 +430,6 @@ while run.poll() is None:
     time.sleep(0.05)
 assert run.returncode == 0 and killed, (folder / "said.txt").read_text()
 
-# %% [markdown]
-# **Predict.** One of two workers is gone, the other waits for it. From where does the run go on?
-
-# %%
-predict("after the kill", "from the last whole epoch")
-
 # %%
 x_values, y_values = zip(*seen)
 on_disk = {"whole epochs on disk": y_values}
@@ -437,9 +440,9 @@ plots.show(
         "workers start, and then rises to 12.")
 
 # %% [markdown]
-# The flat part in the middle is the price: the new workers have to start and read the state. The work since the last
-# whole epoch is lost, too. Did the failure change the result? Here is the same run in one process, which nobody
-# disturbed:
+# `train` writes the state after each epoch. The flat part in the middle is the price: the new workers have to start and
+# read the state. The work since the last whole epoch is lost, too. Did the failure change the result? Here is the same
+# run in one process, which nobody disturbed:
 
 # %% tags=["nbval-ignore-output"]
 from mixer_lib.checkpoints import read_rows
@@ -482,21 +485,29 @@ with torch.no_grad():
 # **Predict.** From 1,024 to 4,096 tokens: how many times as long does attention take?
 
 # %%
-predict("four times the tokens", took["attention"][-1] / took["attention"][-3],
-        mixer=took["token mixing"][-1] / took["token mixing"][-3])
+longer = {name: times[-1] / times[-3] for name, times in took.items()}
+predict("four times the tokens", longer["attention"], mixer=longer["token mixing"])
 
-# %%
+# %% tags=["nbval-ignore-output"]
 in_ms = {name: [1000 * t for t in times] for name, times in took.items()}
 plots.show(
     plots.lines({"tokens S": (tokens, in_ms)}, "ms per image", log=True),
     alt="Two lines on logarithmic axes, from 256 to 4,096 tokens. Token mixing rises "
         "about as fast as the number of tokens. Attention rises more and more steeply, "
         "and is many times higher at the right.")
+macs = {"token mixing": [2 * S * 256 * 64 for S in tokens],             # 2 S D_S C
+        "attention": [4 * S * 64 ** 2 + 2 * S ** 2 * 64 for S in tokens]}
+for name, count in macs.items():
+    print(f"1,024 to 4,096 tokens, {name:12}: {count[-1] / count[-3]:4.1f} times the "
+          f"MACs, {longer[name]:4.1f} times the time")
 
 # %% [markdown]
-# There is a condition in the small print: $D_S$ stays as it is. The paper chooses $D_S$ without looking at the number
-# of tokens, so it may say so. Where $D_S$ grows along, as in lesson 12 when a trained Mixer moves to a higher
-# resolution, $2 S D_S C$ is quadratic, too. And $W_1$ has a column for each token, so a Mixer pays in parameters.
+# Where attention takes longer than its MACs explain, look at the bytes: its $S × S$ table of scores has to be moved
+# several times. With 1,024 tokens it takes 4 MB, which a cache may hold. With 4,096 it takes 67 MB.
+#
+# A Mixer's work is linear as long as $D_S$ stays as it is. The paper chooses $D_S$ without looking at the number of
+# tokens. Where $D_S$ grows along, as in lesson 12 when a trained Mixer moves to a higher resolution, $2 S D_S C$ is
+# quadratic, too. And $W_1$ has a column for each token, so a Mixer pays in parameters.
 #
 # ### All three
 #
@@ -529,8 +540,7 @@ plots.show(
 
 # %% [markdown]
 # Half the patch side means four times the tokens and four times the cost. Twice the width (with $D_C = 4C$) means
-# nearly four times, since channel mixing goes with $C^2$ and token mixing with $C$. The cost is proportional to the
-# number of images.
+# nearly four times, since channel mixing goes with $C^2$ and token mixing with $C$.
 #
 # **Try it.** Choose a model, how many images it sees and how many devices work on it. Which of the paper's models could
 # you train within a week on 8 devices?
@@ -541,8 +551,6 @@ from mixer_lib import widgets
 widgets.cost_explorer(training=True)
 
 # %% [markdown]
-# *Without a kernel the sliders move, too: the page has all the numbers.*
-#
 # ## The largest run of the paper
 #
 # H/14 saw JFT-300M's 300 million images 14 times. Everything that we counted goes into one line: work = images × 3
@@ -566,16 +574,17 @@ assert main(["plan", "H/14", "--images", "300e6", "--epochs", "14", "--devices",
 # How to read the memory:
 #
 # - **plain**: each device holds all parameters, gradients and AdamW's two means, 4 bytes each. For H/14 that is 7 GB,
-#   the same on each of 512 devices.
+#   the same on each of 512 devices. The *copies of weights* are in bf16, for the products.
 # - **shard**: each device holds 1/512 of these, and gathers the weights of one block at a time when their turn comes.
 #   In PyTorch this is **FSDP**, here `--shard`. You need it when a model does not fit on one device.
 # - **checkpoint**: the backward pass needs what the forward pass computed, the *activations*. One can keep only what
 #   goes into each block and compute the rest again: for H/14 18% more work, and a tenth of the activations. Here
 #   `--checkpoint-activations`.
 #
-# And the last lines: in testing, a TPUv3 core ran H/14 at three quarters of its peak. In training the paper's run
-# reached a little over half. Where does the rest go? You have seen the candidates: what is not matrix products, what is
-# bound by memory, the exchange between devices, and the images, which must come in time. What about smaller models?
+# In the last lines, a TPUv3 core is half of one of Google's chips. In testing, it ran H/14 at three quarters of its
+# peak. In training the paper's run reached a little over half. You have seen where the rest may go: what is not matrix
+# products, what is bound by memory, the exchange between devices, and the images, which must come in time. Smaller
+# models:
 
 # %%
 from mixer_lib.training.plan import JFT_300M, PAPER, TPU_V3_CORE
@@ -598,7 +607,7 @@ plots.show(
 # %% [markdown]
 # ## Exercises
 #
-# ### 14.1 All-reduce · easy · 6 minutes
+# ### 14.1 All-reduce · write · easy · 6 minutes
 #
 # Each process has a tensor, all of the same shape. Write what an all-reduce with averaging leaves behind: a list with
 # one tensor per process, each the mean of all. No tensor that you are given may change, and no two processes may share
@@ -628,10 +637,9 @@ exercises.check_all_reduce_mean(all_reduce_mean)
 #
 # </details>
 #
-# ### 14.2 N times the gradient · medium · 10 minutes
+# ### 14.2 N times the gradient · repair · medium · 10 minutes
 #
-# A colleague's program plays `count` processes, one after the other. With one process it is right. With two, the
-# gradient is twice as large, with four four times:
+# A colleague's program plays `count` processes, one after the other. With one process it is right:
 
 # %%
 def colleague(model, x, y, count):
@@ -672,7 +680,7 @@ exercises.check_batch_gradient(batch_gradient)
 #
 # </details>
 #
-# ### 14.3 Fill in a roofline · medium · 8 minutes
+# ### 14.3 Fill in a roofline · write · medium · 8 minutes
 #
 # For a product of $[M, K]$ by $[K, N]$ with `size` bytes per number, give the least time in seconds that a machine with
 # this peak (FLOP/s) and bandwidth (bytes/s) can take, and what bounds it: `"memory"` or `"compute"`.
@@ -699,7 +707,7 @@ exercises.check_least_time(least_time)
 #
 # </details>
 #
-# ### 14.4 Read a profile · medium · 8 minutes
+# ### 14.4 Read a profile · write · medium · 8 minutes
 #
 # A profile has a row per operation: `{name: (calls, milliseconds per call)}`. You can make the operations in the list
 # `names` faster by `factor`. How many times as fast does the whole step become?
@@ -740,7 +748,7 @@ exercises.check_speedup(speedup)
 # %% [markdown]
 # ## Recap
 #
-# - You profiled a step. Matrix products do nearly all of the arithmetic, but other operations take a large share of the
+# - You profiled a step. Matrix products do nearly all of the arithmetic, but other operations take the rest of the
 #   time, since they move as many bytes.
 # - The roofline says what bounds a layer: its intensity, in FLOP per byte, against the ridge of the machine. In bf16
 #   and on an H100, the token mixing of B/16 is memory-bound, its channel mixing compute-bound.

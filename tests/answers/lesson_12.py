@@ -23,8 +23,8 @@ TOP = """
     return (best == labels[:, None]).any(1).float().mean().item()
 """
 PARTS = """
-    places = torch.arange(K * K * rows * columns).view(K, rows, K, columns)
-    return places.permute(0, 2, 1, 3).reshape(K * K, rows * columns)
+    places = torch.arange(g * g * rows * columns).view(g, rows, g, columns)
+    return places.permute(0, 2, 1, 3).reshape(g * g, rows * columns)
 """
 
 RIGHT = {
@@ -79,21 +79,21 @@ RIGHT = {
     "check_tokens_of_parts": {
         "by loop": """
             parts = []
-            for a in range(K):
-                for b in range(K):
-                    parts.append([(a * rows + r) * K * columns + b * columns + c
+            for a in range(g):
+                for b in range(g):
+                    parts.append([(a * rows + r) * g * columns + b * columns + c
                                   for r in range(rows) for c in range(columns)])
             return torch.tensor(parts)""",
         "by token": """
-            S, W = rows * columns, K * columns
-            where = [[] for _ in range(K * K)]
-            for t in range(K * K * S):
-                where[t // W // rows * K + t % W // columns].append(t)
+            S, W = rows * columns, g * columns
+            where = [[] for _ in range(g * g)]
+            for t in range(g * g * S):
+                where[t // W // rows * g + t % W // columns].append(t)
             return torch.tensor(where, dtype=torch.int32)""",
         "slices": """
-            grid = torch.arange(K * K * rows * columns).view(K * rows, K * columns)
+            grid = torch.arange(g * g * rows * columns).view(g * rows, g * columns)
             return torch.stack([grid[a * rows:(a + 1) * rows, b * columns:(b + 1) * columns].flatten()
-                                for a in range(K) for b in range(K)])""",
+                                for a in range(g) for b in range(g)])""",
     },
 }
 
@@ -140,18 +140,18 @@ WRONG = {
         ("naive", "follow one another", ("return places.permute(0, 2, 1, 3)", "return places")),
         ("order of parts", "the parts are in the wrong order", ("permute(0, 2, 1, 3)", "permute(2, 0, 1, 3)")),
         ("down", "down its columns", ("permute(0, 2, 1, 3)", "permute(0, 2, 3, 1)")),
-        ("every K-th", "every K-th", ("view(K, rows, K, columns)", "view(rows, K, columns, K)"),
+        ("every g-th", "every g-th", ("view(g, rows, g, columns)", "view(rows, g, columns, g)"),
          ("permute(0, 2, 1, 3)", "permute(1, 3, 0, 2)")),
-        ("swapped", "rows and columns are swapped", ("view(K, rows, K, columns)", "view(K, columns, K, rows)"),
+        ("swapped", "rows and columns are swapped", ("view(g, rows, g, columns)", "view(g, columns, g, rows)"),
          ("permute(0, 2, 1, 3)", "permute(0, 2, 3, 1)")),
-        ("on its side", "on its side", (".reshape(K * K, rows * columns)", ".reshape(K * K, rows * columns).T")),
-        ("four axes", "has shape", (".reshape(K * K, rows * columns)", "")),
+        ("on its side", "on its side", (".reshape(g * g, rows * columns)", ".reshape(g * g, rows * columns).T")),
+        ("four axes", "has shape", (".reshape(g * g, rows * columns)", "")),
         ("a list", "expected a torch tensor", ("rows * columns)\n", "rows * columns).tolist()\n")),
         ("from 1", "begin at 1", ("rows * columns)\n", "rows * columns) + 1\n")),
         ("within the part", "within their own part", ("return ",
-                                                      "return torch.arange(rows * columns).expand(K * K, -1); ")),
-        ("inverse", "the inverse table", (".reshape(K * K, rows * columns)", ".flatten().argsort().view(K * K, -1)")),
-        ("as floats", "of type torch.float32", ("torch.arange(K * K * rows * columns)",
-                                                "torch.arange(K * K * rows * columns).float()")),
+                                                      "return torch.arange(rows * columns).expand(g * g, -1); ")),
+        ("inverse", "the inverse table", (".reshape(g * g, rows * columns)", ".flatten().argsort().view(g * g, -1)")),
+        ("as floats", "of type torch.float32", ("torch.arange(g * g * rows * columns)",
+                                                "torch.arange(g * g * rows * columns).float()")),
     ]},
 }

@@ -4,18 +4,19 @@ from .question import Question
 
 QUESTIONS = {
     "costliest preparation": Question(
-        choices=("mean, std 0.5", "blue, green, red", "center crop", "half the pixels"), close=0.02,
+        choices=("mean, std 0.5", "blue, green, red", "center crop", "half the side"), close=0.02,
         why="""
 The mean and standard deviation of another project cost {answer[mean, std 0.5]:.1%}, swapped colors
-{answer[blue, green, red]:.1%}, the center crop {answer[center crop]:.1%}, and half the pixels
-{answer[half the pixels]:.1%}. A paler image still has all of its detail. An image that was shrunk and enlarged has lost
+{answer[blue, green, red]:.1%}, the center crop {answer[center crop]:.1%}, and half the side
+{answer[half the side]:.1%}. A paler image still has all of its detail. An image that was shrunk and enlarged has lost
 it."""),
     "blocks in file order": Question(
-        choices=("an error", "no error, and the same logits", "no error, and other logits"),
+        choices={"an error": "error", "no error, and the same logits": (0, 1e-5),
+                 "no error, and other logits": (1e-5, 1e3)},
         why="""
-All blocks have arrays of the same shapes, so everything fits, and the logits are off by up to {off:.2g}. It is another
-network: block 2 now has the weights of block 10. With a file of at most 10 blocks, nobody would have noticed the
-mistake."""),
+All blocks have arrays of the same shapes, so everything fits, and the logits are off by up to {answer:.2g}. It is
+another network: block 2 now has the weights of block 10. With a file of at most 10 blocks, nobody would have noticed
+the mistake."""),
     "the wrong GELU": Question(
         choices={"at most 5": (0, 5), "about 20": (6, 50), "100 or more": (51, 500)}, close=0,
         why="""

@@ -23,19 +23,20 @@ are 8 apart, and 2.3 is less than half of that: it is rounded away, and the sum 
         choices={"half as large": (0, 0.75), "as large": (0.75, 1.5), "twice as large": (1.5, 3)},
         why="""
 {answer:.4g} times as large. Each process takes the mean over *its* 20 images. The mean over 40 images is the mean of
-these two means, so the sum has to be divided by 2, with N processes by N."""),
+these two means, so the sum has to be divided by 2, the number of processes."""),
     "after the kill": Question(
         choices=("from the beginning", "from the last whole epoch", "from the step where it was"),
+        answer="from the last whole epoch",
         why="""
 `torchrun` ends the other worker, too, and starts two new ones with the same command. They find what the run has on
 disk: the weights, the optimizer's state and the history of the last whole epoch. The steps since then are done
 again."""),
     "four times the tokens": Question(
-        choices={"about 4 times": (0, 7), "about 16 times": (7, 1000)}, close=1.5,
+        choices={"about 4 times": (0, 8), "about 16 times": (8, 24), "30 times or more": (24, 1000)}, close=4,
         why="""
 {answer:.1f} times as long here, and token mixing {mixer:.1f} times. In attention each token looks at each other token:
-four times the tokens make sixteen times the pairs. Its linear layers grow fourfold only, but with this many tokens the
-pairs outweigh them."""),
+four times the tokens make sixteen times the pairs. If it takes more than 16 times as long, counting products does not
+explain it. Read on below."""),
     "days of H/14": Question(
         field="a number of days, such as 10", right=2, near=30,
         why="""

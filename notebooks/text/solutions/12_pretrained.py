@@ -71,11 +71,11 @@ exercises.check_top_k(top_k)
 # the column of parts, the column within the part. A part wants the two digits of parts first.
 
 # %% tags=["exercise-3"]
-def tokens_of_parts(K, rows, columns):
-    """For each of K * K parts, the numbers of its tokens in the large image."""
+def tokens_of_parts(g, rows, columns):
+    """For each of g * g parts, the numbers of its tokens in the large image."""
     # SOLUTION
-    places = torch.arange(K * K * rows * columns).view(K, rows, K, columns)
-    return places.permute(0, 2, 1, 3).reshape(K * K, rows * columns)
+    places = torch.arange(g * g * rows * columns).view(g, rows, g, columns)
+    return places.permute(0, 2, 1, 3).reshape(g * g, rows * columns)
     # END SOLUTION
 
 # %%
