@@ -947,8 +947,9 @@ exercises.check_which_was_trained(which_was_trained)
 #
 # <details><summary>Answer</summary>
 #
-# A channel that is the same everywhere keeps about two thirds in the middle of the grid. The single place keeps about a
-# quarter, and what it loses is spread thinly over the others. So the kernel pulls single places toward the others. But a
+# A channel that is the same everywhere stays about as it is in the middle of the grid, and gets weaker toward the edges,
+# where a part of the kernel lies outside. The single place keeps about a quarter, and what it loses is spread thinly over
+# the others. So the kernel pulls single places toward the others. But a
 # kernel is not a layer: in the real network, after block 7's token mixing, the places of an image differ *more* than before.
 # Its bends and what depends on the single place do the opposite of its kernel.
 #
