@@ -265,6 +265,21 @@ def test_the_scrubber_opens_at_the_end(snapshots, scrubber_shown):
     assert "After 1,000 updates, snapshot 3 of 3: frequency" in shown.text()
 
 
+def test_the_scrubber_without_numbers(snapshots, show):
+    widget = widgets.training_scrubber(STEPS, snapshots, GRID, curves=False)
+    assert sorted(widget.arrays) == ["orders", "scales", "tops", "weights"] and widget.facts["panels"] == []
+    shown = show(widget, height=1000)
+    assert not shown.find(".mx-curves").locator("svg").count()
+    assert "After 1,000 updates, snapshot 3 of 3." in shown.text() and "frequency (" not in shown.text()
+    press(shown, "one snapshot back")
+    block = shown.picked["block"]
+    weights = W1(snapshots, block)
+    assert shown.picked["at"] == 2
+    assert shows_all(shown, weights[2], order(weights[-1], GRID, "frequency"), color_top(weights))
+    full = widgets.training_scrubber(STEPS, snapshots, GRID)
+    assert block == full.picked["block"] and "frequency" in full.arrays
+
+
 def test_the_scrubber_steps(snapshots, scrubber_shown):
     shown = scrubber_shown
     for name, at in (("one snapshot back", 2), ("one snapshot back", 1), ("one snapshot forward", 2)):

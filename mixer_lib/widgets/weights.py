@@ -75,25 +75,27 @@ def weight_browser(model, seed=0):
          "unit": orders[block, ORDERS.index("frequency"), 0].item(), "place": None, "wave": None})
 
 
-def training_scrubber(steps, snapshots, grid):
+def training_scrubber(steps, snapshots, grid, curves=True):
     """Play a training or move through it, and watch a block's W1 take shape, one unit in large, and three numbers.
 
-    steps, snapshots: as `load_snapshots` gives them. grid: `grid_of(model)`. The units are sorted by the weights of the
-    last step, so that each keeps its place. It opens at the end, on the block whose patterns are the coarsest."""
+    steps, snapshots: as `load_snapshots` gives them. grid: `grid_of(model)`. curves=False leaves the numbers out. The
+    units are sorted by the weights of the last step, so that each keeps its place. It opens at the end, on the block
+    whose patterns are the coarsest."""
     W1, W2 = ([_on_cpu(snapshots[f"blocks.{k}.token_mixing.{layer}.weight"]) for k in range(len(snapshots) // 2)]
               for layer in ("fc1", "fc2"))                              # [n, D_S, S] and [n, S, D_S] of each block
-    numbers = [summarize(*weights, grid) for weights in zip(W1, W2)]
-    lines = [(name, line) for name in PANELS for line in numbers[0][name]]
+    numbers = [summarize(*weights, grid) if curves else {} for weights in zip(W1, W2)]
+    panels = {name: [*numbers[0][name]] for name in PANELS if curves}
     weights, scales = zip(*map(in_bytes, W1))                           # [n, D_S, S] and [n, D_S] of each block
     orders = torch.stack([torch.stack([order(rows[-1], grid, by) for by in ORDERS]) for rows in W1])
-    block = min(range(len(W1)), key=lambda k: numbers[k]["frequency"]["trained"][-1])
+    block = min(range(len(W1)), key=lambda k: frequency(W1[k][-1], grid).mean())
     return Page("training_scrubber", {
         "weights": torch.stack(weights), "scales": torch.stack(scales), "tops": [color_top(rows) for rows in W1],
-        "orders": orders, "numbers": torch.stack([torch.stack([of[name][line] for name, line in lines])
-                                                  for of in numbers])},
+        "orders": orders, **{name: torch.stack([torch.stack([*of[name].values()]) for of in numbers])
+                             for name in panels}},                      # [L, lines, n] each
         {"steps": [*steps], "grid": [*grid], "orders": [*ORDERS], "panels": [
-            {"title": title, "ends": reach([values for of in numbers for values in of[name].values()]),
-             "lines": [*numbers[0][name]]} for name, title in PANELS.items()]},
+            {"name": name, "title": PANELS[name], "lines": lines,
+             "ends": reach([values for of in numbers for values in of[name].values()])}
+            for name, lines in panels.items()]},
         {"block": block, "by": "frequency", "at": len(steps) - 1, "place": None,
          "unit": orders[block, ORDERS.index("frequency"), 0].item()})
 

@@ -463,7 +463,7 @@ assert result["accuracy"] >= 0.55 or history.interrupted
 
 # %% [markdown]
 # Guessing gives 10%. The ± is the standard error that comes from having only so many test images. Keep the model, as in
-# lesson 7. Lesson 9 opens it.
+# lesson 7. (Lesson 9 opens two larger models, one of which you meet below.)
 
 # %%
 from mixer_lib.checkpoints import load_history, load_pretrained, save_checkpoint
@@ -496,8 +496,8 @@ plots.show(
     plots.confusion(matrix, cifar.classes),
     alt="A table of 10 by 10 counts of the 1,000 test images, true classes down, "
         "predicted classes across. The darkest cells off the diagonal are where cats "
-        "are taken for dogs, dogs for cats, automobiles for trucks and deer for horses "
-        "or birds.")
+        "are taken for dogs, dogs for cats, deer for horses and automobiles for "
+        "trucks.")
 
 # %% [markdown]
 # Most animals, in the middle of the table, are mistaken for other animals. Most vehicles, in its corners, are mistaken for
@@ -549,11 +549,17 @@ widgets.prediction_browser(cifar.test_images[order], cifar.test_labels[order],
 # held-out images.
 
 # %%
+from torch.utils.flop_counter import FlopCounterMode
+
 from mixer_lib.permutations import SmallCNN
 
 cnn = json.loads(Path("results/cifar10_cnn.json").read_text())
-network = SmallCNN(widths=cnn["widths"])
-print(f"{sum(p.numel() for p in network.parameters()):,} weights")
+for name, net in (("Mixer", create_model("cifar10", **small)),
+                  ("CNN", SmallCNN(widths=cnn["widths"]))):
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(torch.zeros(1, 3, 32, 32))
+    print(f"{name:6} {sum(p.numel() for p in net.parameters()):8,} weights, "
+          f"{counter.get_total_flops() // 2:10,} MACs per image")      # 2 FLOPs each
 held_out, trained = {}, {}
 for name in cnn["changes"]:
     runs = [row for row in cnn["rows"] if row["change"] == name]
@@ -571,7 +577,7 @@ plots.show(
         "Mixer on 56. Hollow dots show the accuracy on the images trained on.")
 
 # %% [markdown]
-# With the plain recipe, the CNN is far ahead, with the same number of weights and fewer multiply-accumulates. (Its
+# With the plain recipe, the CNN is far ahead, with as many weights and less than half of the multiply-accumulates. (Its
 # learning rate was not even chosen for it.) It memorizes less. A convolution uses the same weights at every place and
 # looks at neighbors only, so a horse further to the left is nothing new to it. A Mixer has separate weights for every
 # place. It has to learn from images that a shifted horse is still a horse.
@@ -646,7 +652,7 @@ predict("known worst", misread)
 #
 # ## Exercises
 #
-# ### 8.1 The loss of a blend · easy · 5 minutes
+# ### 8.1 The loss of a blend · write · easy · 5 minutes
 #
 # `cross_entropy` accepts shares of classes, too. Write this loss yourself, for a batch, without calling `cross_entropy` or
 # another loss of PyTorch.
@@ -677,7 +683,7 @@ exercises.check_soft_loss(soft_loss)
 #
 # </details>
 #
-# ### 8.2 CutMix · medium · 10 minutes
+# ### 8.2 CutMix · write · medium · 10 minutes
 #
 # Into each image, paste the given rectangle of the image before it. (The image before the first one is the last one.)
 # Return the new images and their shares of the classes.
@@ -707,7 +713,7 @@ exercises.check_cutmix(cutmix)
 #
 # </details>
 #
-# ### 8.3 Gain or luck? · medium · 8 minutes
+# ### 8.3 Gain or luck? · write · medium · 8 minutes
 #
 # You are given the accuracies of several runs before and after a change. By how much did the mean rise, and what is the
 # standard error of this difference? `statistics.variance` divides by $n - 1$, not by $n$ as in lesson 3, because runs are
@@ -736,7 +742,7 @@ exercises.check_gain(gain)
 #
 # </details>
 #
-# ### 8.4 Your own row · medium · 5 minutes, and 5 more for the computer
+# ### 8.4 Your own row · measure · medium · 5 minutes, and 5 more for the computer
 #
 # Think of a change to the plain recipe that the table lacks, and predict its gain. Return the change as a dict of
 # `Recipe`'s arguments, such as `{"flip": True, "lr": 1e-3}`. (`help(Recipe)` lists them.) The check only sees to it that

@@ -12,7 +12,8 @@
 # *After this lesson you can open the token mixing of any Mixer, measure how much of it is a convolution, compare each
 # number with a control, and say which of the paper's findings hold in a small model.*
 #
-# **About 75 minutes, with the exercises 115.** You need: [lesson 8](08_train_cifar.ipynb).
+# **About 70 minutes, with the exercises 110.** (Two optional sections take ten more.) You need:
+# [lesson 8](08_train_cifar.ipynb).
 #
 # Previous: [8 · Train on CIFAR-10](08_train_cifar.ipynb). Next: [10 · Convolutions](10_convolutions.ipynb)
 
@@ -52,7 +53,7 @@ from mixer_lib.checkpoints import WEIGHTS, load_history, load_pretrained, load_s
 # %%
 model, about = load_pretrained("cifar10-fine")
 steps, snapshots = load_snapshots(WEIGHTS / "cifar10-fine-snapshots.safetensors")
-widgets.training_scrubber(steps, snapshots, grid_of(model))
+widgets.training_scrubber(steps, snapshots, grid_of(model), curves=False)
 
 # %% [markdown]
 # After the training, more than half of the squares hold something: a spot, or a short streak, often with a streak of the
@@ -115,7 +116,7 @@ plots.show(
 # ## How fine is a picture?
 #
 # After training the pictures look coarse: areas several places wide, instead of grains. The usual measure is the
-# **frequency**, the number of waves from one end to the other. Three kernels on a single *row* of 8 places:
+# **frequency**: the number of waves per place. Three kernels on a single *row* of 8 places:
 
 # %%
 rows = {"halves": torch.tensor([1., 1., 1., 1., -1., -1., -1., -1.]),
@@ -123,7 +124,7 @@ rows = {"halves": torch.tensor([1., 1., 1., 1., -1., -1., -1., -1.]),
         "stripes": torch.tensor([1., -1., 1., -1., 1., -1., 1., -1.])}          # [S]
 
 # %% [markdown]
-# *Halves* goes up and down once over the 8 places, which is called one cycle: 1/8 of a cycle per place. *Pairs* has 2/8.
+# *Halves* goes up and down once over the 8 places. This is one cycle, or 1/8 of a cycle per place. *Pairs* has 2/8.
 # *Stripes* has 4/8, and no pattern can be finer, because a crest and a trough take one place each.
 #
 # A learned kernel is never one clean wave, but every kernel is a *sum* of waves, and the **Fourier transform** says how
@@ -146,6 +147,9 @@ before = snapshots["blocks.1.token_mixing.fc1.weight"][0]       # [D_S, S], at s
 print(f"block 1 before training: {frequency(before, (16, 16)).mean():.2f}")
 
 # %% [markdown]
+# *Halves* gets 0.162, and not 1/8 = 0.125, because it is no clean wave. A wave at 1/8 rises and falls smoothly, but *halves*
+# jumps. The jumps need a finer wave as well, at 3/8, and this one raises the average.
+#
 # **Predict.** Before training, the weights are random numbers, and their average frequency is 0.39 cycles per patch:
 # about six waves across the grid. What is it after training?
 
@@ -316,15 +320,28 @@ shares(other)
 # map has nearly the same share, so most of it is what a place takes from itself. Without the diagonal, a fifth to a third
 # is left, which is still at least three times the control. In the first five blocks, it is 60 to 84%.
 #
+# And the rows of its $W_1$? Are they coarse, too? Here is the average frequency of the rows, for each block:
+
+# %%
+from mixer_lib.analysis import mixing_weights
+
+for name, net in (("8 × 8", other), ("16 × 16", model)):
+    trained = mixing_weights(net)[0]                                    # [L, D_S, S]
+    for what, fc1 in (("trained", trained), ("shuffled", shuffled(trained, 0))):
+        print(f"{name:8} {what:9}", *(f"{average:.2f}" for average in
+                                      frequency(fc1, grid_of(net)).mean(dim=-1)))
+
+# %% [markdown]
+# In the 16 × 16 network, the rows of all four blocks are far coarser than shuffled rows. In the 8 × 8 network they are not:
+# they stay within 0.06 of shuffled rows, above as well as below. Its single units look like noise, and yet its layers are
+# more of a convolution. You only see it when you look at what reading and writing do *together*.
+#
 # ### The kernels
 #
 # Here are the kernels of all twelve blocks, without what a place takes from itself. Below each kernel are its block, its
 # share and, in parentheses, the share with the places relabeled. The colors of each picture are its own:
 
 # %%
-from mixer_lib.analysis import mixing_weights
-
-
 def kernels(model):
     """Kernels by block [L, 2H' - 1, 2W' - 1], their shares, and those relabeled."""
     W1, W2 = mixing_weights(model)                  # [L, D_S, S] and [L, S, D_S]
@@ -380,60 +397,44 @@ widgets.displacement_explorer(
 # %% [markdown]
 # ### Along the training
 #
-# The 21 snapshots of each model tell when the convolution came. How good was the network at the time? The history of its
-# training says so for each epoch (of 96 updates):
+# When does the convolution come, and how good is the network at the time? The 8 × 8 network has 21 snapshots, too, and
+# the history of its training has the accuracy after each epoch (of 96 updates):
 
 # %%
-def along(name, model, blocks):
-    """(accuracy of the snapshots on held-out images, {block: convolution share})"""
-    steps, saved = load_snapshots(WEIGHTS / f"{name}-snapshots.safetensors")
-    rows = load_history(name)
-    late = [i for i, step in enumerate(steps) if step >= 96]    # after the first epoch
-    accuracy = [rows[round(steps[i] / 96) - 1]["val_accuracy"] for i in late]
-    curves = {}
-    for k in blocks:
-        fc1, fc2 = (saved[f"blocks.{k}.token_mixing.fc{n}.weight"] for n in (1, 2))
-        curves[f"block {k}"] = convolution_share(       # of [n, S, S], all at once
-            token_map(fc1, fc2), grid_of(model), diagonal=False)[late]
-    return [100 * a for a in accuracy], curves
-
-
+moments, saved = load_snapshots(WEIGHTS / "cifar10-snapshots.safetensors")
+epochs = load_history("cifar10")
+late = [i for i, step in enumerate(moments) if step >= 96]          # after one epoch
+accuracy = [100 * epochs[round(moments[i] / 96) - 1]["val_accuracy"] for i in late]
+curves = {}
+for k in (0, 1, 3, 7):
+    fc1, fc2 = (saved[f"blocks.{k}.token_mixing.fc{n}.weight"] for n in (1, 2))
+    curves[f"block {k}"] = convolution_share(           # of [n, S, S], all at once
+        token_map(fc1, fc2), grid_of(other), diagonal=False)[late]
 plots.show(
-    plots.lines({"held-out accuracy (%)": along("cifar10", other, (0, 1, 3, 7))},
+    plots.lines({"held-out accuracy (%)": (accuracy, curves)},
                 ylabel="convolution share, others only"),
     alt="8 × 8 grid: convolution share against held-out accuracy, from 24 to 90%. All "
         "four blocks begin at 5%. Blocks 0, 1 and 3 climb from 55% accuracy on, ever "
         "more steeply, to between 65 and 84%. Block 7 stops at 22%.")
 
-# %%
-plots.show(
-    plots.lines({"held-out accuracy (%)": along("cifar10-fine", model, range(4))},
-                ylabel="convolution share, others only"),
-    alt="16 × 16 grid: convolution share against held-out accuracy, from 23 to 89%. "
-        "Blocks 0 and 1 climb to the end, to 55 and 42%. Block 2 peaks at 27% and "
-        "falls to 20, block 3 peaks at 17% and falls to 12.")
-
 # %% [markdown]
-# In the 8 × 8 network (first chart), blocks 0, 1 and 3 become convolutions late: half of it comes when the network already
-# reads three of four images, and once the share climbs while the accuracy stands still. The last blocks stop early. In the
-# 16 × 16 network, blocks 0 and 1 climb to the end. Blocks 2 and 3 peak, and then give some of it up for what depends on
-# single places. So the blocks do not all behave alike.
-#
-# Does a network become good *because* it becomes a convolution? These curves cannot say. Both grow with training.
+# Blocks 0, 1 and 3 become convolutions late: half of it comes when the network already reads three of four images. Block 7
+# stops early. Does a network become good *because* it becomes a convolution? These curves cannot say. Both grow with
+# training.
 
 # %% [markdown]
 # ### With the slopes that units really have
 #
 # The token map treats every GELU as a line of slope 1/2. What are the real slopes? Where a unit's input is strongly
-# positive, the slope is 1. Where the input is strongly negative, or at the bottom of the GELU's dip, the slope is 0. `unit_slopes` measures
-# the average slope of each unit over images and channels. With these slopes, a map can also be put to the test: how much of
-# what the layer really answers, beyond its average answer, does it explain?
+# positive, the slope is 1. Where the input is strongly negative, or at the bottom of the GELU's dip, the slope is 0.
+# `unit_slopes` measures the average slope of each unit over images and channels. With these slopes, a map can also be put to
+# the test: how much of what the layer really answers, beyond its average answer, does the map explain?
 
 # %%
 from mixer_lib.analysis import as_map, unit_slopes
 
-images, labels, tables, maps = {}, {}, {}, {}          # of 500 and 250 test images
-for name, net, step in (("8 × 8", other, 2), ("16 × 16", model, 4)):
+images, labels, tables, maps = {}, {}, {}, {}          # of 1,000 and 500 test images
+for name, net, step in (("8 × 8", other, 1), ("16 × 16", model, 2)):
     images[name], labels[name] = cifar.test_images[::step], cifar.test_labels[::step]
     tables[name] = tables_by_depth(net, normalize(images[name], cifar.mean, cifar.std))
     slopes = unit_slopes(net, tables[name])                             # L times [D_S]
@@ -490,8 +491,9 @@ def without(k, by="zero"):
                                            [(k, "token mixing")], by))
 
 
-lost = {f"block {k}": 1 - without(k) for k in range(4)}
-predict("switched off", lost, left=1 - max(lost.values()))
+zeroed = [without(k) for k in range(4)]
+predict("switched off", {f"block {k}": 1 - zeroed[k] for k in range(4)},
+        left=min(zeroed))
 
 # %% [markdown]
 # The later blocks have never seen an answer of 0, so part of the loss comes from this surprise. There are better ways. The
@@ -499,14 +501,18 @@ predict("switched off", lost, left=1 - max(lost.values()))
 # layer can give its answer to *another image*. Then it describes an image, but the wrong one.
 
 # %%
-print("block   by zero   by the average   by another image")
+whole = right("16 × 16", logits_without(model, tables["16 × 16"]))
+print(f"everything on: {whole:.0%}\n"
+      "in parentheses, the points that it costs\n"
+      "block    by zero   by the average   by another image")
 for k in range(4):
-    print(f"{k:5}", *(f"{without(k, by):12.0%}"
-                      for by in ("zero", "mean", "another image")))
+    left = zeroed[k], without(k, "mean"), without(k, "another image")
+    print(f"{k:5}", *(f"{share:6.0%} ({100 * (whole - share):2.0f})    "
+                      for share in left))
 
 # %% [markdown]
 # The three ways give three answers. By zero, block 1 costs the most. By the average, block 1 and block 2 cost about the same:
-# with 250 images, an accuracy is uncertain by about 3 points. By another image's answer, the last two blocks cost more than
+# with 500 images, an accuracy is uncertain by about 2 points. By another image's answer, the last two blocks cost more than
 # 60 points. These blocks tell the classifier what the image is, and now they describe another image. So this number shows
 # where the answer is already decided. It does not show which block is needed most.
 #
@@ -519,7 +525,7 @@ for k in range(4):
 # convolution in it, or only the rest. Nothing is trained again.
 #
 # **Predict.** All eight token mixings of the 8 × 8 network become plain convolutions, one kernel per block, the same for
-# all channels. The whole network names about 90% of the test images right. How many are left?
+# all channels. The whole network names 89% of the test images right. How many are left?
 
 # %%
 from mixer_lib.analysis import logits_with_maps
@@ -564,19 +570,21 @@ changes = {"average answer alone": torch.zeros_like, "whole map": lambda M: M,
                lambda M: relabeled(relabeled(convolution(M), 0).T, 0).T,
            "itself and all others": two_numbers}
 print(f"{'':24}{'8 × 8':>8}{'16 × 16':>10}")
+as_is = right("8 × 8", logits_without(other, tables["8 × 8"]))
+print(f"{'the network as it is':24}{as_is:8.0%}{whole:10.0%}")
 for what, change in changes.items():
     print(f"{what:24}{with_all('8 × 8', other, change):8.0%}"
           f"{with_all('16 × 16', model, change):10.0%}")
 
 # %% [markdown]
-# In the 8 × 8 network the convolutions alone keep 82 of 90 points, with no GELU in token mixing and one kernel for all 128
+# In the 8 × 8 network the convolutions alone keep 82 of 89 points, with no GELU in token mixing and one kernel for all 128
 # channels. The rest of the maps keeps no more than the average answers do. Small kernels of 7 × 7 are enough. Two numbers
-# per block, with no neighbors at all, leave 63%, and the convolution with its places relabeled 68%. So "less of myself, more of
+# per block, with no neighbors at all, leave 64%, and the convolution with its places relabeled 68%. So "less of myself, more of
 # all" is worth about ten points, and the neighborhood about fifteen more. Most of what this network's token mixing does *is* a
-# convolution, but not all of it: the errors nearly double.
+# convolution, but not all of it: the errors grow from 11 to 18%.
 #
 # The 16 × 16 network is another case. Its whole linear map keeps only about two thirds, so there the bends of the GELU do
-# real work, and of what the map keeps beyond the average, the convolution keeps about three quarters. So the two
+# real work. Of what the map keeps beyond the average answer, the convolution keeps a little more than half. So the two
 # networks give two different answers.
 #
 # Now switch parts off yourself. The stack on the left is the network. Hover a part to see what happens without it, and
@@ -704,9 +712,13 @@ plots.show(
 # two of them have a third of the energy, and you know them: one is "how much is there in all", and the other *left minus
 # right*, the unit that you wrote by hand in lesson 4.
 #
+# ## Two closer looks (optional)
+#
+# At a first reading, you can go on to *Look for yourself* from here. (About ten minutes.)
+#
 # ### Which part of the recipe decides?
 #
-# In the 8 × 8 network no row looks like anything. It was trained by Muon, while $W_1$ of the 16 × 16 network was left to
+# In the 8 × 8 network the rows look like noise. It was trained by Muon, while $W_1$ of the 16 × 16 network was left to
 # AdamW. Is that the reason? And what makes a convolution grow?
 # [`tools/measure_kernels.py`](../tools/measure_kernels.py) trained a small network (3 blocks of 48 channels, 8 × 8 grid, 64
 # hidden units) on all of CIFAR-10, by one base recipe of 4 epochs with AdamW, and with *one change at a time*, three times
@@ -724,7 +736,7 @@ def added(change, what, kind="trained"):
 
 
 print(f"{'':20}{'rank of 64':>14}{'frequency':>18}{'share beyond relabeled':>28}")
-for change in dict.fromkeys(row["change"] for row in table["rows"]):
+for change in table["changes"]:
     share, control = (added(change, "share without diagonal", kind)
                       for kind in ("trained", "relabeled"))
     print(f"{change:20}", *(f"{n:4.0f}" for n in added(change, "rank")), "  ",
@@ -745,9 +757,9 @@ for change in dict.fromkeys(row["change"] for row in table["rows"]):
 # recipes.
 
 # %% [markdown]
-# ## What does a unit answer to?
+# ### What does a unit answer to?
 #
-# A picture says what a unit looks for. What does it find? `top_answers` reads the 250 test images and gives those, and the
+# A picture says what a unit looks for. What does it find? `top_answers` reads the 500 test images and gives those, and the
 # channels, in which a unit answers most strongly:
 
 # %%
@@ -759,14 +771,14 @@ found, channels, answers = top_answers(
 titles = [f"channel {c}" for c in channels]
 plots.show(
     plots.image_row(images["16 × 16"][found] / 255, titles, columns=10),
-    alt="Ten test images: four cars, two trucks, a ship, a deer, a horse and a cat. In "
-        "most of them something lies across the middle that differs from what is above "
-        "and below.")
+    alt="Ten test images: four cars, two ships, an airplane, a truck, a frog and a "
+        "deer. In most of them something lies across the middle that differs from what "
+        "is above and below.")
 print("answers", *(f"{answer:.1f}" for answer in answers))
 
 # %% [markdown]
-# This is the unit from the beginning of the lesson, the bar across rows 8 and 9. It answers to cars and trucks, to the
-# hull of a ship and to animals: something across the middle, of many kinds, and in several channels. A unit is no
+# This is the unit from the beginning of the lesson, the bar across rows 8 and 9. It answers to cars, to
+# the hulls of ships, to an airplane and to animals: something across the middle, of many kinds, and in several channels. A unit is no
 # detector of a class. It is a question that is put to every channel.
 #
 # And what does it do then? It writes its answer with its column of $W_2$. Does a unit write where it reads? The
@@ -788,7 +800,8 @@ for name, net in (("8 × 8", other), ("16 × 16", model)):
 # ## Look for yourself
 #
 # All weights of the network, with the controls beside the numbers. Hover the mosaic to see a unit large. A click picks a
-# unit, and the arrow keys walk from unit to unit.
+# unit, and the arrow keys walk from unit to unit. (Without `curves=False`, the widget at the top of this lesson also draws
+# three of the numbers along the training, beside their controls.)
 #
 # 1. Sorted by *frequency*, $W_1$, block 0 to 3: describe each block in a few words.
 # 2. Sort block 3 by *pairing*. Are the first pairs opposites? And the last?
@@ -817,16 +830,15 @@ widgets.weight_browser(model)
 # | its text: deeper layers show no clear structure | The rows of block 3 are coarse, too, and of few shapes. But its convolution share is the lowest |
 # | Figure 6: the training set changes the units | Not tested here |
 # | its text: heavy augmentation and hyper-parameters change the units | The optimizer changes the rank and the frequency of the rows, in the small network of the table above |
-# | not asked | Part of every token mixing is a convolution: in all twelve blocks beyond the relabeled map. In the better network the convolutions alone, with nothing trained again, keep 82 of 90 points |
+# | not asked | Part of every token mixing is a convolution: in all twelve blocks beyond the relabeled map. In the better network the convolutions alone, with nothing trained again, keep 82 of 89 points |
 #
 # A clean picture of a unit is no sign of a good network, and noise is no sign of a bad one. The better network here has the
-# rows that look like noise, and its token mixing is closer to a convolution. You only see it when you look at what reading
-# and writing do *together*.
+# rows that look like noise, and its token mixing is closer to a convolution.
 
 # %% [markdown]
 # ## Exercises
 #
-# ### 9.1 The kernel by displacement · medium · 12 minutes
+# ### 9.1 The kernel by displacement · write · medium · 12 minutes
 #
 # For a row of places, the kernel held the averages of the diagonals. Write it for a grid of `rows` × `columns` places in
 # raster order. $M_{s,t}$ is what place $s$ takes from place $t$. The **displacement** from $s$ to $t$ is two numbers, how
@@ -862,7 +874,7 @@ exercises.check_displacement_kernel(kernel_by_displacement)
 #
 # Done? Two loops over 65,536 pairs take a while. Can you do it with one mask of pairs for each displacement?
 #
-# ### 9.2 Build the control · medium · 10 minutes
+# ### 9.2 Build the control · write · medium · 10 minutes
 #
 # Write the control of mixed rows without the library's `mixed`: $Q W_1$, with a random orthogonal $Q$. Draw it with a
 # `torch.Generator` that starts at `seed`. Then the same seed gives the same control, and torch's own random numbers stay
@@ -896,7 +908,7 @@ exercises.check_mixed_rows(mixed_rows)
 # counts places by their strength. Compare each block's rows with their mixtures. In which blocks are single units more
 # *local* than mixtures of them?
 #
-# ### 9.3 Which one was trained? · hard · 12 minutes
+# ### 9.3 Which one was trained? · measure · hard · 12 minutes
 #
 # `layers, trained = exercises.lineup()` gives three layers, $W_1$ and $W_2$ of each, for a grid of 8 × 8, and the index of
 # the one from the trained network. The other two are made up. One has rows exactly as coarse as the trained ones. The other
@@ -926,7 +938,7 @@ exercises.check_which_was_trained(which_was_trained)
 #
 # </details>
 #
-# ### 9.4 Explain a picture · 6 minutes
+# ### 9.4 Explain a picture · explain · medium · 6 minutes
 #
 # The kernel of block 7 of the 8 × 8 network has a strong minus in the middle (set *from itself* to *shown* in the
 # widget), and a wide pale plus around it. Say in two sentences what it does to a channel that is the same everywhere,
@@ -935,8 +947,9 @@ exercises.check_which_was_trained(which_was_trained)
 #
 # <details><summary>Answer</summary>
 #
-# A channel that is the same everywhere keeps about two thirds in the middle of the grid. The single place keeps about a
-# quarter, and what it loses is spread thinly over the others. So the kernel pulls single places toward the others. But a
+# A channel that is the same everywhere stays about as it is in the middle of the grid, and gets weaker toward the edges,
+# where a part of the kernel lies outside. The single place keeps about a quarter, and what it loses is spread thinly over
+# the others. So the kernel pulls single places toward the others. But a
 # kernel is not a layer: in the real network, after block 7's token mixing, the places of an image differ *more* than before.
 # Its bends and what depends on the single place do the opposite of its kernel.
 #
@@ -955,7 +968,7 @@ exercises.check_which_was_trained(which_was_trained)
 #   the layer has learned, and in all twelve blocks it is beyond its controls.
 # - Pairs of opposites are mostly what few shapes look like. Against mixed rows, only a little is left.
 # - By zero, by the average, by another image's answer: three ways to switch a layer off, three different questions. Kept
-#   alone, the convolutions of the better network keep 82 of its 90 points.
+#   alone, the convolutions of the better network keep 82 of its 89 points.
 #
 # ## Quiz
 #

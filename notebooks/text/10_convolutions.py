@@ -436,7 +436,7 @@ predict("rolled digits", [share < 0.95 for share in row].index(True),
 # Where does this robustness come from, if not from the architecture? The bundled network was trained for 40 epochs on
 # digits that were shifted at random by up to 2 pixels ([its card](../mixer_lib/models/mnist.md)). So we need a control:
 # a Mixer that has never seen a shifted digit. And beside it a real CNN: four sliding $3 × 3$ convolutions with pooling
-# between them. It has fewer weights than the Mixer (111,356), and lesson 11 shows it in detail. Both train for one epoch on
+# between them. (Lesson 11 shows it in detail. It has 111,356 weights, and the Mixer has 141,642.) Both train for one epoch on
 # the same 5,000 digits.
 
 # %%
@@ -504,16 +504,17 @@ for name, row in rolled.items():
 # | LayerNorm | GroupNorm(1, C) | **no** | about 0.2 | about 2 | 128 | 0 |
 # | patch embedding | a patch read column by column | **no** | about 7 | about 30 | 3,200 | 50,176 |
 #
-# <details><summary>Equal in result, but not in speed (may be skipped)</summary>
+# **Optional.** The next two cells measure how long each form takes. You can skip them.
 #
-# The next two cells measure how long a layer, and the whole network, takes forward and backward for 128 digits, on the
-# machine that made this page and on one thread. Channel mixing takes about the same time in both forms: a $1 × 1$
-# convolution is a matrix product, and PyTorch treats it as one. Token mixing is several times as slow when folded, and
-# slower still when depth-wise, with the same number of multiplications. Code for convolutions is made for windows that
-# slide over large pictures. Here it gets 8,192 gray pictures of 4 × 4, or 128 pictures with 64 groups of channels, and
-# every window stops once. (Other machines and sizes give other factors.) The authors remark, right after the sentence
-# about the very special CNN, that a convolution is more complex than a plain matrix product. So the library computes
-# with matrices, and the convolutions are for understanding.
+# <details><summary>Equal in result, but not in speed</summary>
+#
+# The cells time a layer, and the whole network, forward and backward for 128 digits, on one thread of the machine that made
+# this page. Channel mixing takes about the same time in both forms: a $1 × 1$ convolution is a matrix product, and PyTorch
+# treats it as one. Token mixing is several times as slow when folded, and slower still when depth-wise, with the same number
+# of multiplications. Code for convolutions is made for windows that slide over large pictures. Here it gets 8,192 gray
+# pictures of 4 × 4, or 128 pictures with 64 groups of channels, and every window stops once. (Other machines and sizes give
+# other factors.) The authors remark, right after the sentence about the very special CNN, that a convolution is more complex
+# than a plain matrix product. So the library computes with matrices, and the convolutions are for understanding.
 #
 # </details>
 
@@ -527,7 +528,8 @@ def milliseconds(layer, x):
         start = time.perf_counter()
         layer(x).sum().backward()
         times.append(1000 * (time.perf_counter() - start))
-    return sorted(times)[3]                         # the median
+    times.sort()
+    return f"{times[3]:.0f} ({times[0]:.0f} to {times[-1]:.0f})"     # median and range
 
 # %% tags=["nbval-ignore-output"]
 threads = torch.get_num_threads()
@@ -535,24 +537,25 @@ torch.set_num_threads(1)                            # steadier
 fresh = create_model("mnist")
 table = torch.randn(128, 16, 64, requires_grad=True)         # [B, S, C]
 many = torch.randn(128, 1, 28, 28)
-print("milliseconds   token mixing   channel mixing   whole network")
+print("milliseconds, the median of seven runs (the fastest to the slowest)\n"
+      "               token mixing   channel mixing     whole network")
 for name, net in {"Mixer": fresh, "folded": to_conv(fresh),
                   "tied": to_conv(fresh, TiedTokenMixing),
                   "untied": to_conv(fresh, UntiedTokenMixing)}.items():
     block, x = net.blocks[0], table
     if net is not fresh:
         x = table.transpose(1, 2).reshape(128, 64, 4, 4)     # [B, C, H', W']
-    print(f"{name:12} {milliseconds(block.token_mixing, x):14.1f} "
-          f"{milliseconds(block.channel_mixing, x):16.1f} "
-          f"{milliseconds(net, many):15.0f}")
+    print(f"{name:8} {milliseconds(block.token_mixing, x):>18} "
+          f"{milliseconds(block.channel_mixing, x):>16} "
+          f"{milliseconds(net, many):>17}")
 torch.set_num_threads(threads)
 
 # %% [markdown]
 # ## When would token mixing slide?
 #
 # The architecture assumes nothing about neighbors. But training could still find a sliding convolution. How would we
-# recognize one? Without its GELU, a token mixing layer is one matrix $M$ of $S × S$ numbers (lesson 3). The entry
-# $M_{s,t}$ says what place $s$ takes from place $t$.
+# recognize one? Without its GELU, a token mixing layer is one matrix of $S × S$ numbers, $M = W_2 W_1$ (lesson 3). Half of
+# it is the token map of lesson 9. The entry $M_{s,t}$ says what place $s$ takes from place $t$.
 #
 # The smallest case is a line of four places and a kernel of three weights: 1 for the left neighbor, 2 for the place
 # itself, 3 for the right neighbor. Beyond the ends there is nothing, so read 0 there. This is **zero padding**. Write
@@ -622,8 +625,8 @@ plots.show(
 
 # %% [markdown]
 # The first matrix falls into blocks of 4 × 4, one block for each pair of grid rows. Inside a block, one color runs along
-# each diagonal: three kinds of blocks, with three diagonals each, make nine weights. In the second matrix, nothing runs
-# along diagonals. Each place has rules of its own.
+# each diagonal: three kinds of blocks, with three diagonals each, make nine weights. In the second matrix, the eye finds
+# no diagonals. But the eye is no measure.
 #
 # ## How rare are sliding token mixers?
 #
@@ -638,8 +641,20 @@ for H, W in ((4, 4), (8, 8), (14, 14)):
           f"{displacements / (H * W) ** 2:7.1%}")
 
 # %% [markdown]
-# So convolutions are a thin slice of all token mixers. Lesson 9 measured how much of the *trained* weights lies in this
-# slice.
+# So convolutions are a thin slice of all token mixers. How much of the trained matrix above lies in this slice? The
+# convolution share of lesson 9 says so. Here it is beside its controls, random numbers and relabeled places (ten times):
+
+# %%
+from mixer_lib.analysis import convolution_share, relabeled
+
+share = convolution_share(learned, (4, 4))
+control = [convolution_share(relabeled(relabeled(learned, seed).T, seed).T, (4, 4))
+           for seed in range(10)]
+print(f"trained {share:.0%}; random numbers 49/256 = {49 / 256:.0%}; "
+      f"relabeled {min(control):.0%} to {max(control):.0%}")
+
+# %% [markdown]
+# A third of it is a convolution, somewhat more than in its controls. The other two thirds are rules of each place's own.
 #
 # <details><summary>How one measures the part in the slice</summary>
 #
@@ -724,7 +739,7 @@ widgets.kernel_explorer(digit, reads)
 # %% [markdown]
 # ## Exercises
 #
-# ### 10.1 The stem · easy · 5 minutes
+# ### 10.1 The stem · write · easy · 5 minutes
 #
 # The first layer of a CNN is often called its **stem**. `linear` is the linear layer of a patch embedding. It reads the
 # rows of `patchify`, $D = C_{in} P P$ numbers in the order (color, line, column). Return an `nn.Conv2d` with the same
@@ -757,7 +772,7 @@ exercises.check_stem_as_conv(stem_as_conv)
 #
 # </details>
 #
-# ### 10.2 Token mixing, the first layer · medium · 6 minutes
+# ### 10.2 Token mixing, the first layer · write · medium · 6 minutes
 #
 # `fc1` works on each channel, from $S$ places to $D_S$ hidden units. Return the `nn.Conv2d` that works on *folded*
 # maps, `[B*C, 1, H', W']`, for a grid of `rows` × `columns`. The grid does not have to be square. Copy weights and bias,
@@ -786,7 +801,7 @@ exercises.check_fc1_as_conv(fc1_as_conv)
 #
 # </details>
 #
-# ### 10.3 Repair: token mixing in convolutions · medium · 12 minutes
+# ### 10.3 Token mixing in convolutions · repair · medium · 12 minutes
 #
 # A colleague wrote token mixing with convolutions alone. It runs without an error, and its answers are wrong. It
 # makes three mistakes, and two of them are traps of this lesson:
@@ -831,7 +846,7 @@ exercises.check_mix_tokens(mix_tokens)
 #
 # </details>
 #
-# ### 10.4 Is it a convolution? · hard · 15 minutes
+# ### 10.4 Is it a convolution? · write · hard · 15 minutes
 #
 # You get a linear token mixer as a matrix $M$, `[S, S]`, on a grid of `rows` × `columns`. $M_{s,t}$ is what place $s$
 # takes from place $t$. Return `True` if $M$ is a convolution with zero padding and a kernel of any size, that is, if

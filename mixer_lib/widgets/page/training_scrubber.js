@@ -1,5 +1,5 @@
-// A training to play: the W1 of a block at each snapshot, one unit of it large and through all snapshots, and three
-// numbers as curves. One moment flows through all: play it, drag it, or hover a snapshot. Between two snapshots the
+// A training to play: the W1 of a block at each snapshot, one unit of it large and through all snapshots, and, if they
+// are given, three numbers as curves. One moment flows through all: play it, drag it, or hover a snapshot. Between two snapshots the
 // picture blends them.
 
 import { choices, colorScale, current, figure, make, number, slider, widget } from "./kit.js";
@@ -15,7 +15,7 @@ const SCRUBBER_STYLE = `
 .mx-curves figcaption { min-height: 2.9em; }
 `;
 
-export default widget((root, { facts, weights, scales, tops, orders, numbers }, state) => {
+export default widget((root, { facts, weights, scales, tops, orders, ...numbers }, state) => {
   const [blocks, moments, units, S] = weights.shape, { steps, panels } = facts, last = moments - 1;
   const orderOf = ({ block, by }) => {
     const start = (block * facts.orders.length + facts.orders.indexOf(by)) * units;
@@ -52,10 +52,9 @@ export default widget((root, { facts, weights, scales, tops, orders, numbers }, 
     make("div", { class: "mx-row mx-curves" }, ...charts.map(({ node }) => node)), say);
 
   // One number over the training, and its controls.
-  function panel({ title, ends: [low, high], lines }, index) {
-    const first = panels.slice(0, index).reduce((sum, { lines }) => sum + lines.length, 0);
-    const rows = panels.reduce((sum, { lines }) => sum + lines.length, 0), chart = track(state, time, { title, low, high });
-    const of = (block, line) => numbers.subarray((block * rows + first + line) * moments).subarray(0, moments);
+  function panel({ name, title, ends: [low, high], lines }) {
+    const chart = track(state, time, { title, low, high });
+    const of = (block, line) => numbers[name].subarray((block * lines.length + line) * moments).subarray(0, moments);
     return {
       node: chart.node,
       show: (block) => chart.show(Object.fromEntries(lines.map((name, line) => [name, of(block, line)]))),
@@ -85,11 +84,11 @@ export default widget((root, { facts, weights, scales, tops, orders, numbers }, 
     all.show(values, tops[now.block], order, drawn?.block === now.block && drawn.by !== now.by);
     all.light(current(now, "place"));
     drawn = { block: now.block, by: now.by };
-    const three = charts.map((chart) => chart.move(t));
+    const of = charts.map((chart) => chart.move(t));
     allFigure.firstChild.innerHTML = `<b>W1 of block ${now.block}</b>, sorted at the end: ${SORTED[now.by]}`;
     const words = t > m ? `Between the snapshots after ${thousands(steps[m])} and ${thousands(steps[m + 1])} updates.`
-      : `After ${thousands(steps[m])} updates, snapshot ${m} of ${last}: ${panels.map(({ title }, i) =>
-        `${title.replace(/ \(.*/, "")} ${number(three[i])}`).join(", ")}.`;
+      : `After ${thousands(steps[m])} updates, snapshot ${m} of ${last}${panels.map(({ title }, i) =>
+        `${i ? "," : ":"} ${title.replace(/ \(.*/, "")} ${number(of[i])}`).join("")}.`;
     if (say.textContent !== words) say.textContent = words;     // it is read aloud when it changes
   });
   state.on(["unit", "at", "block"], (now) => {
