@@ -18,7 +18,8 @@ from mixer_lib.plots.weights import WIDTH
 
 
 def test_lesson_07(open_notebook):
-    lesson = open_notebook("07_train_mnist.ipynb")
+    lesson = open_notebook("07_train_mnist.ipynb", until="widgets.digit_pad(", without=[    # other trainings
+        "models[", "hill = ", "runs['1']", "losses_of_sgd(", "clean[1]", "dropped", "on_device = ", "reported, truth"])
     lesson.page.evaluate("""() => { window.seen = new Set(); setInterval(() =>
         document.querySelectorAll(".mx-live path").forEach(path => window.seen.add(path.getAttribute("d"))), 50) }""")
     lesson.run_all()
@@ -90,7 +91,9 @@ def test_lesson_08(open_notebook):
 
 
 def test_lesson_09(open_notebook):
-    lesson = open_notebook("09_token_mixing_weights.ipynb")
+    lesson = open_notebook("09_token_mixing_weights.ipynb", until="widgets.weight_browser(", without=[
+        'load_history("cifar10")', "unit_slopes", "def convolution(", "right(", "with_all(", "def window(",
+        "average answer alone", "top_answers", "reads_and_writes("])         # what reads many images
     lesson.run_all()
     scrubber, kernels, parts, browser = lesson.widget_cells()
 
