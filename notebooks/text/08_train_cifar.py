@@ -28,8 +28,8 @@
 # - compare the Mixer with a CNN of the same size, and with a Mixer that saw ten times as many images.
 #
 # CIFAR-10 is a set of photographs of 32 × 32 pixels in color, in ten classes. The course includes 5,000 training images
-# and 1,000 test images, and every number below is about these. With `full = True`, the lesson uses all 60,000. It then
-# downloads 170 MB, once, and takes ten times as long.
+# and 1,000 test images, and most numbers below are about these. With `full = True`, the lesson uses all 60,000. It
+# then downloads 170 MB, once, and takes ten times as long.
 
 # %%
 full = False                # True: all of CIFAR-10
@@ -449,8 +449,9 @@ plots.show(
 
 # %% [markdown]
 # Where the first try is sure, it is right far less often than it says. It is overconfident. The second network stays
-# close to the line. On average it is a little too modest, because label smoothing keeps it from being sure. (A point
-# stands for about a hundred images, so luck alone moves it by four or five points.) When it says 90%, you may believe it.
+# close to the line. On average it is a little too modest, perhaps because label smoothing keeps it from being sure.
+# (A point stands for about a hundred images, so luck alone moves it by four or five points.) When it says 90%, you
+# may believe it.
 #
 # ## Read the test, once
 
@@ -500,9 +501,9 @@ plots.show(
         "trucks.")
 
 # %% [markdown]
-# Most animals, in the middle of the table, are mistaken for other animals. Most vehicles, in its corners, are mistaken for
-# other vehicles. How often does a mistake cross between the two groups, and how often would it cross if the mistakes were
-# spread at random?
+# Animals, in the middle of the table, are mostly mistaken for animals, and vehicles, in its corners, for vehicles.
+# How often does a mistake cross between the two groups, and how often would it cross if the mistakes were spread at
+# random?
 
 # %% tags=["nbval-ignore-output"]
 vehicle = torch.tensor([name in ("airplane", "automobile", "ship", "truck")
