@@ -463,7 +463,7 @@ def explained(net, name, k, M):
     x, answer = x - x.mean(dim=0), answer - answer.mean(dim=0)
     return 1 - ((answer - M @ x).square().sum() / answer.square().sum()).item()
 
-
+# %%
 for name, net in (("8 × 8", other), ("16 × 16", model)):
     for what, change in (("token map", torch.clone), ("convolution", convolution),
                          ("relabeled", elsewhere)):
