@@ -573,7 +573,8 @@ def two_numbers(M):
 changes = {"average answer alone": torch.zeros_like, "whole map": lambda M: M,
            "convolution": convolution, "convolution, 7 × 7": window,
            "the rest of the map": lambda M: M - convolution(M),
-           "convolution, relabeled": elsewhere, "itself and all others": two_numbers}
+           "convolution, relabeled": elsewhere,
+           "itself and all others": two_numbers}
 print(f"{'':24}{'8 × 8':>8}{'16 × 16':>10}")
 as_is = right("8 × 8", logits_without(other, tables["8 × 8"]))
 print(f"{'the network as it is':24}{as_is:8.0%}{whole:10.0%}")
