@@ -458,7 +458,7 @@ def elsewhere(M):
 @torch.no_grad()
 def explained(net, name, k, M):
     """Of the variance of block k's answers over images, the share that M explains."""
-    x = net.blocks[k].token_norm(tables[name][k][::2])      # [N, S, C], half of the images
+    x = net.blocks[k].token_norm(tables[name][k][::2])      # [N, S, C], half of them
     answer = net.blocks[k].token_mixing(x)
     x, answer = x - x.mean(dim=0), answer - answer.mean(dim=0)
     return 1 - ((answer - M @ x).square().sum() / answer.square().sum()).item()
