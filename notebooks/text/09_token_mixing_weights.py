@@ -581,7 +581,7 @@ print(f"{'the network as it is':24}{as_is:8.0%}{whole:10.0%}")
 for what, change in changes.items():
     print(f"{what:24}{with_all('8 × 8', other, change):8.0%}"
           f"{with_all('16 × 16', model, change):10.0%}")
-del tables["8 × 8"]                                     # 300 MB that nothing below needs
+del tables["8 × 8"]                 # 300 MB that nothing below needs
 
 # %% [markdown]
 # In the 8 × 8 network the convolutions and the average answers keep 82 of 89 points, with no GELU in token mixing and
