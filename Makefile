@@ -1,7 +1,7 @@
 # The commands of the course. `make` lists them. They work with the old make of macOS.
 PYTHON ?= python3
 VENV ?= .venv
-WORKERS ?= 3
+WORKERS ?= 2
 PY = "$(VENV)/bin/python"
 LESSON = $(firstword $(sort $(wildcard notebooks/[0-9]*.ipynb)))
 
@@ -19,9 +19,9 @@ lab: venv ## open the first lesson in JupyterLab (PORT=8888, ARGS="more jupyter 
 	exec $(PY) -m jupyterlab "$$@" $(if $(PORT),--port=$(PORT)) --LabApp.default_url="/lab/tree/$(LESSON)" \
 	    --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(ARGS)
 
-# Runs WORKERS files at a time, lessons and files of tests/. Each takes up to 2 GB of memory; the third keeps two cores
-# busy. The order is that of testpaths in pyproject.toml, the longest first.
-test: venv ## check the code and run every test and every lesson (WORKERS=2, ARGS="pytest options")
+# Runs WORKERS files at a time, lessons and files of tests/. Each takes up to 2 GB of memory. The order is that of
+# testpaths in pyproject.toml, the longest first.
+test: venv ## check the code and run every test and every lesson (WORKERS=3, ARGS="pytest options")
 	$(PY) -m ruff check
 	$(PY) -m codespell_lib
 	$(PY) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)

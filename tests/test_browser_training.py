@@ -93,7 +93,7 @@ def test_lesson_08(open_notebook):
 def test_lesson_09(open_notebook):
     lesson = open_notebook("09_token_mixing_weights.ipynb", until="widgets.weight_browser(", without=[
         'load_history("cifar10")', "unit_slopes", "def convolution(", "right(", "with_all(", "def window(",
-        "average answer alone", "top_answers", "reads_and_writes("])         # what reads many images
+        "explained(", "average answer alone", "top_answers", "reads_and_writes("])         # what reads many images
     lesson.run_all()
     scrubber, kernels, parts, browser = lesson.widget_cells()
 

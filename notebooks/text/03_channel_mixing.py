@@ -72,7 +72,8 @@ plots.show(plots.image_row(grays, [f"patch {s}" for s in range(4)], 4, width=5),
            alt="Four gray squares of 2 by 2 pixels. Patch 0: left dark, right light. "
                "Patch 1: all light. Patch 2: all dark. Patch 3: dark, except for a "
                "light pixel at its top right.")
-plots.show(plots.tables({"tokens": tokens}))
+plots.show(plots.tables({"tokens": tokens}),
+           alt="The table of tokens, one row for each patch: 4 4 0; 8 0 0; 0 0 0; 2 2 −2.")
 
 # %% [markdown]
 # A detector can only add up pixels, so some plain questions about a patch are still open. For example: **is there an

@@ -202,8 +202,8 @@ weight[:, inner]
 #
 # ## How many orders are these?
 #
-# A Mixer has 64 patches of 16 pixels. How many orders of the 1,024 pixels can it follow? Any order of the patches goes
-# with any order inside, and $n$ things have $n! = n \cdot (n-1) \cdots 2 \cdot 1$ orders:
+# Our CIFAR-10 Mixer has 64 patches of 16 pixels. How many orders of the 1,024 pixels can it follow? Any order of the
+# patches goes with any order inside, and $n$ things have $n! = n \cdot (n-1) \cdots 2 \cdot 1$ orders:
 
 # %%
 followed, all_orders = factorial(64) * factorial(16), factorial(1024)
@@ -316,7 +316,8 @@ plots.show(
 # - **Mirrored**: this is a convolution, with another kernel.
 # - **Rows 1 and 2 swapped**: look at the displacement *one row down*, the blocks just right of those on the diagonal.
 #   What is now in rows 0 and 1 was in rows 0 and 2, which are no neighbors, so a convolution would need the weight 0
-#   there. Rows 1 and 2 were neighbors, so it would need another weight. One kernel cannot have both.
+#   there. Now rows 1 and 2 hold the old rows 2 and 1, which are neighbors: another weight. One kernel cannot have
+#   both.
 # - **Any order**: one diagonal is left, the main one. Each place still reads itself.
 #
 # A sliding kernel asks about *neighbors*, at every place alike. If an order separates neighbors, no kernel can follow.
@@ -522,8 +523,8 @@ plots.show(
     alt="Test accuracy of a Mixer and a CNN under the conditions that the table has, "
         "from plain on the left to the most scrambled on the right, a dot for each run."
         " The Mixer stays level up to patches and inside, falls a little on all pixels "
-        "and far on colors alone. The CNN starts above it, stays above it with the "
-        "insides shuffled, and falls below it as soon as the patches are.")
+        "and far on colors alone. The CNN is above it on plain images, with the "
+        "insides shuffled and on colors alone, and below it on the other three.")
 
 # %% [markdown]
 # Read the last two conditions first. As far as these runs can tell, with all pixels scrambled the CNN finds next to
@@ -531,10 +532,10 @@ plots.show(
 # same spot of every photograph. The Mixer gets no more from the colors than the CNN does, and yet its accuracy on *all
 # pixels* is far above its floor.
 #
-# Now read the CNN's squares. Shuffling the *insides* costs it little: about two points of 53. Shuffling the *patches* costs it
-# fourteen, nearly as much as both together. So in these runs the CNN lives less on the fine pattern inside 4 × 4 pixels
-# than on what lies beside what at a distance of several pixels. That is a finding about this small CNN after five epochs.
-# A CNN that trains longer, on more images, may use the fine pattern more.
+# Now read the CNN's squares. Shuffling the *insides* costs it no more than luck might: two points of 53. Shuffling
+# the *patches* costs it fourteen, nearly as much as both together. So in these runs the CNN lives less on the fine
+# pattern inside 4 × 4 pixels than on what lies beside what at a distance of several pixels. That is a finding about
+# this small CNN after five epochs. A CNN that trains longer, on more images, may use the fine pattern more.
 
 # %% [markdown]
 # ## What the panels do not say
@@ -573,7 +574,7 @@ print("a linear layer follows all 1,024! orders")
 #
 # The Mixer loses nothing from patches and insides. From all pixels, the text gives "~45%" for the Mixer and "~75%" for
 # the ResNet. These are *relative* losses, shares of the accuracy on the original images. The brackets above give what
-# is kept: there, a loss of 45% would be 55%. The order is the same here and there: the CNN loses more under both
+# is kept: there, a loss of 45% would be 55%. The ranking is the same here and there: the CNN loses more under both
 # conditions.
 #
 # Do not compare the sizes. In the paper's experiment, all pixels takes apart patches of 256 pixels, here patches of 16.

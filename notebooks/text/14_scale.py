@@ -20,7 +20,8 @@
 # ## In this lesson you will
 #
 # - profile a training step, and find the time that is not spent on matrix products;
-# - work out by hand why token mixing is bound by memory where channel mixing is bound by arithmetic, and measure both;
+# - work out by hand why, on an H100, memory bounds token mixing and arithmetic bounds channel mixing, and measure
+#   both on your machine;
 # - see what rounding to bf16 does to a sum, to a weight and to a loss;
 # - average the gradients of two real processes by hand, and get those of one; then kill a worker and watch the run
 #   come back;
@@ -110,8 +111,8 @@ plots.show(
         "reshapes, LayerNorm and sums are shorter. The other two are the shortest.")
 
 # %% [markdown]
-# Everything that is not green does hardly any arithmetic. GELU does a few operations per number, a copy none. Yet they
-# take all the rest of the step. Counting MACs does not explain it. We also have to count bytes.
+# Everything that is not green does hardly any arithmetic. GELU does about ten operations per number, a copy none. Yet
+# they take all the rest of the step. Counting MACs does not explain it. We also have to count bytes.
 #
 # ## The roofline
 #
@@ -126,7 +127,7 @@ plots.show(
 #
 # A product of $[M, K]$ by $[K, N]$ does $2 M K N$ FLOPs. ($K$ is not the number of classes here.) At best it reads both
 # matrices once and writes the result once, which are $MK + KN + MN$ numbers. Take B/16 and 32 images, in bf16 with 2
-# bytes per number. Its first layers:
+# bytes per number. The first layer of each MLP:
 
 # %%
 B, S, C, D_S, D_C = 32, 196, 768, 384, 3072                     # B/16
@@ -198,9 +199,9 @@ print(f"peak {peak / 1e9:.0f} GFLOP/s, bandwidth {bandwidth / 1e9:.0f} GB/s, "
 plots.show(
     plots.roofline(peak, bandwidth, reached),
     alt="A line that rises from the left and turns flat at the ridge: the roof. Adding "
-        "two tables and GELU are at the left, close to the slope. Token mixing and "
+        "two tables and GELU are at the left, below the slope. Token mixing and "
         "channel mixing are at the right, close to the flat part, several times as "
-        "high as GELU, which is several times as high as adding two tables.")
+        "high as GELU, which is higher than adding two tables.")
 
 # %% [markdown]
 # A CPU has little arithmetic for its bandwidth, so its ridge lies far to the left, and both mixings stand under the
@@ -237,7 +238,8 @@ for name, f in {"by steps": by_steps, "compiled": in_one_loop}.items():
     print(f"{name:9} {1000 * seconds(f, hidden):5.1f} ms")
 
 # %% [markdown]
-# The arithmetic is the same. `python -m mixer_lib train --compile` compiles a whole step.
+# The arithmetic is the same, but far fewer tables travel to memory and back. `python -m mixer_lib train --compile` compiles a
+# whole step.
 #
 # ## Fewer bytes: bf16
 #
@@ -310,9 +312,9 @@ plots.show(
         "bf16 starts a little lower, stays flat for 4 epochs and ends above them.")
 
 # %% [markdown]
-# Mixed precision follows float32. With everything in bf16, the loss stays behind, since updates that are small beside
-# their weight are lost. Even the loss that is reported is rounded, first for each image and then in the sum: it begins
-# at 2.27, where $\ln 10$ is 2.30.
+# Mixed precision follows float32. With everything in bf16, the loss stays behind, where the weights, what AdamW
+# keeps, and the activations are all rounded. Even the loss that is reported is rounded, first for each image and then
+# in the sum: it begins at 2.27, where $\ln 10$ is 2.30.
 #
 # ## Several processes
 #
@@ -390,15 +392,15 @@ print(f"the gradients of {len(whole)} tensors agree in both processes, each to 1
 # the same weights. And 2 processes with 64 images each are, up to rounding, one with 128. `--batch-size` in our command
 # line therefore counts the images of all of them.
 #
-# An all-reduce moves about twice the bytes of the gradients to and from each process, whatever the number of images.
-# So the more images each process has per step, the less the exchange weighs.
+# With many processes, an all-reduce moves about twice the bytes of the gradients to and from each, whatever the
+# number of images. So the more images each process has per step, the less the exchange weighs.
 #
 # ## A worker dies
 #
 # A run on 500 devices for weeks will meet a failure. `torchrun` starts the processes (it calls them **workers**),
 # watches them, and starts all of them again when one is gone. What they have to bring is a state on disk. Here
 # are two workers that train on the 1,000 digits with our `train`. One of them will be killed in the middle, without a
-# warning, and the other waits for it.
+# warning, and `torchrun` stops the other.
 #
 # **Predict.** From where does the run go on?
 
@@ -492,8 +494,8 @@ predict("four times the tokens", longer["attention"], mixer=longer["token mixing
 in_ms = {name: [1000 * t for t in times] for name, times in took.items()}
 plots.show(
     plots.lines({"tokens S": (tokens, in_ms)}, "ms per image", log=True),
-    alt="Two lines on logarithmic axes, from 256 to 4,096 tokens. Token mixing rises "
-        "about as fast as the number of tokens. Attention rises more and more steeply, "
+    alt="Two lines on logarithmic axes, from 256 to 4,096 tokens. Token mixing is "
+        "flat at first, then rises with the number of tokens. Attention rises faster, "
         "and is many times higher at the right.")
 macs = {"token mixing": [2 * S * 256 * 64 for S in tokens],             # 2 S D_S C
         "attention": [4 * S * 64 ** 2 + 2 * S ** 2 * 64 for S in tokens]}
@@ -574,12 +576,14 @@ assert main(["plan", "H/14", "--images", "300e6", "--epochs", "14", "--devices",
 # How to read the memory:
 #
 # - **plain**: each device holds all parameters, gradients and AdamW's two means, 4 bytes each. For H/14 that is 7 GB,
-#   the same on each of 512 devices. The *copies of weights* are in bf16, for the products.
-# - **shard**: each device holds 1/512 of these, and gathers the weights of one block at a time when their turn comes.
-#   In PyTorch this is **FSDP**, here `--shard`. You need it when a model does not fit on one device.
+#   the same on each of 512 devices. The *copies of weights* are in bf16, for the products, and stay until the
+#   backward pass.
+# - **shard**: each device holds 1/512 of these, and gathers the weights of two blocks at a time when their turn
+#   comes. These count as copies. In PyTorch this is **FSDP**, here `--shard`. You need it when a model does not fit
+#   on one device.
 # - **checkpoint**: the backward pass needs what the forward pass computed, the *activations*. One can keep only what
-#   goes into each block and compute the rest again: for H/14 18% more work, and a tenth of the activations. Here
-#   `--checkpoint-activations`.
+#   goes into each block and compute the rest again, all but the last product of a block: for H/14 18% more work, and
+#   a tenth of the activations. Here `--checkpoint-activations`.
 #
 # In the last lines, a TPUv3 core is half of one of Google's chips. In testing, it ran H/14 at three quarters of its
 # peak. In training the paper's run reached a little over half. You have seen where the rest may go: what is not matrix
@@ -748,8 +752,8 @@ exercises.check_speedup(speedup)
 # %% [markdown]
 # ## Recap
 #
-# - You profiled a step. Matrix products do nearly all of the arithmetic, but other operations take the rest of the
-#   time, since they move as many bytes.
+# - You profiled a step. Matrix products do nearly all of the arithmetic, but other operations take 40% of the time,
+#   since they move whole tables, too.
 # - The roofline says what bounds a layer: its intensity, in FLOP per byte, against the ridge of the machine. In bf16
 #   and on an H100, the token mixing of B/16 is memory-bound, its channel mixing compute-bound.
 # - bf16 rounds to two or three digits. Products bear it. Sums, weights and losses do not, so mixed precision keeps
@@ -765,8 +769,8 @@ exercises.check_speedup(speedup)
 #
 # <details><summary>Answer</summary>
 #
-# Only those that were compute-bound: channel mixing, and not by the full factor if its intensity of 560 is below the
-# new ridge. Token mixing, GELU, LayerNorm and the sums wait for memory as before.
+# Only those that were compute-bound: channel mixing with its intensity of 560, and the patch embedding, both by less
+# than 2, since the new ridge is 591. Token mixing, GELU, LayerNorm and the sums wait for memory as before.
 #
 # </details>
 #

@@ -32,7 +32,7 @@ these two means, so the sum has to be divided by 2, the number of processes.""")
 disk: the weights, the optimizer's state and the history of the last whole epoch. The steps since then are done
 again."""),
     "four times the tokens": Question(
-        choices={"about 4 times": (0, 8), "about 16 times": (8, 24), "30 times or more": (24, 1000)}, close=4,
+        choices={"about 4 times": (0, 8), "about 16 times": (8, 24), "24 times or more": (24, 1000)}, close=4,
         why="""
 {answer:.1f} times as long here, and token mixing {mixer:.1f} times. In attention each token looks at each other token:
 four times the tokens make sixteen times the pairs. If it takes more than 16 times as long, counting products does not
