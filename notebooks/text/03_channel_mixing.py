@@ -73,7 +73,7 @@ plots.show(plots.image_row(grays, [f"patch {s}" for s in range(4)], 4, width=5),
                "Patch 1: all light. Patch 2: all dark. Patch 3: dark, except for a "
                "light pixel at its top right.")
 plots.show(plots.tables({"tokens": tokens}),
-           alt="The table of tokens, one row for each patch: 4 4 0; 8 0 0; 0 0 0; 2 2 −2.")
+           alt="The table of tokens, a row per patch: 4 4 0; 8 0 0; 0 0 0; 2 2 −2.")
 
 # %% [markdown]
 # A detector can only add up pixels, so some plain questions about a patch are still open. For example: **is there an
@@ -186,7 +186,7 @@ assert torch.allclose(norm(tokens), normed, atol=1e-5)
 #
 # They are there because the norm treats all channels alike, and the channels are not equally important. With a scale of
 # 2 a channel speaks twice as loud, with a scale of 0 it falls silent. Does training make use of this? Here are the
-# scales of the first norm in a Mixer that was trained on CIFAR-10:
+# scales of the first channel norm in a Mixer that was trained on CIFAR-10:
 
 # %%
 from mixer_lib.checkpoints import load_pretrained

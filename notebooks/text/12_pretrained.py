@@ -112,7 +112,7 @@ predict("costliest preparation",
 # blocks, 4 tokens of 6 channels, and random numbers.
 #
 # If you have a file of the official code, such as `Mixer-B_16.npz`, replace the second line from the end with
-# `path = "Mixer-B_16.npz"`. The other cells of this section then work on your file.
+# `path = "Mixer-B_16.npz"`. All other cells of this section but the widget then work on your file.
 
 # %%
 from mixer_lib.pretrained import load_released, save_released
@@ -424,8 +424,8 @@ for way, accuracy in share.items():
 # ### As a curve
 #
 # One run with one seed proves little. [`tools/measure_pretraining.py`](../tools/measure_pretraining.py) did the same with
-# 50 to 500 digits, three times each. Each seed draws other digits. All runs take 60 steps of 25 images. The bars are 95%
-# intervals of the mean:
+# 50 to 500 digits, three times each. Each seed draws other digits. All runs take 60 steps of 25 images. The thin
+# lines are 95% intervals of the mean:
 
 # %%
 table = json.loads(Path("results/pretraining.json").read_text())
@@ -443,8 +443,8 @@ plots.show(
 # %% [markdown]
 # Fine-tuning wins with any number of digits, with 68 to 79% on average. The head alone reaches 51 to 61%, and a start
 # from scratch 35 to 54%. So what the network learned from photographs helps it to read digits, and it helps most if all
-# weights may change. From scratch, more digits even lead to *worse* results here. One likely reason: 60 steps go 30
-# times over 50 digits, but only three times over 500 digits.
+# weights may change. From scratch, 200 digits even give *worse* results than 50 here. One likely reason: 60 steps go
+# 30 times over 50 digits, but only three times over 500 digits.
 #
 # These numbers do not say everything:
 #
@@ -673,8 +673,8 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 # <details><summary>Answer</summary>
 #
 # The preparation of the images: the crop, the interpolation, or the mean and standard deviation of another project. Each of
-# these can cost a small part of the accuracy, as the center crop and ImageNet's mean did in the table above. A mistake in
-# the weights would cost far more.
+# these can cost a small part of the accuracy, as ImageNet's mean did in the table above. Misplaced weights would cost
+# far more.
 #
 # </details>
 #

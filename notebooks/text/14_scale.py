@@ -210,7 +210,7 @@ plots.show(
 #
 # ### Fewer trips: compile
 #
-# What stands on the slope gets faster only by moving fewer bytes. Write GELU as its formula, and each operation reads
+# What is bound by memory gets faster only by moving fewer bytes. Write GELU as its formula, and each operation reads
 # a whole table and writes one:
 
 # %%
@@ -399,7 +399,7 @@ print(f"the gradients of {len(whole)} tensors agree in both processes, each to 1
 #
 # A run on 500 devices for weeks will meet a failure. `torchrun` starts the processes (it calls them **workers**),
 # watches them, and starts all of them again when one is gone. What they have to bring is a state on disk. Here
-# are two workers that train on the 1,000 digits with our `train`. One of them will be killed in the middle, without a
+# are two workers that train on 900 digits with our `train`. One of them will be killed in the middle, without a
 # warning, and `torchrun` stops the other.
 #
 # **Predict.** From where does the run go on?
