@@ -43,7 +43,7 @@ def table(rows):
     lines = ["| lesson | seconds | peak memory |", "|---|---|---|"]
     lines += [f"| [{title}](notebooks/{name}.ipynb) | {seconds:.0f} | {memory} |"
               for name, title, seconds, memory in rows]
-    lines += ["", f"Measured by `make resources` on {datetime.date.today()}: {THREADS} threads of a {processor}, at "
+    lines += ["", f"Measured by `make resources` on {datetime.date.today()}: {THREADS} threads ({processor}), at "
                   f"most {CAP / 2**30:.0f} GB of data. The start of the kernel is included.", ""]
     return "\n".join(lines)
 
