@@ -18,7 +18,7 @@ def main(argv=None):
     try:
         try:
             options = parse(argv or ["--help"])
-            if processes.rank() and options.run.__name__ not in ("train", "evaluate_checkpoint"):
+            if processes.rank() and not options.shared:
                 return 0        # torchrun started several, and one is enough
             return options.run(options, argv[1:]) or 0
         finally:

@@ -144,12 +144,12 @@ def _parser():
     parser.add_argument("--version", action=Version, nargs=0, help="print the versions of the course and of torch")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name, run, help, epilog):
+    def command(name, run, help, epilog, shared=False):      # shared: by the processes that torchrun starts
         sub = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog)
-        sub.set_defaults(run=run, parser=sub)
+        sub.set_defaults(run=run, parser=sub, shared=shared)
         return sub
 
-    sub = command("train", train, "train a model", TRAIN)
+    sub = command("train", train, "train a model", TRAIN, shared=True)
     sub.add_argument("--dataset", default="mnist", help="the images: see below (default: mnist)")
     sub.add_argument("--image-size", type=image_size, metavar="PIXELS",
                      help="scale and cut the images to this size, 32 or HEIGHTxWIDTH (default: as they are, or as the "
@@ -176,7 +176,7 @@ def _parser():
         default = "" if f.type is bool else f" (default: {f.default})"
         recipe.add_argument(_flag(f.name), default=f.default, **kind, help=f.metadata["help"] + default)
 
-    sub = command("evaluate", evaluate_checkpoint, "measure a model on test images", EVALUATE)
+    sub = command("evaluate", evaluate_checkpoint, "measure a model on test images", EVALUATE, shared=True)
     sub.add_argument("checkpoint", help=CHECKPOINT)
     sub.add_argument("--dataset", help="the images: see below (default: what the model was trained on)")
     _where(sub)
