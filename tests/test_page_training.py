@@ -212,20 +212,39 @@ def test_before_the_first_step_it_is_an_empty_frame(show):
     assert "has not begun" in shown.text() and shown.find(".mx-curve path", 0).get_attribute("d") == ""
 
 
+def tell(shown, page):
+    """Send what `page` holds now. As in JupyterLab, the page hears only of the traits that differ."""
+    shown.page.evaluate("""state => { const el = document.getElementById("widget"), before = { ...el.state };
+        for (const [name, data] of Object.entries(state.arrays))
+            state.arrays[name] = new DataView(Uint8Array.from(data).buffer);
+        const text = (value) => JSON.stringify(value, (_, v) => v instanceof DataView ? [...new Uint8Array(v.buffer)] : v);
+        Object.assign(el.state, state);
+        for (const name in state) if (text(before[name]) !== text(state[name])) el.tell(`change:${name}`); }""",
+                        {"facts": page.facts, "shapes": page.shapes,
+                         "arrays": {name: [*data] for name, data in page.arrays.items()}})
+
+
 def test_new_numbers_are_drawn_in_place_and_nothing_jumps(show):
     live, shown = widgets.LiveTraining(), show(widgets.LiveTraining().page)
     box = shown.find(".mx").bounding_box()
-    tell = """({facts, shapes, arrays}) => { const el = document.getElementById("widget");
-        for (const [name, bytes] of Object.entries(arrays)) arrays[name] = new DataView(Uint8Array.from(bytes).buffer);
-        Object.assign(el.state, { facts, shapes, arrays }); el.tell("change:arrays"); }"""
     for steps in (5, 25, 60):
         live(run_of(steps, 10, total=60))
         if steps != 25:
             live.drawn = -np.inf
-        shown.page.evaluate(tell, {"facts": live.page.facts, "shapes": live.page.shapes,
-                                   "arrays": {name: [*data] for name, data in live.page.arrays.items()}})
+        tell(shown, live.page)
         assert f"{steps} of 60 steps" in shown.text() and len(path(shown, LOSS, 0)) == steps
         assert shown.find(".mx").bounding_box() == box
+
+
+def test_the_end_is_seen_without_a_step_since_the_last_picture(show):
+    """As when the button is pressed while a picture is drawn: the curves stay, and only the state is news."""
+    live, run = widgets.LiveTraining(), run_of(30, 10, total=60)
+    live(run)
+    shown = show(live.page)
+    assert "stopped" not in shown.text()
+    live.draw("stopped")
+    tell(shown, live.page)
+    assert "30 of 60 steps: stopped after" in shown.text()
 
 
 def test_mixed_images_have_no_accuracy_while_training(show):

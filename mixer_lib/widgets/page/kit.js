@@ -196,10 +196,16 @@ function shared(model, fail) {
     answers(listen) {
       model.on?.("change:answer", () => { try { listen(model.get("answer")); } catch (error) { fail(error); } });
     },
-    // Numbers that Python sends again: called with all of them, at once and whenever new ones have come.
+    // Numbers that Python sends again: called with all of them, at once and whenever new ones have come. One message may
+    // change the arrays, the facts, or both, and is drawn once.
     numbers(listen) {
       const tell = () => { try { listen(arrays(model)); } catch (error) { fail(error); } };
-      model.on?.("change:arrays", tell);
+      let due = false;
+      const come = () => {
+        if (!due) queueMicrotask(() => { due = false; tell(); });
+        due = true;
+      };
+      for (const name of ["arrays", "facts"]) model.on?.(`change:${name}`, come);
       tell();
     },
     kernel: typeof model.send === "function",
