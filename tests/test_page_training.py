@@ -217,7 +217,8 @@ def tell(shown, page):
     shown.page.evaluate("""state => { const el = document.getElementById("widget"), before = { ...el.state };
         for (const [name, data] of Object.entries(state.arrays))
             state.arrays[name] = new DataView(Uint8Array.from(data).buffer);
-        const text = (value) => JSON.stringify(value, (_, v) => v instanceof DataView ? [...new Uint8Array(v.buffer)] : v);
+        const plain = (_, v) => v instanceof DataView ? [...new Uint8Array(v.buffer)] : v;
+        const text = (value) => JSON.stringify(value, plain);
         Object.assign(el.state, state);
         for (const name in state) if (text(before[name]) !== text(state[name])) el.tell(`change:${name}`); }""",
                         {"facts": page.facts, "shapes": page.shapes,
