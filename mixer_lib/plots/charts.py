@@ -83,11 +83,11 @@ def roofline(peak, bandwidth, points):
     return figure
 
 
-def losses(runs, top=3.0):
+def losses(runs, top=3.0, title=None):
     """Figure of the training losses of several runs, {name: the loss at each step}. Each point is the mean of the last
     10 steps.
 
-    top: the top of the chart, in nats. A run with a higher loss leaves the chart."""
+    top: the top of the chart, in nats. A run with a higher loss leaves the chart. title: what the names are."""
     figure = Figure(figsize=(6.4, 3), layout="constrained")
     axis = figure.subplots()
     styles = zip(SERIES, ((), (6, 2), (3, 1, 1, 1), (1, 1), (3, 2)))
@@ -98,7 +98,7 @@ def losses(runs, top=3.0):
     axis.set(xlabel="step", ylabel="training loss (nats)", ylim=(0, top))
     axis.grid(color="#DDDDDD")
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    axis.legend(title=title, alignment="left", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 

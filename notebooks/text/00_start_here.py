@@ -177,7 +177,7 @@ print("blocks:", len(model.blocks), " scores:", list(logits.shape))
 
 # %% [markdown]
 # An `assert` line checks a claim. It stays silent when the claim is true, and it stops the cell when the claim is false.
-# The course compares every new step with the step before in this way, so you never have to take a claim on trust.
+# The course compares every new step with the step before in this way, so you need not take its code on trust.
 #
 # **Predict.** Nobody told the network what a 7 looks like. The network consists of numbers that were learned from
 # examples. How many learned numbers does this one have? Run the cell, then click your guess.
@@ -201,8 +201,8 @@ predict("how many weights", sum(p.numel() for p in model.parameters()))
 # Mixer then asked: do images need attention? They replaced attention with the plainest layers there are, and the result
 # still worked. After training on 300 million images, a large Mixer classified 84.8% of the ImageNet test images
 # correctly. The transformer of the same size reached 85.6% and processed about a third fewer images per second. With
-# only 1.3 million training images the gap was wider, 76.4% against 79.7% (first L/16, then B/16, names of lesson 6;
-# Table 3).
+# only 1.3 million training images the gap was wider, 71.8% against 76.1% (both times L/16, a name of lesson 6; Table
+# 3).
 #
 # So a Mixer is not the best network for images. It is one of the simplest that work well, which makes it a good place to
 # find out what an image network must be given, and what it can learn from data. [Lesson 10](10_convolutions.ipynb)
@@ -361,8 +361,8 @@ exercises.check_in_doubt(in_doubt)
 # %% [markdown]
 # ## Recap
 #
-# - You watched a Mixer of about 140,000 learned numbers. It reads 99 of 100 digits correctly, and nearly all of its
-#   mistakes are confident ones.
+# - You watched a Mixer of about 140,000 learned numbers. It reads 99 of 100 digits correctly. It gives nearly all of
+#   its mistakes more than 50%, too.
 # - One cell checks your machine: `check_setup()`.
 # - Image, patches, tokens, blocks, average, scores: six lines of code run the whole network.
 # - A CNN combines neighbors, a transformer computes from each image who listens to whom, and a Mixer learns that once for

@@ -342,10 +342,11 @@ assert 0.3 > agree["cifar10", "trained"] > 0.1 > abs(agree["cifar10", "untrained
 
 # %% [markdown]
 # Each row of the picture shows the 16 smoothest detectors of one model. The detectors for digits clearly learned something:
-# they look for corners, bars, and strokes. The small detectors for photographs show much less. Even these 16 are only a
-# little smoother than their control, though the number clearly differs from it. The paper reports the same contrast: the
-# detectors of its model with $P = 32$ are smooth patterns, and those with $P = 16$ mostly are not. (Our two models differ in
-# their images and their training, too, so our picture does not prove that the patch size is the reason.)
+# they look for corners, bars, and strokes. The small detectors for photographs show much less. Even these 16 look
+# only a little smoother than their control, though the mean of all detectors clearly differs from it. The paper
+# reports the same contrast: the detectors of its model with $P = 32$ are smooth patterns, and those with $P = 16$
+# mostly are not. (Our two models differ in their images and their training, too, so our picture does not prove that
+# the patch size is the reason.)
 #
 # ## What it would cost not to share
 #

@@ -450,9 +450,9 @@ print("attention: 64 patches?  ", list(attention(torch.zeros(1, 64, 64)).shape))
 # %% [markdown]
 # | | token mixing | self-attention |
 # |---|---|---|
-# | how much a token takes from another | learned, the same for every image | computed from the tokens of this image |
+# | weights between tokens | learned, the same for every image | computed from the tokens of this image |
 # | places | each has its own weights | not known: position embeddings must be added |
-# | number of patches | fixed by the weights | any |
+# | number of patches | fixed by the weights | any, without position embeddings |
 # | products per image | $2 S D_S C$ | $2 S^2 C$, and $4 S C^2$ for the linear layers |
 # | weights | $2 S D_S$ | $4 C^2$ for the linear layers |
 #
@@ -466,9 +466,10 @@ print(f"self-attention: {(2 * S**2 * C + 4 * S * C**2) / 1e6:6.1f} million produ
       f"{4 * C**2:9,} weights")
 
 # %% [markdown]
-# Token mixing is much cheaper at this size, and it grows linearly with $S$ as long as $D_S$ stays the same; one part
-# of attention grows with the square. In exchange, attention chooses for each image who listens to whom, and it takes
-# images of any size. Lesson 13 trains both in the same frame.
+# Token mixing is much cheaper at this size. Most of attention's products belong to its four linear layers, 462 of 521
+# million. The others grow with the square of $S$, and token mixing grows in proportion to it, as long as $D_S$ stays
+# the same. In exchange, attention chooses for each image who listens to whom, and its weights fit any number of
+# tokens. Lesson 13 trains both in the same frame.
 #
 # ## The library's version
 #
@@ -522,8 +523,8 @@ channels = {"brightness": pixels.mean((1, 2, 3)),       # each [S]
 #    lets almost nothing of this through, −0.02. A unit with the opposite weights would pass on 2.39.
 # 3. In *red minus blue*, again center minus rim, 0.59: the reddish brown is in the middle. Top minus bottom notices it,
 #    too, 0.49, since there is hardly any red at the bottom.
-# 4. Neighboring patches resemble each other, and the checkerboard subtracts neighbors. Images vary slowly from place to
-#    place, so units that vary slowly find more. Keep this in mind for lesson 9.
+# 4. Neighboring patches resemble each other, and the checkerboard subtracts neighbors. This image varies slowly from
+# place to place, so units that vary slowly find more. Keep this in mind for lesson 9.
 #
 # </details>
 

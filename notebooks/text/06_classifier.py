@@ -173,7 +173,7 @@ for k, name in enumerate(["from the right", "from below"]):
     print(f"{name:14}  logit {logits[k]:5.2f}   probability {probabilities[k]:.2f}   "
           f"loss if it is true {-math.log(probabilities[k]):.2f}")
 assert torch.allclose(logits.softmax(dim=0), torch.tensor(probabilities), atol=1e-5)
-loss = nn.functional.cross_entropy(logits[None], torch.tensor([1]))     # truth: class 1
+loss = nn.functional.cross_entropy(logits[None], torch.tensor([1]))     # it applies softmax itself
 assert math.isclose(loss, -math.log(probabilities[1]), abs_tol=1e-5)
 
 # %% [markdown]
@@ -208,8 +208,8 @@ loss = nn.functional.cross_entropy(logits, labels)
 predict("first loss", loss)
 
 # %% [markdown]
-# Compare this loss with two others. A head with ordinary random weights starts a little higher. With weights ten times
-# as large, the network is *sure* of nonsense.
+# Compare this loss with two others. A head with ordinary random weights starts at about the same loss. With weights
+# ten times as large, the network is *sure* of nonsense.
 
 # %%
 torch.manual_seed(0)
@@ -222,7 +222,7 @@ for scale in (1, 10):
 # Can a head of zeros learn? The gradient says how the loss changes with each weight. For the head, the gradient is
 # the pooled channels times (probability minus 1 for the true class, else minus 0), and this product is not zero. The
 # gradient that flows *back* into the blocks is multiplied by the head's weights, so it is zero, but only at the first
-# step. Step one moves the head alone. From step two on, everything moves. You will see this below.
+# step. The first step moves the head alone. From the second on, everything moves. You will see this below.
 #
 # ## The whole Mixer
 #
@@ -289,7 +289,7 @@ for step in range(3):
 
 # %% [markdown]
 # The first loss is 2.303, which is $\ln 10$, as predicted. At step 0 the gradient inside the blocks is exactly zero. At
-# step 1 the head has moved, and the blocks begin to learn. Three steps lower the loss only a little. Lesson 7 takes
+# step 1 the head has moved, and the blocks begin to learn. Two steps lower the loss only a little. Lesson 7 takes
 # about 700.
 #
 # ## Counting parameters
@@ -397,9 +397,9 @@ plots.show(
         "1, a little higher at both ends.")
 
 # %% [markdown]
-# - **More tokens** (a larger image, the same $P$): the work grows in proportion to $S$, and no faster. The attention of a
-#   vision transformer grows with $S^2$. But the token MLP has $2 S D_S$ weights per block, so a Mixer's *size* depends on
-#   the image. The size of a convolution does not.
+# - **More tokens** (a larger image, the same $P$): the work grows in proportion to $S$, and no faster. In a vision
+#   transformer, one part grows with $S^2$. But the token MLP has $2 S D_S$ weights per block, so a Mixer's *size*
+#   depends on the image. The size of a convolution does not.
 # - **More channels**: both counts grow about in proportion to $C$. (Here $D_S$ and $D_C$ stay the same. With
 #   $D_C = 4C$, as in the paper, they grow with $C^2$.)
 # - **Smaller patches**: halving the side gives four times the tokens, and so about four times the work, with almost the
@@ -446,8 +446,9 @@ for what, parts in cost_by_part(MODELS["B/16"]).items():
 
 # %% [markdown]
 # Channel mixing has 95% of the parameters and does 88% of the work. Token mixing, the part that makes a Mixer a Mixer,
-# has 3% of the weights. Both MLPs are shared, one by all channels and the other by all tokens. Token mixing is so cheap
-# because its matrices are small: 196 × 384 numbers against 768 × 3072.
+# has 3% of the weights. Both MLPs are shared, one by all channels and the other by all tokens. The matrices of token
+# mixing are small, 196 × 384 numbers against 768 × 3072. Its work is an eighth of channel mixing's, as $D_S$ is of
+# $D_C$.
 #
 # ## Exercises
 #
@@ -604,8 +605,8 @@ exercises.check_design(my_design)
 # - LayerNorm, a mean over the tokens, and one linear layer turn tokens into class scores. You did it by hand, with a
 #   loop, with tensors and as a module. The mean forgets where a token was.
 # - With a head of zeros the first loss is $\ln K$. The first step moves the head alone, and then everything moves.
-# - You assembled the whole Mixer. On the same weights it gives the library's logits to the last bit, and three steps
-#   lowered its loss.
+# - You assembled the whole Mixer. On the same weights it gives the library's logits to the last bit, and its first
+#   steps lowered the loss.
 # - You counted the seven models of Table 1 exactly. Work grows in proportion to the number of tokens. Channel mixing has
 #   95% of B/16's parameters.
 #

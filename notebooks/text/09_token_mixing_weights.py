@@ -60,8 +60,9 @@ widgets.training_scrubber(steps, snapshots, grid_of(model), curves=False)
 # other color beside it, each somewhere else, in many directions. If you have ever seen the first layer of a convolutional
 # network, you know these pictures. Such a unit answers to a bar or an edge of its direction, at its place.
 #
-# But people see faces in clouds, too. What of this is really there? And what does the layer *do* with it? In this lesson
-# each thing that we see gets a number, and each number is compared with what it would be if there were nothing to see.
+# But people see faces in clouds, too. What of this is really there? And what does the layer *do* with it? In this
+# lesson most things that we see get a number, and each number is compared with what it would be if there were nothing
+# to see.
 
 # %% [markdown]
 # ## One unit, by hand
@@ -262,35 +263,39 @@ print(f"a convolution has {convolution_share(M, (16, 16)):.0%} of block 1's toke
 
 # %% [markdown]
 # For random numbers the share is 1.5%, because a kernel has $31 · 31 = 961$ free numbers for 65,536. But that is a weak
-# control. Suppose that each place took something from *itself* and from nobody else. That would be a convolution, too,
-# and yet it needs no grid and no neighbors. So take two more:
+# control. Suppose that each place took the same from *itself*, and nothing from others. That would be a convolution,
+# too, and yet it needs no grid and no neighbors. Or suppose that all pictures of $W_1$ and $W_2$ were smooth. Then
+# what neighbors take would be alike, too. So take three more:
 #
 # - **Relabel** the places: number them in a random order. What a place takes from itself stays. What depends on
 #   who lies beside whom is lost.
-# - Leave the diagonal out: count only what places take from *others*.
+# - Leave the diagonal out: count only what places take from *others*. - **Swap the partners**: let each unit write
+#   with the column of $W_2$ of another unit. All pictures stay. What a unit's reading has to do with its writing is
+#   lost.
 
 # %%
-from mixer_lib.analysis import relabeled, token_map
+from mixer_lib.analysis import mixing_weights, relabeled, token_map
 
 
 def shares(model):
-    """Print each block's convolution share, beside that with the places relabeled."""
+    """Print each block's convolution share and its controls."""
     grid = grid_of(model)
-    print("block        share (relabeled)    without the diagonal (relabeled)")
-    for k, layer in enumerate(block.token_mixing for block in model.blocks):
-        W1, W2 = layer.fc1.weight.detach(), layer.fc2.weight.detach()
+    print("              whole map |              without the diagonal\n"
+          "block  share  relabeled | share  relabeled  partners swapped")
+    for k, (W1, W2) in enumerate(zip(*mixing_weights(model))):
         maps = token_map(W1, W2), token_map(relabeled(W1, 0), relabeled(W2.T, 0).T)
-        whole = [convolution_share(M, grid).item() for M in maps]
-        others = [convolution_share(M, grid, diagonal=False).item() for M in maps]
-        print(f"{k:5} {whole[0]:12.0%} ({whole[1]:.0%})",
-              f"{others[0]:20.0%} ({others[1]:.0%})")
+        swapped = token_map(W1, W2.roll(1, dims=-1))
+        whole = [convolution_share(M, grid) for M in maps]
+        others = [convolution_share(M, grid, diagonal=False) for M in (*maps, swapped)]
+        print(f"{k:5} {whole[0]:6.0%} {whole[1]:10.0%} |",
+              f"{others[0]:5.0%} {others[1]:10.0%} {others[2]:17.0%}")
 
 
 shares(model)
 
 # %% [markdown]
-# Every block is far beyond its control, with the diagonal and without. In block 0 more than half of the token map is
-# a convolution, in block 3 a seventh. The rest depends on the single place, or is noise.
+# Every block is far beyond all its controls, with the diagonal and without. In block 0 more than half of the token
+# map is a convolution, in block 3 a seventh. The rest depends on the single place, or is noise.
 #
 # Now the network at the end of lesson 8. Its grid is coarser, 8 × 8, with 64 hidden units in 8 blocks. It is the
 # better network: on all 10,000 test images it reads 90.6%, the other one 88.1%.
@@ -318,23 +323,30 @@ shares(other)
 # %% [markdown]
 # The share is more than half in every block. But look at the columns on the right. In the last three blocks, the relabeled
 # map has nearly the same share, so most of it is what a place takes from itself. Without the diagonal, a fifth to a third
-# is left, which is still at least three times the control. In the first five blocks, it is 60 to 84%.
+# is left, which is still at least three times either control. In the first five blocks, it is 60 to 84%.
 #
 # And the rows of its $W_1$? Are they coarse, too? Here is the average frequency of the rows, for each block:
 
 # %%
-from mixer_lib.analysis import mixing_weights
-
 for name, net in (("8 × 8", other), ("16 × 16", model)):
     trained = mixing_weights(net)[0]                                    # [L, D_S, S]
     for what, fc1 in (("trained", trained), ("shuffled", shuffled(trained, 0))):
         print(f"{name:8} {what:9}", *(f"{average:.2f}" for average in
                                       frequency(fc1, grid_of(net)).mean(dim=-1)))
 
+# %%
+rows = mixing_weights(other)[0][4, :16]                                 # [16, S]
+plots.show(
+    plots.mosaic(torch.cat([rows, shuffled(rows, 0)]), (8, 8),
+                 title="16 units of block 4, and below them the same, shuffled"),
+    alt="8 × 8 grid. Two rows of sixteen grids of small cells, orange and blue without "
+        "order. A few grids of the first row have a spot of one color. Otherwise the "
+        "two rows look alike.")
+
 # %% [markdown]
 # In the 16 × 16 network, the rows of all four blocks are far coarser than shuffled rows. In the 8 × 8 network they are not:
-# they stay within 0.06 of shuffled rows, above as well as below. Its single units look like noise, and yet its layers are
-# more of a convolution. You only see it when you look at what reading and writing do *together*.
+# they stay within 0.06 of shuffled rows, above as well as below. By this measure its single units are near noise, and
+# yet its layers are more of a convolution. You only see it when you look at what reading and writing do *together*.
 #
 # ### The kernels
 #
@@ -368,12 +380,12 @@ plots.show(
 # Start with the 8 × 8 grid. In block 0 each place subtracts its four neighbors, a cross. Block 1 subtracts only those on
 # the left and on the right, block 2 a larger neighborhood. Blocks 3 and 4 *add* neighbors and, on the diagonal that is left
 # out here, subtract the place itself. In the last blocks a place adds a little of many others: there a layer is mostly
-# "minus myself". The 16 × 16 grid has similar shapes in finer detail, and block 1 has a center with an arch above it. Far out, in
-# the corners, single cells are strong. There a displacement has only a few pairs of places, so its average is mostly noise.
+# "minus myself". The 16 × 16 grid has similar shapes in finer detail, and block 1 has a center with an arch above it.
+# A cell in a corner has only a few pairs of places, so its average is mostly noise.
 #
-# So nobody told these networks which places are neighbors, and they found out, in every block. One thing did help them:
-# training showed them each image shifted by a few pixels and mirrored (lesson 8), and so it taught them that the same thing
-# may lie anywhere.
+# So nobody told these networks which places are neighbors, and they found out, in every block. One thing may have
+# helped them: training showed them each image shifted by a few pixels and mirrored (lesson 8). A table further down
+# tests it in a small network, and leaves it open.
 #
 # Now look for yourself. Choose a block. Hover a cell of the kernel to see all pairs of places with that displacement, and
 # hover a place to compare what it takes with the kernel moved to it.
@@ -408,11 +420,11 @@ accuracy = [100 * epochs[round(moments[i] / 96) - 1]["val_accuracy"] for i in la
 curves = {}
 for k in (0, 1, 3, 7):
     fc1, fc2 = (saved[f"blocks.{k}.token_mixing.fc{n}.weight"] for n in (1, 2))
-    curves[f"block {k}"] = convolution_share(           # of [n, S, S], all at once
+    curves[f"block {k}"] = 100 * convolution_share(     # of [n, S, S], all at once
         token_map(fc1, fc2), grid_of(other), diagonal=False)[late]
 plots.show(
     plots.lines({"held-out accuracy (%)": (accuracy, curves)},
-                ylabel="convolution share, others only"),
+                ylabel="convolution share, others only (%)"),
     alt="8 × 8 grid: convolution share against held-out accuracy, from 24 to 90%. All "
         "four blocks begin at 5%. Blocks 0, 1 and 3 climb from 55% accuracy on, ever "
         "more steeply, to between 65 and 84%. Block 7 stops at 22%.")
@@ -441,7 +453,9 @@ for name, net, step in (("8 × 8", other, 1), ("16 × 16", model, 2)):
     maps[name] = [token_map(block.token_mixing.fc1.weight.detach(),
                             block.token_mixing.fc2.weight.detach(), slope)
                   for block, slope in zip(net.blocks, slopes)]    # L times [S, S]
+    share = convolution_share(torch.stack(maps[name]), grid_of(net), diagonal=False)
     print(f"{name:8} mean slope  ", *(f"{slope.mean():6.2f}" for slope in slopes))
+    print(f"{name:8} share       ", *(f"{part:6.0%}" for part in share))
 
 # %%
 def convolution(M):
@@ -471,10 +485,12 @@ for name, net in (("8 × 8", other), ("16 × 16", model)):
                                       for k, M in enumerate(maps[name])))
 
 # %% [markdown]
-# In the 8 × 8 network, one kernel per block, with what a place takes from itself, explains 27 to 77% of what token
-# mixing answers. With its places relabeled it explains 38% at most. (A number below 0 is worse than the average
-# answer.) In the 16 × 16 network it explains most in block 0, where the mean slope of the units is only 0.04, and
-# next to nothing in block 3. There, what a layer does is neither a line nor the same everywhere.
+# With the measured slopes, nearly all shares are a little larger than with 1/2, and in block 0 of the 16 × 16 network
+# much larger: 70% instead of 55%. How good is the map? In the 8 × 8 network, one kernel per block, with what a place
+# takes from itself, explains 27 to 77% of what token mixing answers. With its places relabeled it explains 38% at
+# most. (A number below 0 is worse than the average answer.) In the 16 × 16 network it explains 63% in block 0, but
+# 43% with the places relabeled, and only 4% in block
+# 3. There the whole map explains 39%: hardly any of it is the same everywhere.
 #
 # ## What does the network live on?
 #
@@ -520,8 +536,8 @@ for k in range(4):
 # %% [markdown]
 # The three ways give three answers. By zero, block 1 costs the most. By the average, block 1 and block 2 cost about the same:
 # with 500 images, an accuracy is uncertain by about 2 points. By another image's answer, the last two blocks cost more than
-# 60 points. These blocks tell the classifier what the image is, and now they describe another image. So this number shows
-# where the answer is already decided. It does not show which block is needed most.
+# 60 points. These blocks tell the classifier what the image is, and now they describe another image. So this number
+# may show where the answer is already decided, rather than which block is needed most.
 #
 # Anyone who writes "the network needs block 1 most" must say in which sense.
 #
@@ -587,8 +603,8 @@ del tables["8 × 8"]                 # 300 MB that nothing below needs
 # In the 8 × 8 network the convolutions and the average answers keep 82 of 89 points, with no GELU in token mixing and
 # one kernel for all 128 channels. The rest of the maps keeps no more than the average answers do. Small kernels of 7
 # × 7 are enough. Two numbers per block, with no neighbors at all, leave 64%, and the convolution with its places
-# relabeled 68%. So "less of myself, more of all" is worth about ten points, and the neighborhood 14 to 18 more. Most
-# of what this network's token mixing does *is* a convolution, but not all of it: the errors grow from 11 to 18%.
+# relabeled 68%. So two numbers per block are worth about ten points, and the neighborhood 14 to 18 more. Most of what
+# this network's token mixing does *is* a convolution, but not all of it: the errors grow from 11 to 18%.
 #
 # The 16 × 16 network is another case. Its whole linear map keeps only 64 of 89 points, so there the bends of the GELU
 # do real work. Beyond the average answers, the whole map is worth 22 points, the convolution 13, and two numbers 8:
@@ -619,9 +635,9 @@ widgets.switches(model, cifar, count=250)
 # ## Pairs and twins
 #
 # The authors of the Mixer drew the units of their models, too, and noticed that many come in pairs of **opposite phase**:
-# one is blue where the other is orange ([the paper](https://arxiv.org/abs/2105.01601), Figure 5). One caution first. In
-# that figure each unit is followed by its *closest inverse*. Anyone who picks the closest of hundreds finds something close.
-# This is a **selection effect**, and only a control can tell how much of the likeness it explains.
+# one is blue where the other is orange ([the paper](https://arxiv.org/abs/2105.01601), Figure 5). One caution first.
+# In its Figure 6 each unit is followed by its *closest inverse*. Anyone who picks the closest of hundreds finds
+# something close. This is a **selection effect**, and only a control can tell how much of the likeness it explains.
 #
 # How alike are two kernels? Subtract from each its mean, and take the cosine similarity of lesson 5. That is their
 # **correlation**: 1 for the same pattern, −1 for opposites, 0 for two patterns that have nothing in common. The **closest
@@ -680,7 +696,8 @@ for what, closest in (("opposite", partners), ("twin", twins)):
 # of the same shapes, few opposites remain:
 #
 # - **Blocks 0 and 1**: the closest opposite is closer than in mixed rows, by 0.04 and 0.05, many times the spread over ten
-#   draws. Twins have about half of that excess. So single units do come back, and a little more often with the other sign.
+#   draws. Twins have about half of that excess. So single units do come back, and a little closer with the other
+#   sign.
 # - **Blocks 2 and 3**: the closest opposite is *less* close than in mixed rows, and the twin is closer. These layers ask the
 #   same question again, in variations. They do not reverse its sign.
 #
@@ -725,12 +742,12 @@ plots.show(
 #
 # ### Which part of the recipe decides?
 #
-# In the 8 × 8 network the rows look like noise. It was trained by Muon, while $W_1$ of the 16 × 16 network was left to
-# AdamW. Is that the reason? And what makes a convolution grow?
-# [`tools/measure_kernels.py`](../tools/measure_kernels.py) trained a small network (3 blocks of 48 channels, 8 × 8 grid, 64
-# hidden units) on all of CIFAR-10, by one base recipe of 4 epochs with AdamW, and with *one change at a time*, three times
-# each. What training added is $W_1$ minus what is left of its random start. Here are averages over the blocks, for
-# each of the three runs:
+# In the 8 × 8 network the rows look nearly like noise. It was trained by Muon, while $W_1$ of the 16 × 16 network was
+# left to AdamW. Is that the reason? And what makes a convolution grow?
+# [`tools/measure_kernels.py`](../tools/measure_kernels.py) trained a small network (3 blocks of 48 channels, 8 × 8
+# grid, 64 hidden units) on all of CIFAR-10, by one base recipe of 4 epochs with AdamW, and with *one change at a
+# time*, three times each. What training added is $W_1$ minus what is left of its random start. Here are averages over
+# the blocks, for each of the three runs:
 
 # %%
 table = json.loads(Path("results/kernels.json").read_text())
@@ -752,16 +769,16 @@ for change in table["changes"]:
 
 # %% [markdown]
 # *The rows.* With AdamW, what training added is made of about 11 pictures, and with Muon of 29. The rows are finer, too, 0.36
-# against 0.29 (random numbers have 0.38). And the optimizer of $W_1$ alone decides: with Muon for everything else, rank and
-# frequency are those of AdamW again. Mixing the rows cannot change the rank, so the rank belongs to the layer, not to
-# its single rows. Muon makes all directions of a matrix grow alike (lesson 8), so many shapes grow at once, and none
-# of them stands out.
+# against 0.29 (random numbers have 0.39). And the optimizer of $W_1$ alone decides: with Muon for everything else,
+# rank and frequency are those of AdamW again. Mixing the rows cannot change the rank, so the rank belongs to the
+# layer, not to its single rows. Muon makes all directions of a matrix grow alike (lesson 8), so many shapes grow at
+# once, and none of them stands out.
 #
 # *The convolution.* After so short a training it is small, 0.03 to 0.1 beyond the control. The number of epochs
-# raises it in each run: 0.03 to 0.04 after one, 0.05 to 0.06 after four, about 0.08 after eight. Strong weight decay
-# raises it, too. Muon lowers it in each run, by as much as the epochs from one to four raise it. What flips and
-# shifts do to it is too close to call with three seeds. The bundled networks trained for 100 epochs and more, and
-# their shares are far larger. All of this holds for one size and these recipes.
+# raises this difference in each run: 0.03 to 0.04 after one, 0.05 to 0.06 after four, about 0.08 after eight. Strong
+# weight decay raises it, too. Muon lowers it in each run, by as much as the epochs from one to four raise it. What
+# flips and shifts do to it is too close to call with three seeds. The bundled networks trained for 100 epochs and
+# more, and their shares are far larger. All of this holds for one size and these recipes.
 
 # %% [markdown]
 # ### What does a unit answer to?
@@ -775,7 +792,8 @@ from mixer_lib.analysis import reads_and_writes, top_answers
 unit = 188
 found, channels, answers = top_answers(
     model, tables["16 × 16"], block=1, unit=unit, count=10)
-titles = [f"channel {c}" for c in channels]
+names = [cifar.classes[k] for k in labels["16 × 16"][found]]
+titles = [f"{name}\nchannel {c}" for name, c in zip(names, channels)]
 plots.show(
     plots.image_row(images["16 × 16"][found] / 255, titles, columns=10),
     alt="Ten test images: four cars, two ships, an airplane, a truck, a frog and a "
@@ -785,8 +803,8 @@ print("answers", *(f"{answer:.1f}" for answer in answers))
 
 # %% [markdown]
 # This is the unit from the beginning of the lesson, the bar across rows 8 and 9. It answers to cars, to
-# the hulls of ships, to an airplane and to animals: something across the middle, of many kinds, and in several channels. A unit is no
-# detector of a class. It is a question that is put to every channel.
+# the hulls of ships, to an airplane and to animals: something across the middle, of many kinds, and in several
+# channels. This unit is no detector of a class. It is a question that is put to every channel.
 #
 # And what does it do then? It writes its answer with its column of $W_2$. Does a unit write where it reads? The
 # correlation of its row of $W_1$ with its column of $W_2$ says so, beside the correlation with another unit's column:
@@ -799,9 +817,9 @@ for name, net in (("8 × 8", other), ("16 × 16", model)):
             reads, writes.roll(roll, dims=-1)).mean(dim=-1)))
 
 # %% [markdown]
-# In the early blocks the correlation is weak, and of either sign. In blocks 3 to 7 of the 8 × 8 network it is about −0.75: a
-# unit writes the *opposite of what it reads*. What it finds, it takes away. All these subtractions, added up, are what those
-# blocks have on the diagonal of their token maps, "minus myself".
+# In blocks 3 to 7 of the 8 × 8 network the correlation is about −0.75: a unit writes the *opposite of what it reads*.
+# What it finds, it takes away. All these subtractions, added up, are what those blocks have on the diagonal of their
+# token maps, "minus myself". In all other blocks it is weak, and of either sign.
 
 # %% [markdown]
 # ## Look for yourself
@@ -832,15 +850,19 @@ widgets.weight_browser(model)
 #
 # | the paper | here |
 # |---|---|
-# | Figure 5: units of the first layers have structure, some over the whole image, some in small parts | Yes in the 16 × 16 network: far coarser than shuffled rows in all four blocks. In the 8 × 8 network, trained by another optimizer, the frequency is within 0.06 of shuffled rows, above as well as below |
+# | Figure 5: units of the first layers have structure, some over the whole image, some in small parts | Structure:
+# yes in the 16 × 16 network, far coarser than shuffled rows in all four blocks. In the 8 × 8 network, trained by
+# another optimizer, the frequency is within 0.06 of shuffled rows, above as well as below. Small parts: exercise 9.2
+# asks |
 # | Figure 5: pairs of opposite phase | Far beyond shuffled rows in the 16 × 16 network. Beyond mixed rows only a little, in blocks 0 and 1. Shapes come again because there are few |
 # | its text: deeper layers show no clear structure | The rows of block 3 are coarse, too, and of few shapes. But its convolution share is the lowest |
 # | Figure 6: the training set changes the units | Not tested here |
 # | its text: heavy augmentation and hyper-parameters change the units | The optimizer changes the rank and the frequency of the rows, in the small network of the table above |
-# | not asked | Part of every token mixing is a convolution: in all twelve blocks beyond the relabeled map. In the better network the convolutions and the average answers, with nothing trained again, keep 82 of 89 points |
+# | not asked | Part of every token mixing is a convolution: in all twelve blocks beyond its controls. In the better
+# network the average answers alone keep 55 of 89 points, and with the convolutions 82, with nothing trained again |
 #
-# A clean picture of a unit is no sign of a good network, and noise is no sign of a bad one. The better network here has the
-# rows that look like noise, and its token mixing is closer to a convolution.
+# A clean picture of a unit is no sign of a good network, and noise is no sign of a bad one. The better network here
+# has rows whose frequency is near that of noise, and its token mixing is closer to a convolution.
 
 # %% [markdown]
 # ## Exercises
@@ -950,7 +972,8 @@ exercises.check_which_was_trained(which_was_trained)
 # The kernel of block 7 of the 8 × 8 network has a strong minus in the middle (set *from itself* to *shown* in the
 # widget), and a wide pale plus around it. Say in two sentences what it does to a channel that is the same everywhere,
 # and to a channel in which a single place sticks out. Then try both: multiply `convolution(maps["8 × 8"][7])` by
-# `torch.ones(64)`, and by zeros with a single 1 at place 27, and add the input, as the skip connection does.
+# `torch.ones(64)`, and by zeros with a single 1 at place 27, and add the input, as a skip connection does. (Leave the
+# norm out.)
 #
 # <details><summary>Answer</summary>
 #
@@ -969,13 +992,13 @@ exercises.check_which_was_trained(which_was_trained)
 # ## Recap
 #
 # - A row of $W_1$ is a question to the whole grid, and laid out it is a picture. You watched 256 of them take shape.
-# - A frequency, a correlation, a share: none of them says anything alone. Shuffled rows, mixed rows and relabeled places
-#   each keep all but one thing.
+# - A frequency, a correlation, a share: none of them says anything alone. Shuffled rows, mixed rows, relabeled places
+#   and swapped partners each lose something else.
 # - The token map says what each place takes from each. Its average by displacement is the kernel of the convolution that
 #   the layer has learned, and in all twelve blocks it is beyond its controls.
 # - Pairs of opposites are mostly what few shapes look like. Against mixed rows, only a little is left.
-# - By zero, by the average, by another image's answer: three ways to switch a layer off, three different questions. Kept
-#   with the average answers, the convolutions of the better network keep 82 of its 89 points.
+# - By zero, by the average, by another image's answer: three ways to switch a layer off, three different questions.
+#   The average answers of the better network keep 55 of its 89 points, and with the convolutions 82.
 #
 # ## Quiz
 #
@@ -998,8 +1021,8 @@ exercises.check_which_was_trained(which_was_trained)
 #
 # </details>
 #
-# **3.** Take the trained network and mirror the grid: give all images left to right, and bring the weights after them, as
-# in lesson 4. Which change: the frequency, the rank, the convolution share, the kernel?
+# **3.** Take the trained network and mirror the grid: mirror all images, left to right, and let the weights follow,
+# as in lesson 4. Which change: the frequency, the rank, the convolution share, the kernel?
 #
 # <details><summary>Answer</summary>
 #

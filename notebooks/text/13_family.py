@@ -158,7 +158,7 @@ assert torch.allclose(part.out(torch.cat(heads, dim=-1)), part(table), atol=1e-6
 # Now compare it with token mixing. There, the weight between two tokens is learned, belongs to two *places*, and is
 # the same for every image. Here, it follows from the two *tokens*, and every image has its own. So attention does not
 # even notice in which order the tokens come. A vision transformer (**ViT**) therefore adds a learned position
-# embedding to each token, of which the Mixer has no need (lesson 2).
+# embedding to each token, of which the Mixer has no need (lesson 4).
 
 # %%
 order = torch.tensor([3, 0, 4, 1, 2])
@@ -194,7 +194,7 @@ print(model(torch.randn(2, 3, 32, 32)).shape)
 # ## Who hears whom
 #
 # Let one token change a little. Which tokens answer differently? For each of the eight, here is `influence` (lesson
-# 5) of one part on a grid of 4 × 4 tokens, with random weights. The token that changes is the one in row 1, column 1.
+# 3) of one part on a grid of 4 × 4 tokens, with random weights. The token that changes is the one in row 1, column 1.
 
 # %%
 MIXERS = {                              # {name: the model's name in the library}
@@ -327,10 +327,10 @@ plots.show(
 # ### How far does luck reach?
 #
 # Three runs tell little about how much runs vary. But all networks were trained from the same seeds, on the same
-# images. So pair the runs: subtract the Mixer's accuracy with seed 0 from ConvMixer's with seed 0, and so on. What a
-# lucky choice of held-out images gives to both is then gone. And take one spread for all networks, the root of the
-# mean of their variances: it rests on many differences and not on three. Two standard errors to either side of a mean
-# difference are then about its 95% interval (lesson 11).
+# images. So pair the runs: subtract the Mixer's accuracy with seed 0 from ConvMixer's with seed 0, and so on. Any
+# luck that both share is then gone. And take one spread for all networks, the root of the mean of their variances: it
+# rests on more differences than three. Two standard errors to either side of a mean difference (lesson 11) are then
+# somewhat less than its 95% interval, since all differences have the Mixer's three runs in them.
 
 # %%
 def compare(table, base):
@@ -354,16 +354,16 @@ show_gaps(family_gaps)
 # %% [markdown]
 # There are three groups:
 #
-# - **ConvMixer is far ahead.** Near places matter, and what helps in one place helps in all others: both are true of
-#   photographs, and ConvMixer does not have to find them out. Lesson 11 saw the same with another CNN.
+# - **ConvMixer is far ahead.** A likely reason: near places matter, and what helps in one place helps in all others.
+#   Both are true of photographs, and ConvMixer does not have to find them out. (But its block differs from the others
+#   in more than this.) Lesson 11 saw the same with another CNN.
 # - **The three that learn who listens to whom** follow: gMLP, ResMLP and the Mixer, within about four points. ResMLP's
-#   one linear layer and the Mixer's MLP are too close to call. gMLP is ahead of the Mixer, if not by much.
+#   one linear layer and the Mixer's MLP are too close to call. gMLP is ahead of the Mixer, but hardly beyond luck.
 # - **The others are far behind.** Pooling and FNet are level with *identity*, whose tokens meet only at the very end.
 #   Attention is only a few points better than that.
 #
-# The gaps between the groups are about three times as large as what luck may do. Within a group, look at the intervals. One
-# thing the intervals leave out: every difference has the same runs of the Mixer in it. Had those been unlucky, all of
-# the others would look better.
+# The gaps between the groups are about three times as large as what luck may do. Within a group, look at the
+# intervals. And had the Mixer's runs been unlucky, all of the others would look better.
 #
 # ### Move it
 #
@@ -448,16 +448,17 @@ longer = json.loads(Path("results/longer.json").read_text())
 for row in longer["rows"]:
     name = row["mixer"]
     print(f"{name:9}, {longer['recipe']['epochs']} epochs: {row['held_out']:.1%} in "
-          f"{row['seconds']} seconds (one epoch: {means[name]:.1%})")
+          f"{row['seconds']} seconds (one epoch: {means[name]:.1%}); "
+          f"patches shuffled: {row['shuffled']:.1%}")
 print(f"ConvMixer, one epoch:  {means['ConvMixer']:.1%} in "
       f"{times['ConvMixer']:.0f} seconds on average")
 
 # %% [markdown]
 # In a sixth more time than ConvMixer's single epoch, the Mixer goes well past it. So who wins depends on whether you
 # count parameters or seconds. (It is one run on one core, and ConvMixer would not stand still with five epochs
-# either.) Attention has gained more than 20 points. Has it learned how tokens should meet? The control says: hardly.
-# *Identity*, whose tokens never meet, has gained as many. Attention is still only a few points ahead of it, and the
-# Mixer ten.
+# either.) Attention has gained more than 20 points. Has it learned how tokens should meet? It has learned something
+# about places, since shuffling the patches now costs it 15 points. But *identity*, whose tokens never meet, has
+# gained as many. Attention is still only a few points ahead of it, and the Mixer ten.
 #
 # **4. How many images, and of what kind?** All of this is about 45,000 small photographs. What a prior is worth depends on
 # how many images there are to learn from. In the paper (section 3.3, Figure 2) the Mixer is behind a CNN and a vision
@@ -491,7 +492,8 @@ plots.show(
         "held-out accuracy (%)", log="x"),
     alt="Held-out accuracy against 500, 2,000, 8,000 and 45,000 images, one line per "
         "network. The CNN is on top everywhere, the Mixer in the middle and attention "
-        "below. All three rise up to 2,000 images, and are nearly flat from there on.")
+        "below. All three rise up to 8,000 images, steeply up to 2,000, and fall a "
+        "little from there on.")
 
 # %% [markdown]
 # The lines do not cross. And they do not rise after 8,000, although 45,000 images are 22 times as many as 2,000. What
@@ -543,8 +545,8 @@ for name in MIXERS:
 # Four of the networks have learned what belongs where, and with the patches in another order all of that misleads
 # them: they fall to *identity*, which never knew, or below it. Attention loses about a point. So in one epoch it has
 # made nearly no use of its position embedding. When the images are moved by two patches, to where the training never
-# showed them, ConvMixer loses the least of the four: its kernels move along. ResMLP and gMLP, which are level with the
-# Mixer or ahead of it above, lose more than it does.
+# showed them, ConvMixer loses the least of the four: its kernels move along. ResMLP, which is level with the Mixer
+# above, loses five points more than it does. (Between gMLP and the Mixer it is too close to call.)
 #
 # Figure 2 of the paper asks what the features are worth *elsewhere*. Take the networks of question 4, and fit nothing
 # but a new last layer to a few images of another data set (a **few-shot probe**). Here these are ten handwritten
@@ -569,7 +571,7 @@ for name in curves:
 #
 # Three of the eight learn a matrix of places, $S × S$, in each block: what each place takes from each. Lesson 9
 # measured how much of such a matrix is a convolution: its share that depends only on the displacement. For a random
-# matrix it is 5.5%.
+# matrix it is 5.6%, without what a place takes from itself, as here.
 
 # %%
 for name in ("Mixer", "ResMLP", "gMLP"):
@@ -579,8 +581,9 @@ for name in ("Mixer", "ResMLP", "gMLP"):
 
 # %% [markdown]
 # In the Mixer's later blocks and in all of ResMLP's and gMLP's, the share is well above chance, and far from all.
-# Nobody told them that places near each other matter, and in one epoch they have found a part of what ConvMixer was
-# given. (For the Mixer this is the token map of lesson 9, which takes GELU for a straight line.)
+# Nobody told them that only the displacement should matter, and in one epoch they may have found a part of what
+# ConvMixer was given. (Lesson 9 had stronger controls. For the Mixer this is the token map of that lesson, which
+# takes GELU for a straight line.)
 #
 # ## What each part is worth
 #
@@ -629,16 +632,17 @@ print(f"{len(both)} runs agree to the last digit")
 # - **Channel mixing is worth less**, although it has five sixths of the weights (without it, 16,346 of 91,034 are
 #   left). Token mixing has less than a sixth.
 # - **The skips** are worth several points even with four blocks.
-# - **Of the two norms, one matters.** Without the token norm the difference is too close to call. Without the channel
-#   norm, or without both, it is several points.
+# - **Only the channel norm shows an effect.** Without the token norm the difference is too close to call. Without the
+#   channel norm, or without both, it is several points.
 # - **Appendix A.** Token MLPs per group, and per channel, are a little higher on average, and too close to call. The
 #   paper has small gains or none. The one per channel has seven times the weights of the whole Mixer, so it is not
 #   even a comparison at equal parameters. At the size of B/16 it would have over a billion (lesson 10).
 # - **The pyramid** is too close to call, with less than half of the MACs.
-# - **Depth against width** hardly matters between half and twice the blocks. **Larger patches** cost several points. They
-#   also cost only about a quarter of the MACs, or less.
+# - **Depth against width** is too close to call between half and twice the blocks. **Larger patches** cost several
+#   points. They also cost only about a quarter of the MACs, or less.
 #
-# All six questions from above apply to this table as well.
+# All six questions from above apply to this table as well. (The rows without token mixing, skips and channel norm
+# chose the rate 0.002, all others 0.006.)
 
 # %% [markdown]
 # ## What remains of the sentence
@@ -649,14 +653,15 @@ print(f"{len(both)} runs agree to the last digit")
 # - **Not necessary: yes.** Three networks without either are 10 points and more above one whose tokens do not meet. They
 #   learn by themselves who should listen to whom.
 # - **Not necessary is not "makes no difference".** At equal parameters, and with one epoch on 45,000 photographs, the
-#   network with convolutions is far ahead of all others. Where images are few, a good prior replaces many of them.
+#   network with convolutions is far ahead of all others. In question 4, a CNN with 2,000 images is ahead of the Mixer
+#   with 45,000.
 # - **Sufficient: not everywhere.** Here, attention is only a few points better than no token mixing at all. That does not
-#   make it bad. It has to find out even that places exist, and neither 704 nor 3,520 steps are enough for that. The sentence in the
-#   paper is about large networks, and very many images.
+#   make it bad. It has to find out even that places exist. With 704 steps it made nearly no use of them, and with
+#   3,520 only some. The sentence in the paper is about large networks, and very many images.
 # - **The frame around token mixing counts, too.** Without GELU the Mixer loses 14 points; without skips, channel norm
 #   or channel mixing, 7 to 8. A much worse token mixing costs 10 to 13. Most of the frame is in most of the eight
 #   networks. The authors of PoolFormer propose that it is the frame to which they all owe their success. In our
-#   table, though, the part makes a difference of more than 20 points.
+#   table, though, the part and the block that belongs to it make a difference of more than 20 points.
 #
 # And all of this is in the currency of parameters. With a sixth more seconds, one run of the Mixer was ahead of the
 # convolutions. So the sentence has survived, with its conditions written out.

@@ -40,9 +40,9 @@
 #
 # Write a class `Mixer` in the empty cell below.
 #
-# - From `torch`, use `nn.Linear`, `nn.LayerNorm(..., eps=1e-6)` and `nn.GELU`. From `mixer_lib`, use nothing. (A
-#   strided `nn.Conv2d` for the patches is fine.) Add as many classes and functions of your own as you like, in this cell
-#   or in cells above it.
+# - Your layers are `nn.Linear`, `nn.LayerNorm(..., eps=1e-6)` and `nn.GELU`, in containers such as `nn.Sequential` if
+#   you like. From `mixer_lib`, use nothing. (A strided `nn.Conv2d` for the patches is fine.) Add as many classes and
+#   functions of your own as you like, in this cell or in cells above it.
 # - Its `__init__` takes eight sizes: `image_size`, `patch_size`, `in_channels`, `num_classes`, `num_blocks`,
 #   `hidden_dim`, `tokens_mlp_dim` and `channels_mlp_dim`. Images and patches are square. It makes the parts in the order
 #   in which an image meets them. Choose any names for them.
@@ -92,6 +92,11 @@ exercises.check_mixer(Mixer)
 # Norm, transpose, MLP over the tokens, transpose back, add what came in. Then norm, MLP over the channels, add what came
 # in. The first MLP has $S$ inputs, the second has $C$.
 #
+# ![The Mixer block, from left to right. A table [S, C] goes through LayerNorm, is transposed to [C, S], goes through an
+# MLP from S to D_S to S, and is transposed back; a skip connection leads around all this, and the table is added. This
+# half is token mixing. Then channel mixing: LayerNorm, and an MLP from C to D_C to C; again a skip connection leads
+# around, and the table is added. Out comes a table [S, C].](../figures/block.svg)
+#
 # </details>
 #
 # <details><summary>Hint 4: something is wrong</summary>
@@ -109,7 +114,7 @@ exercises.check_mixer(Mixer)
 #
 # ## Done? Then it is yours
 #
-# Try your class on digits. Add a cell below, and predict the result before you run it:
+# Try your class on digits. Add a cell below. First predict its result (lesson 6 says which loss to expect):
 #
 # ```python
 # import torch
