@@ -29,7 +29,7 @@ FIGURES = {
     "image_row": lambda: plots.image_row(torch.stack([COLOR, COLOR]), ["a", "b"], columns=2),
     "patch_grid": lambda: plots.patch_grid(COLOR, 4),
     "lines": lambda: plots.lines({"x": ([1, 2], {"a": [3, 4], "b": [5, 6]})}, ylabel="y", log=True),
-    "losses": lambda: plots.losses({"a": [2.0] * 30, "b": [9.0, 1.0]}),
+    "losses": lambda: plots.losses({"a": [2.0] * 30, "b": [9.0, 1.0]}, title="rate"),
     "confusion": lambda: plots.confusion(np.eye(3, dtype=int), ["a", "b", "c"]),
     "tables": lambda: plots.tables({"a": np.eye(3), "b": torch.ones(2, 40)}),
     "by_depth": lambda: plots.by_depth({"a": [[1, 2]]}, "y"),
@@ -252,12 +252,13 @@ def test_roofline_rises_to_the_peak():
 
 
 def test_losses_are_means_of_the_last_ten():
-    axis, = plots.losses({"up": list(range(20)), "flat": [1.0] * 3}, top=5).axes
+    axis, = plots.losses({"up": list(range(20)), "flat": [1.0] * 3}, top=5, title="slope").axes
     up, flat = axis.lines
     assert up.get_xdata()[[0, -1]].tolist() == [1, 20] and flat.get_ydata().tolist() == [1, 1, 1]
     assert up.get_ydata()[[0, 1, 19]].tolist() == [0, 0.5, 14.5]
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("step", "training loss (nats)")
     assert axis.get_ylim() == (0, 5) and [text.get_text() for text in axis.get_legend().texts] == ["up", "flat"]
+    assert axis.get_legend().get_title().get_text() == "slope"
 
 
 @pytest.mark.parametrize("log, scales", [(False, ("linear", "linear")), ("x", ("log", "linear")),

@@ -399,7 +399,16 @@ widgets.family_explorer(models, {name: hears[name] for name in ABOUT}, (8, 8))
 # A table like this one makes it easy to say more than it knows. Ask six questions of this one, and of any that you
 # meet:
 #
-# **1. Equal in what?** The parameters are equal, and here nearly the MACs. The time is not:
+# **1. Equal in what?** The parameters are equal, and here nearly the MACs. Here are the differences to the Mixer once
+# more, with each network as wide as the Mixer's MACs allow:
+
+# %%
+at_equal_macs = [row for row in family["rows"]
+                 if row["budget"] == "macs" and row["seed"] < 100]
+show_gaps(compare(by_name(at_equal_macs, "mixer"), "Mixer"))
+
+# %% [markdown]
+# EQUALMACS The time is not equal:
 
 # %%
 times = {name: mean(row["seconds"] for row in runs if row["mixer"] == name)
