@@ -37,7 +37,8 @@ def gaps(accuracy, base):
     return {name: (mean(values), 2 * spread / len(values) ** 0.5) for name, values in differences.items()}
 
 
-FAMILY, EQUAL_MACS = ([row for row in table("family")["rows"] if row["budget"] == budget] for budget in measure_family.BUDGETS)
+FAMILY, EQUAL_MACS = ([row for row in table("family")["rows"] if row["budget"] == budget]
+                      for budget in measure_family.BUDGETS)
 PARTS = table("parts")["rows"]
 TABLES = {"family": (by_name(FAMILY, "mixer"), "Mixer"), "equal MACs": (by_name(EQUAL_MACS, "mixer"), "Mixer"),
           "parts": (by_name(PARTS, "change"), "whole")}

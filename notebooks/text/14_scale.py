@@ -193,14 +193,14 @@ print(f"peak {peak / 1e9:.0f} GFLOP/s, bandwidth {bandwidth / 1e9:.0f} GB/s, "
 
 # %% [markdown]
 # GELU does about 10 FLOPs per number here, and moves 8 bytes; a sum does 1 and moves 12. The line is the **roof**:
-# with this intensity, no program can be much faster (the roof is measured, too). A program can be slower: GELU stands
-# below its roof, so something besides its bytes slows it down.
+# with this intensity, no program can be much faster (the roof is measured, too). A program can be slower. How near to
+# its roof does each one come?
 
 # %%
 plots.show(
     plots.roofline(peak, bandwidth, reached),
     alt="A line that rises from the left and turns flat at the ridge: the roof. Adding "
-        "two tables is at the left, near the slope, GELU below it. Token mixing and "
+        "two tables and GELU are at the left, near the slope. Token mixing and "
         "channel mixing are at the right, close to the flat part, several times as "
         "high as GELU, which is higher than adding two tables.")
 
