@@ -173,7 +173,8 @@ for k, name in enumerate(["from the right", "from below"]):
     print(f"{name:14}  logit {logits[k]:5.2f}   probability {probabilities[k]:.2f}   "
           f"loss if it is true {-math.log(probabilities[k]):.2f}")
 assert torch.allclose(logits.softmax(dim=0), torch.tensor(probabilities), atol=1e-5)
-loss = nn.functional.cross_entropy(logits[None], torch.tensor([1]))     # it applies softmax itself
+truth = torch.tensor([1])                                   # the class of the image
+loss = nn.functional.cross_entropy(logits[None], truth)     # applies softmax itself
 assert math.isclose(loss, -math.log(probabilities[1]), abs_tol=1e-5)
 
 # %% [markdown]

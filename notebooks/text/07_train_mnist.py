@@ -234,13 +234,13 @@ predict("learning rate", accuracies,
 # %% tags=["nbval-ignore-output"]
 print(f"0.0001 reads {accuracies['0.0001']:.0%} of the held-out digits")
 print(f"at 1 the loss of a step is up to {max(runs['1']):.0f}")
+some = {lr: runs[lr] for lr in ("0.0001", "0.001", "0.01", "0.1", "1")}
 plots.show(
-    plots.losses({lr: runs[lr] for lr in ("0.0001", "0.001", "0.01", "0.1", "1")},
-                 title="learning rate"),
+    plots.losses(some, title="learning rate"),
     alt="The training loss of five runs over 71 steps. At 0.0001 it stays at 2.3 all "
         "the time. At 0.001 it sinks steadily, to 1.7. At 0.01 it falls fast, to 1.1. "
-        "At 0.1 it sinks slowly, to 2.0. At 1 it leaves the chart upward within ten steps, "
-        "and comes back to 2.5 at the end.")
+        "At 0.1 it sinks slowly, to 2.0. At 1 it leaves the chart upward within ten "
+        "steps, and comes back to 2.5 at the end.")
 
 # %% [markdown]
 # - **Far too small** (0.0001): the loss hardly leaves $\ln 10 = 2.3$. (Nearly half of the digits are read correctly all
