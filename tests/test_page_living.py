@@ -422,7 +422,7 @@ def test_all_pictures_follow_the_pen(living):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [360, 915])
+@pytest.mark.parametrize("width", [360, 800, 915])       # a phone, the site, JupyterLab on a laptop
 def test_it_is_never_wider_than_the_page_and_keeps_its_height(living, width, dark):
     """`show` fails on a scrollbar."""
     shown, heights = living(width=width, dark=dark), set()
@@ -433,6 +433,8 @@ def test_it_is_never_wider_than_the_page_and_keeps_its_height(living, width, dar
         heights.add(round(box["height"]))
         shown.check()
     assert width == 360 or len(heights) == 1
+    tops = shown.page.evaluate("[...document.querySelectorAll('.mx-strip > *')].map((e) => e.offsetTop)")
+    assert width == 360 or len({*tops}) == 1                            # no stage alone in a second row
     small = shown.page.evaluate("""() => [...document.querySelectorAll(".mx *")].filter((e) => e.textContent.trim() &&
         e.tagName !== "STYLE" && parseFloat(getComputedStyle(e).fontSize) < 11).map((e) => e.outerHTML)""")
     assert not small

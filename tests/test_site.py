@@ -25,6 +25,13 @@ LOOP = "for x in batches:\n    loss(model(x)).backward()\n    optimizer.step()"
     ([MAKE, "fit(model, data)", "read = model(x)", "read", "read = 1", "read"], {1, 2, 3}),         # bound again
     ([MAKE, "runs = {}", "fit(model, data)", "runs['a'] = model", "print(runs)"], {2, 3, 4}),       # what it goes into
     ([MAKE, "fit(model, data)", "print([model for model in models])"], {1}),                        # another `model`
+    ([MAKE, "fit(model, data)", "for model in models:\n    print(model)"], {1}),
+    ([MAKE, "fit(model, data)", "a, model = models\nprint(model)"], {1}),
+    ([MAKE, "fit(model, data)", "model = model.eval()"], {1, 2}),                                   # read, then bound
+    ([MAKE, "fit(model, data)", "for model in model.blocks:\n    print(model)"], {1, 2}),
+    ([MAKE, "count = 1\nfit(count, data)", "count += 1"], {1, 2}),
+    ([MAKE, "fit(model, data)", "def right(images):\n    return model(images)"], {1, 2}),
+    ([MAKE, "fit(model, data)", "def right(model):\n    return model(1)"], {1}),
 ])
 def test_cells_that_need_a_training_are_left_out(sources, found):
     assert build_site.left_out(sources) == found

@@ -65,7 +65,7 @@ def left_out(sources):
                   if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names}
         known |= {node.name for node in defined}
         trained, bound = trainings(loose, trainers), names(loose, ast.Store)
-        if trained or (names(tree, ast.Load) - own(tree)) & tainted:
+        if trained or needed(tree) & tainted:
             found.add(number)
             tainted |= bound | {node.name for node in defined}
             for call in trained:
@@ -85,6 +85,35 @@ def own(tree):
     nodes = [*ast.walk(tree)]
     return set().union(*(names(node.target, ast.Store) for node in nodes if isinstance(node, ast.comprehension)),
                        {node.arg for node in nodes if isinstance(node, ast.arg)})
+
+
+ORDER = {"value": 0, "iter": 0, "target": 1, "targets": 1}      # what a statement reads comes before what it binds
+SCOPES = ast.FunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
+
+
+def needed(tree):
+    """The names that a cell takes from the cells before it: those that it reads before it binds them itself."""
+    bound, free = set(), set()
+
+    def read(node):
+        if isinstance(node, SCOPES):                # has names of its own
+            free.update(names(node, ast.Load) - own(node) - names(node, ast.Store) - bound)
+            bound.add(getattr(node, "name", None))
+        elif isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Store):
+                bound.add(node.id)
+            elif node.id not in bound:
+                free.add(node.id)
+        else:
+            if isinstance(node, ast.AugAssign):     # x += 1 reads x
+                free.update(names(node.target, ast.Store) - bound)
+            for _, value in sorted(ast.iter_fields(node), key=lambda field: ORDER.get(field[0], 2)):
+                for part in value if isinstance(value, list) else [value]:
+                    if isinstance(part, ast.AST):
+                        read(part)
+
+    read(tree)
+    return free
 
 
 def called(call):

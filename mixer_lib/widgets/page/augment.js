@@ -33,7 +33,7 @@ export default widget((root, { images, stored, shares, facts }, state) => {
     return { node, picture, text };
   });
   const strip = make("div", { role: "radiogroup", "aria-label": "images", tabindex: 0, class: "mx-images",
-    style: "display: grid; gap: 4px; grid-template-columns: repeat(auto-fit, minmax(100px, 1fr)); border-radius: 4px",
+    style: "display: grid; gap: 4px; grid-template-columns: repeat(auto-fit, minmax(88px, 1fr)); border-radius: 4px",
     pointerleave: () => state.hover({ image: null }),
     keydown: (event) => {
       const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];

@@ -19,7 +19,7 @@ const LIVING = `
 .mx .mx-play { background: var(--mx-fill); font-weight: 600; }
 .mx button[aria-disabled="true"] { color: var(--mx-soft); opacity: .6; cursor: default; }
 .mx-tell { min-height: 3em; margin: 0; font-size: 14px; }
-.mx-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(58px, 1fr)); gap: 4px; margin: 10px 0 8px; }
+.mx-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(56px, 1fr)); gap: 4px; margin: 10px 0 8px; }
 .mx .mx-strip button { font-size: 11px; line-height: 1.25; text-align: center; border-color: transparent; min-width: 0;
                        display: flex; flex-direction: column; align-items: center; }
 .mx-strip canvas { display: block; width: 100%; aspect-ratio: 1; image-rendering: pixelated; margin-bottom: 2px;

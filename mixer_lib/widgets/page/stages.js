@@ -145,7 +145,7 @@ export function scenes(state, weights, sizes) {
     const before = tokenTable(`before: the tokens, <b>${S} × ${C}</b>`, "the tokens before");
     const change = tokenTable(`what ${kind} mixing adds`), after = tokenTable("after: the sum", "the tokens after");
     const norm = tokenTable("LayerNorm: each row centered and scaled", "after LayerNorm"), key = colorKey("the upper row");
-    const hidden = named(`<span>hidden, after GELU: ${down ? `<b>${units} × ${C}</b>, drawn with a row per unit`
+    const hidden = named(`<span>hidden, after GELU: ${down ? `<b>${units} × ${C}</b>, units as rows`
                                                            : `<b>${S} × ${units}</b>, one column per unit`}</span>`,
       sheet(state, down ? { rows: units, columns: C, row: "unit", column: "channel", label: "the hidden units" }
                         : { rows: S, columns: units, row: "patch", column: "unit", label: "the hidden units" }));
