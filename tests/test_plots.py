@@ -270,6 +270,13 @@ def test_lines_have_the_scales_asked_for(log, scales):
     assert not log or [label.get_text() for label in axis.get_xticklabels()] == ["0.001", "1"]
 
 
+def test_names_of_lines_hide_no_line():
+    axis, = plots.lines({"rate": ([1, 10], {"a": [1, 2], "b": [2, 1], "a third": [1, 1]})}, ylabel="y").axes
+    axis.figure.canvas.draw()
+    names, chart = axis.get_legend().get_window_extent(), axis.get_window_extent()
+    assert chart.x1 <= names.x0 and names.x1 <= axis.figure.bbox.x1
+
+
 def test_lines_write_powers_of_ten_as_numbers():
     axis, = plots.lines({"rate": ([1, 10], {"a": [0.05, 2000]})}, ylabel="y", log=True).axes
     axis.figure.canvas.draw()

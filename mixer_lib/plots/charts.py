@@ -18,8 +18,9 @@ def lines(panels, ylabel, log=False):
     """Figure of line charts side by side, of at most 8 lines each. panels: {x label: (x values, {name: y values})}.
     log: True for both axes, or "x"; an x axis from 0 is linear up to 1. The first lines are thicker, so that one can
     see them below others."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(max(3.3 * len(panels), 5), 2.8), squeeze=False, sharey=True,
-                                layout="constrained")
+    beside = len(panels) == 1 and max(len(curves) for _, curves in panels.values()) > 1     # where names hide no line
+    figure, axes = plt.subplots(1, len(panels), figsize=(max(3.3 * len(panels), 5 + 1.4 * beside), 2.8), squeeze=False,
+                                sharey=True, layout="constrained")
     for axis, (xlabel, (x, curves)) in zip(axes[0], panels.items(), strict=True):
         x = as_array(x)
         for i, ((name, y), color, marker) in enumerate(zip(curves.items(), SERIES, "os^Dv<>P", strict=False), 1):
@@ -38,7 +39,7 @@ def lines(panels, ylabel, log=False):
         axis.grid(color="#DDDDDD")
         axis.spines[["top", "right"]].set_visible(False)
     axes[0, 0].set_ylabel(ylabel)
-    axes[0, 0].legend(frameon=False)
+    axes[0, 0].legend(frameon=False, **({"loc": "upper left", "bbox_to_anchor": (1, 1)} if beside else {}))
     return figure
 
 

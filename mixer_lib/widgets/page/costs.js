@@ -16,6 +16,7 @@ const LOOK = `
 .mx-cost em { grid-column: span 2; font-style: normal; color: var(--mx-soft); }
 .mx-cost em b { color: var(--mx-ink); font-size: 16px; }
 .mx-place { cursor: pointer; outline: none; }
+.mx-place text { paint-order: stroke; stroke: var(--mx-paper); stroke-width: 4px; }   /* a grid line behind a name */
 .mx-place circle { fill: var(--mx-soft); }
 .mx-place:hover circle, .mx-place:focus-visible circle { stroke: var(--mx-ink); stroke-width: 3px; }
 .mx-you { transition: transform .3s; }
