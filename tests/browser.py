@@ -172,14 +172,14 @@ def leave_out(path, until, without):
 
 
 @contextlib.contextmanager
-def open_page(browser, lab, name, until=None, without=(), height=1400):
+def open_page(browser, lab, name, *, until=None, without=(), width=1200, height=1400):
     """Open notebooks/`name` of a running `lab` in a `browser`, which knows of no other page; yields a NotebookPage.
 
     What takes long and shows no widget can be left out, as nbval runs it anyway: all cells after the last one in which
     the code `until` stands, and the cells in which one of the pieces of code `without` stands."""
     if until or without:
         leave_out(lab.notebooks / name, until, without)
-    page = browser.new_page(viewport={"width": 1200, "height": height})     # with cookies and storage of its own
+    page = browser.new_page(viewport={"width": width, "height": height})    # with cookies and storage of its own
     try:
         yield NotebookPage(page, lab, name)
     finally:
@@ -395,6 +395,7 @@ def main():
     parser = argparse.ArgumentParser(description="Run a notebook in JupyterLab and take pictures of all of it.")
     parser.add_argument("notebook", type=Path)
     parser.add_argument("--out", type=Path, default=Path("shots"))
+    parser.add_argument("--width", type=int, default=1366, help="of the window, in pixels (default: 1366)")
     parser.add_argument("--dark", action="store_true", help="in JupyterLab's dark theme")
     options = parser.parse_args()
     if missing():
@@ -402,7 +403,8 @@ def main():
     if not options.notebook.resolve().is_relative_to(NOTEBOOKS):
         parser.error(f"{options.notebook} is not in {NOTEBOOKS}")
     name = options.notebook.resolve().relative_to(NOTEBOOKS)
-    with jupyter_lab(dark=options.dark) as lab, chromium() as window, open_page(window, lab, name, 2000) as notebook:
+    with (jupyter_lab(dark=options.dark) as lab, chromium() as window,
+          open_page(window, lab, name, width=options.width, height=2000) as notebook):
         try:
             notebook.run_all()
         finally:
