@@ -141,11 +141,18 @@ def test_more_images_and_larger_networks():
         [row | {"seed": (row["images"], row["seed"])} for row in table("data_size")["rows"]], "model",
         "few_shot_untrained").items()}
     gain = {name: mean(some.values()) - before[name] for name, some in probe.items()}
-    assert 0.06 < gain["Mixer"] < 0.14 and 0.06 < gain["CNN"] < 0.14 and abs(gain["attention"]) < 0.02
+    assert 0.04 < gain["Mixer"] < 0.08 and 0.04 < gain["CNN"] < 0.08 and abs(gain["attention"]) < 0.02
+    higher = {name: sum(row["few_shot"] > row["few_shot_untrained"] for row in table("data_size")["rows"]
+                        if row["model"] == name) for name in probe}
+    assert higher["Mixer"] == higher["CNN"] == 16 and higher["attention"] < 8
     assert before["CNN"] > max(probe["Mixer"].values())
     size = {row["model"]: row for row in table("model_size")["rows"]}
-    assert 11.5 < size["L"]["parameters"] / size["S"]["parameters"] < 12.5
-    assert 0.02 < size["L"]["held_out"] - size["S"]["held_out"] < 0.06 and all(not row["diverged"] for row in rows)
+    assert 11.5 < size["L"]["parameters"] / size["S"]["parameters"] < 12.5 and not any(row["diverged"] for row in rows)
+    sizes = by_name(table("model_size")["rows"], "model")
+    assert {len(seeds) for seeds in sizes.values()} == {4}
+    (larger, reach), (next_one, _) = (gaps(sizes, "S")[name] for name in "LM")
+    assert reach < larger < 1.5 * reach and 4.5 < larger < 5.5 and next_one < reach
+    assert abs(gaps(sizes, "M")["L"][0]) < gaps(sizes, "M")["L"][1]
 
 
 def test_what_shuffled_and_moved_images_cost():

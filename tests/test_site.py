@@ -1,5 +1,6 @@
 """The site: what it leaves out, where its links lead, and the built pages in a browser, offline and from files."""
 
+import ast
 import importlib.util
 import os
 import re
@@ -35,6 +36,21 @@ LOOP = "for x in batches:\n    loss(model(x)).backward()\n    optimizer.step()"
 ])
 def test_cells_that_need_a_training_are_left_out(sources, found):
     assert build_site.left_out(sources) == found
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_nothing_needs_what_the_site_skips(path):
+    """A cell with this tag shows no widget, and no later cell takes a number from it. (What it imports stays.)"""
+    missing = set()
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            tree = ast.parse(cell.source)
+            if build_site.SLOW in cell.metadata.get("tags", []):
+                assert not re.search(r"predict\(|widgets\.", cell.source)
+                missing |= build_site.names(tree, ast.Store)
+            else:
+                assert not build_site.needed(tree) & missing
+                missing -= build_site.names(tree, ast.Store)
 
 
 def notebook_with_still(source):

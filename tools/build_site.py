@@ -39,6 +39,7 @@ ROOMS = {"mixer_lib": "the front door", "model": "the network", "family": "its r
          "costs": "parameters and operations", "conv": "the network as convolutions", "data": "images",
          "training": "training and measuring", "checkpoints": "model files", "pretrained": "released weights",
          "analysis": "what weights tell", "plots": "still pictures", "widgets": "what a hand can touch"}
+SLOW = "site-skips"     # the tag of a cell that takes long, and from which no widget and no later cell needs a number
 WITHOUT = ("<p><i>Alive in JupyterLab. Here its cell was not run again, because it needs the result of a training."
            "</i></p>")
 STILL = re.compile(r"<br><small>[^<]*</small>$")       # the line below a still, which says how to bring it to life
@@ -151,11 +152,12 @@ def alive(path, train=False):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     sources = [cell.source for cell in code]
     skipped = set() if train else left_out(sources)
+    slow = {number for number, cell in enumerate(code) if SLOW in cell.metadata.get("tags", [])}
     wholly, kept = kept_in(path.stem, sources), kept_in(path.stem, [*sources, *sorted(skipped)])
     for file in (wholly, kept):
         if file.is_file():
             return json.loads(file.read_text(encoding="utf-8"))
-    for number in skipped:                  # later cells may need what it imports
+    for number in skipped | slow:           # later cells may need what it imports
         code[number].source = "\n".join(ast.unparse(node) for node in ast.parse(sources[number]).body
                                         if isinstance(node, (ast.Import, ast.ImportFrom)))
     for cell in code if skipped else ():    # should such a cell need a training all the same, the others still run
