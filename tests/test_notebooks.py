@@ -73,6 +73,15 @@ def test_code_cells_are_short(pair):
 
 
 @each_notebook
+def test_rows_and_bullets_keep_their_lines(pair):
+    """A row of a table that is broken over two lines becomes two rows; a bullet inside a line is none."""
+    for number, text in prose(lessons.read_notebook(pair.notebook)):
+        for line in text.splitlines():
+            assert not line.startswith("|") or line.rstrip().endswith("|"), f"cell {number}: a row is cut: {line}"
+            assert not re.search(r"\S - \*\*", line), f"cell {number}: a bullet hides in a line: {line}"
+
+
+@each_notebook
 def test_pictures_have_alternative_text(pair):
     notebook = lessons.read_notebook(pair.notebook)
     html = [(n, out.data["text/html"]) for n, out in outputs_of(notebook) if "text/html" in out.get("data", {})]

@@ -78,7 +78,7 @@ plots.show(plots.tables({"tokens": tokens}),
 # %% [markdown]
 # A detector can only add up pixels, so some plain questions about a patch are still open. For example: **is there an
 # edge in it, whichever side is bright?** Channel 1 is 4 where the right side is bright, and it would be −4 where the
-# left side is bright. No single weighted sum answers "yes" to both.
+# left side is bright. No single weighted sum says "yes" to just these two.
 #
 # Everything needed for the answer is in one row of the table. So each token gets a small network of its own: the
 # network reads the token's $C$ numbers, combines them, and writes $C$ numbers. This is **channel mixing**, the left
@@ -184,9 +184,9 @@ assert torch.allclose(norm(tokens), normed, atol=1e-5)
 # (`bias`). At the end, each channel is multiplied by its scale, and its shift is added. They begin at 1 and 0, where
 # they do nothing.
 #
-# They are there because the norm treats all channels alike, and the channels are not equally important. With a scale of
-# 2 a channel speaks twice as loud, with a scale of 0 it falls silent. Does training make use of this? Here are the
-# scales of the first channel norm in a Mixer that was trained on CIFAR-10:
+# They let channels count differently, while the norm treats all of them alike. (In this MLP, the next layer's weights
+# could do this, too.) With a scale of 2 a channel speaks twice as loud, with a scale of 0 it falls silent. Does
+# training make use of this? Here are the scales of the first channel norm in a Mixer that was trained on CIFAR-10:
 
 # %%
 from mixer_lib.checkpoints import load_pretrained
@@ -210,8 +210,8 @@ for name, shape in {"per token": [3], "whole table": [4, 3]}.items():
     print(f"{name:11}  row 0: {row[0]} -> {row[1]}")
 
 # %% [markdown]
-# Over the whole table, token 0 changes because of something in token 1. Tokens would mix through the back door. A Mixer
-# mixes its tokens in one place only (lesson 4), and its norms work per token.
+# Over the whole table, token 0 changes because of something in token 1. Tokens would mix through the back door. A
+# block mixes its tokens in one place only (lesson 4), and its norms work per token.
 #
 # ## Two linear layers are one
 #
@@ -219,8 +219,9 @@ for name, shape in {"per token": [3], "whole table": [4, 3]}.items():
 # patch without an edge has 0 in both. So we ask how channels 1 and 2 *differ*. (A difference survives the subtraction
 # of the mean.)
 #
-# One linear layer will not do. Turn all signs in a token around, and its weighted sums turn their signs around, too.
-# A bias does not help: it lifts a flat patch just as much.
+# One linear layer will not do, with a bias or without. Take two patches with opposite edges. Halfway between them
+# lies a flat patch, and a linear layer's answer to it is halfway between its answers to the two. So it cannot be 0 if
+# both are positive.
 #
 # So let us use two layers. The first asks two questions ($D_C = 2$), one per row of its weights: is channel 1 larger
 # than channel 2? Is it smaller? The second layer adds the two answers up and writes the sum to channel 2.
@@ -341,7 +342,7 @@ for name, token in cases.items():
 # %% [markdown]
 # Both flat patches get 0. The patches brighter on the right or on the left get a positive number, as we wanted. The
 # last patch shows where the hand-made MLP fails: its two edges are equal, so the difference between the channels is
-# 0, and the MLP misses them. Hand-made questions are a first try. Training finds better ones.
+# 0, and the MLP misses them. Hand-made questions are a first try. The stretch asks for better ones.
 #
 # Look at the loop once more. A token meets the weights and nothing else: no line looks at a second token. And all
 # tokens meet the same weights. The weights are *shared*, as in lesson 2.

@@ -285,6 +285,7 @@ torch.manual_seed(0)
 convolutions = nn.Sequential(*[Convolution() for _ in range(4)]).double()
 
 # %%
+# With 64 directions, one per channel, the strengths are exact.
 strengths = influence_by_depth(blocks, x[0], directions=64)             # [L + 1, S, S]
 by_convolutions = influence_by_depth(convolutions, x[0].double(), directions=64)
 
@@ -524,8 +525,8 @@ for depth in range(33):
 # The opposite happens. The patches of the horse begin very much alike, and the first block sets them apart. With skip
 # connections or without, they stay apart.
 #
-# All of this was measured on *untrained* stacks, with one way to draw the weights. Other weights give other factors
-# (with PyTorch's own default weights, skip connections alone would do). Does any of it matter to a network that learns?
+# All of this was measured on *untrained* stacks, with one way to draw the weights. Other weights give other factors.
+# Does any of it matter to a network that learns?
 #
 # ## Train without a part
 #

@@ -337,8 +337,8 @@ predict("worth most", mean,
 # - **Fitting is not learning.** The hollow dots show the accuracy on the images that the model was trained on. Muon fits
 #   every one of them, and is hardly better than plain on the others. With crops, the network no longer gets to know all
 #   of its images, and is much better on the others.
-# - **Gains do not add up.** Crops, flips, smoothing and decay together are hardly better than RandAugment or crops alone,
-#   because they all fix the same fault.
+# - **Gains do not add up.** Crops, flips, smoothing and decay together are hardly better than RandAugment or crops
+#   alone, perhaps because they all fix the same fault, perhaps for lack of epochs.
 # - **One can do too much.** RandAugment on top of these costs about two points, and CutMix on top about five. These networks
 #   classify only about half of even their training images correctly. They learn too little, which is called
 #   **underfitting**. The usual cure is more epochs or a larger network.
@@ -378,9 +378,9 @@ print(f"{lucky:.1%} of the differences look real, of {len(changes) - 1} rows "
 # The bundled model, below, was trained with Muon and CutMix all the same. It saw ten times as many images for six times as
 # many epochs, and this table says nothing about such runs: what underfits in 16 epochs may help in 100.
 #
-# You can rerun any row. This takes a minute or two. The result should be near the table's held-out accuracies, which come
-# from only 500 images and vary by about two points. (On another kind of processor, rounding differs, and so do the
-# weights.)
+# You can rerun any row. This takes a minute or two. The result should be near the table's held-out accuracies, which
+# come from only 500 images and differ by up to seven points. (On another kind of processor, rounding differs, and so
+# do the weights.)
 
 # %%
 again = None                # a row's name, such as "flips"; any but the last
@@ -399,9 +399,9 @@ if again:
 # ## Four together
 #
 # Train the same network once more, with crops, flips, label smoothing and weight decay. This is one of the best rows of
-# the table. RandAugment alone would do as well, and adding it costs. One more thing changes: the run has 24 epochs instead
-# of 16, because images that vary take longer to learn. Images that are neither in the training set nor in the test
-# decided all of this but the number of epochs.
+# the table. RandAugment alone did nearly as well, and adding it costs. One more thing changes: the run has 24 epochs
+# instead of 16, because images that vary take longer to learn. Images that are neither in the training set nor in the
+# test decided all of this but the number of epochs.
 
 # %%
 recipe = Recipe(epochs=24, batch_size=64, lr=3e-3, weight_decay=0.1,
@@ -583,11 +583,11 @@ plots.show(
 # looks at neighbors only, so a horse further to the left is nothing new to it. A Mixer has separate weights for every
 # place. It has to learn from images that a shifted horse is still a horse.
 #
-# Crops and flips show it exactly that, and they close nearly all of the gap. The Mixer gains more than eleven points
-# on these 500 images (9.8 on the 10,000 above). The CNN gains next to nothing in these 16 epochs: it did not need the
-# lesson, and now it underfits. (The two points between them are about one standard error.) So what a network does not
-# have built in, data can teach. The paper says so on a larger scale: with enough images, Mixers catch up with
-# networks that assume more. Lessons 10 and 11 take this explanation apart and test it.
+# Crops show it exactly that. With the four changes, nearly all of the gap closes. The Mixer gains more than eleven
+# points on held-out images (9.8 on the 10,000 above). The CNN gains next to nothing in these 16 epochs, in which it
+# now fits only 63% of its training images. (The two points between them are about one standard error.) So what a
+# network does not have built in, data can teach. The paper says so on a larger scale: with enough images, Mixers
+# catch up with networks that assume more. Lessons 10 and 11 take this explanation apart and test it.
 
 # %% [markdown]
 # ## Ten times the images
@@ -806,8 +806,8 @@ if measure:
 #   everything underfits. A gain below two standard errors may be luck, and so may a few above it.
 # - With four changes together, the test was 55% or more, read once. Most mistakes stay among the animals or among the
 #   vehicles.
-# - With the plain recipe, a CNN of the same size is far ahead. Crops and flips teach the Mixer what the CNN has built in.
-#   Eight times the images are worth more than any change of the recipe.
+# - With the plain recipe, a CNN of the same size is far ahead. With crops, flips, smoothing and decay, the Mixer
+#   nearly closes the gap. In as many steps, eight times the images are worth more than any other row.
 #
 # ## Quiz
 #

@@ -12,7 +12,7 @@
 # *After this lesson you can open the token mixing of any Mixer, measure how much of it is a convolution, compare each
 # number with a control, and say which of the paper's findings hold in a small model.*
 #
-# **About 70 minutes, with the exercises 110.** (Two optional sections take ten more.) You need:
+# **About 65 minutes, with the exercises 105.** (Three optional sections take fifteen more.) You need:
 # [lesson 8](08_train_cifar.ipynb).
 #
 # Previous: [8 · Train on CIFAR-10](08_train_cifar.ipynb). Next: [10 · Convolutions](10_convolutions.ipynb)
@@ -221,8 +221,9 @@ plots.show(
         "the right, and in the second row it lies further down.")
 
 # %% [markdown]
-# It is nearly the same figure, and it moves along with the place. A layer in which every place takes the same from the
-# places around it has a name: it is a **convolution**. Here is one on a row of 4 places, "twice myself and once my right neighbor":
+# It is a similar figure, and it moves along with the place. A layer in which every place takes the same from the
+# places around it has a name: it is a **convolution**. Here is one on a row of 4 places, "twice myself and once my
+# right neighbor":
 
 # %%
 toy = torch.tensor([[2., 1., 0., 0.],
@@ -269,9 +270,9 @@ print(f"a convolution has {convolution_share(M, (16, 16)):.0%} of block 1's toke
 #
 # - **Relabel** the places: number them in a random order. What a place takes from itself stays. What depends on
 #   who lies beside whom is lost.
-# - Leave the diagonal out: count only what places take from *others*. - **Swap the partners**: let each unit write
-#   with the column of $W_2$ of another unit. All pictures stay. What a unit's reading has to do with its writing is
-#   lost.
+# - **Leave the diagonal out**: count only what places take from *others*.
+# - **Swap the partners**: let each unit write with the column of $W_2$ of another unit. All pictures stay. What a unit's
+#   reading has to do with its writing is lost.
 
 # %%
 from mixer_lib.analysis import mixing_weights, relabeled, token_map
@@ -407,34 +408,6 @@ widgets.displacement_explorer(
     {"8 × 8 grid": other, "16 × 16 grid": model}, {"16 × 16 grid": (steps, snapshots)})
 
 # %% [markdown]
-# ### Along the training
-#
-# When does the convolution come, and how good is the network at the time? The 8 × 8 network has 21 snapshots, too, and
-# the history of its training has the accuracy after each epoch (of 96 updates):
-
-# %%
-moments, saved = load_snapshots(WEIGHTS / "cifar10-snapshots.safetensors")
-epochs = load_history("cifar10")
-late = [i for i, step in enumerate(moments) if step >= 96]          # after one epoch
-accuracy = [100 * epochs[round(moments[i] / 96) - 1]["val_accuracy"] for i in late]
-curves = {}
-for k in (0, 1, 3, 7):
-    fc1, fc2 = (saved[f"blocks.{k}.token_mixing.fc{n}.weight"] for n in (1, 2))
-    curves[f"block {k}"] = 100 * convolution_share(     # of [n, S, S], all at once
-        token_map(fc1, fc2), grid_of(other), diagonal=False)[late]
-plots.show(
-    plots.lines({"held-out accuracy (%)": (accuracy, curves)},
-                ylabel="convolution share, others only (%)"),
-    alt="8 × 8 grid: convolution share against held-out accuracy, from 24 to 90%. All "
-        "four blocks begin at 5%. Blocks 0, 1 and 3 climb from 55% accuracy on, ever "
-        "more steeply, to between 65 and 84%. Block 7 stops at 22%.")
-
-# %% [markdown]
-# Blocks 0, 1 and 3 become convolutions late: half of it comes when the network already reads three of four images. Block 7
-# stops early. Does a network become good *because* it becomes a convolution? These curves cannot say. Both grow with
-# training.
-
-# %% [markdown]
 # ### With the slopes that units really have
 #
 # The token map treats every GELU as a line of slope 1/2. What are the real slopes? Where a unit's input is strongly
@@ -489,8 +462,8 @@ for name, net in (("8 × 8", other), ("16 × 16", model)):
 # much larger: 70% instead of 55%. How good is the map? In the 8 × 8 network, one kernel per block, with what a place
 # takes from itself, explains 27 to 77% of what token mixing answers. With its places relabeled it explains 38% at
 # most. (A number below 0 is worse than the average answer.) In the 16 × 16 network it explains 63% in block 0, but
-# 43% with the places relabeled, and only 4% in block
-# 3. There the whole map explains 39%: hardly any of it is the same everywhere.
+# 43% with the places relabeled, and only 4% in
+# block 3. There the whole map explains 39%: hardly any of it is the same everywhere.
 #
 # ## What does the network live on?
 #
@@ -536,8 +509,8 @@ for k in range(4):
 # %% [markdown]
 # The three ways give three answers. By zero, block 1 costs the most. By the average, block 1 and block 2 cost about the same:
 # with 500 images, an accuracy is uncertain by about 2 points. By another image's answer, the last two blocks cost more than
-# 60 points. These blocks tell the classifier what the image is, and now they describe another image. So this number
-# may show where the answer is already decided, rather than which block is needed most.
+# 60 points. Perhaps these blocks say what the image is, and now they describe another one. Then this number shows
+# where the answer is already decided, rather than which block is needed most.
 #
 # Anyone who writes "the network needs block 1 most" must say in which sense.
 #
@@ -621,7 +594,8 @@ del tables["8 × 8"]                 # 300 MB that nothing below needs
 # <details><summary>What you should see</summary>
 #
 # 1. Each of the two costs about 20 to 40 points, but not the same classes. Compare the ten bars.
-# 2. Nothing but the average of what single patches say: the colors, not where they are. It was never trained to go by
+# 2. Nothing but the average of what single patches say: their colors and tiny edges, not where they are. It was never
+# trained to go by
 #    that, and still names about a third right, where guessing gives a tenth.
 # 3. That of block 0.
 # 4. From none to a handful of 250. No unit is needed by itself.
@@ -696,13 +670,13 @@ for what, closest in (("opposite", partners), ("twin", twins)):
 # of the same shapes, few opposites remain:
 #
 # - **Blocks 0 and 1**: the closest opposite is closer than in mixed rows, by 0.04 and 0.05, many times the spread over ten
-#   draws. Twins have about half of that excess. So single units do come back, and a little closer with the other
-#   sign.
-# - **Blocks 2 and 3**: the closest opposite is *less* close than in mixed rows, and the twin is closer. These layers ask the
-#   same question again, in variations. They do not reverse its sign.
+#   draws. Twins have about half of that excess. Rows that are more local than their mixtures may have closer twins.
+#   But that would not favor the other sign.
+# - **Blocks 2 and 3**: the closest opposite is *less* close than in mixed rows, and the twin is closer. These layers
+#   ask the same question again, in variations, and they favor the same sign.
 #
-# So of "units come in pairs of opposite phase", a small part is real, in the first two blocks. Most of what one sees is
-# something else: shapes come again because there are few of them. How few?
+# So of "units come in pairs of opposite phase", at most a small part is real, in the first two blocks. Most of what
+# one sees is something else: shapes come again because there are few of them. How few?
 #
 # ## How many shapes are there?
 #
@@ -736,9 +710,36 @@ plots.show(
 # two of them have a third of the energy, and you know them: one is "how much is there in all", and the other *left minus
 # right*, the unit that you wrote by hand in lesson 4.
 #
-# ## Two closer looks (optional)
+# ## Three closer looks (optional)
 #
-# At a first reading, you can go on to *Look for yourself* from here. (About ten minutes.)
+# At a first reading, you can go on to *Look for yourself* from here. (About fifteen minutes.)
+#
+# ### Along the training
+#
+# When does the convolution come, and how good is the network at the time? The 8 × 8 network has 21 snapshots, too, and
+# the history of its training has the accuracy after each epoch (of 96 updates):
+
+# %%
+moments, saved = load_snapshots(WEIGHTS / "cifar10-snapshots.safetensors")
+epochs = load_history("cifar10")
+late = [i for i, step in enumerate(moments) if step >= 96]          # after one epoch
+accuracy = [100 * epochs[round(moments[i] / 96) - 1]["val_accuracy"] for i in late]
+curves = {}
+for k in (0, 1, 3, 7):
+    fc1, fc2 = (saved[f"blocks.{k}.token_mixing.fc{n}.weight"] for n in (1, 2))
+    curves[f"block {k}"] = 100 * convolution_share(     # of [n, S, S], all at once
+        token_map(fc1, fc2), grid_of(other), diagonal=False)[late]
+plots.show(
+    plots.lines({"held-out accuracy (%)": (accuracy, curves)},
+                ylabel="convolution share, others only (%)"),
+    alt="8 × 8 grid: convolution share against held-out accuracy, from 24 to 90%. All "
+        "four blocks begin at 5%. Blocks 0, 1 and 3 climb from 55% accuracy on, ever "
+        "more steeply, to between 65 and 84%. Block 7 stops at 22%.")
+
+# %% [markdown]
+# Blocks 0, 1 and 3 become convolutions late: half of it comes when the network already reads three of four images. Block 7
+# stops early. Does a network become good *because* it becomes a convolution? These curves cannot say. Both grow with
+# training.
 #
 # ### Which part of the recipe decides?
 #
@@ -768,11 +769,11 @@ for change in table["changes"]:
           *(f"{a - b:8.2f}" for a, b in zip(share, control)))
 
 # %% [markdown]
-# *The rows.* With AdamW, what training added is made of about 11 pictures, and with Muon of 29. The rows are finer, too, 0.36
-# against 0.29 (random numbers have 0.39). And the optimizer of $W_1$ alone decides: with Muon for everything else,
-# rank and frequency are those of AdamW again. Mixing the rows cannot change the rank, so the rank belongs to the
-# layer, not to its single rows. Muon makes all directions of a matrix grow alike (lesson 8), so many shapes grow at
-# once, and none of them stands out.
+# *The rows.* With AdamW, what training added is made of about 11 pictures, and with Muon of 29, nearly as many as
+# random numbers (32). The rows are finer, too, 0.36 against 0.29 (random numbers have 0.39). And the optimizer of
+# $W_1$ decides: with Muon for everything else, rank and frequency are those of AdamW again. Mixing the rows cannot
+# change the rank, so the rank belongs to the layer, not to its single rows. Muon makes all directions of a matrix
+# grow alike (lesson 8), so many shapes grow at once, and none of them stands out.
 #
 # *The convolution.* After so short a training it is small, 0.03 to 0.1 beyond the control. The number of epochs
 # raises this difference in each run: 0.03 to 0.04 after one, 0.05 to 0.06 after four, about 0.08 after eight. Strong
@@ -850,16 +851,12 @@ widgets.weight_browser(model)
 #
 # | the paper | here |
 # |---|---|
-# | Figure 5: units of the first layers have structure, some over the whole image, some in small parts | Structure:
-# yes in the 16 × 16 network, far coarser than shuffled rows in all four blocks. In the 8 × 8 network, trained by
-# another optimizer, the frequency is within 0.06 of shuffled rows, above as well as below. Small parts: exercise 9.2
-# asks |
+# | Figure 5: units of the first layers have structure, some over the whole image, some in small parts | Structure: yes in the 16 × 16 network, far coarser than shuffled rows in all four blocks. In the 8 × 8 network, trained by another optimizer, the frequency is within 0.06 of shuffled rows, above as well as below. Small parts: exercise 9.2 asks |
 # | Figure 5: pairs of opposite phase | Far beyond shuffled rows in the 16 × 16 network. Beyond mixed rows only a little, in blocks 0 and 1. Shapes come again because there are few |
 # | its text: deeper layers show no clear structure | The rows of block 3 are coarse, too, and of few shapes. But its convolution share is the lowest |
 # | Figure 6: the training set changes the units | Not tested here |
 # | its text: heavy augmentation and hyper-parameters change the units | The optimizer changes the rank and the frequency of the rows, in the small network of the table above |
-# | not asked | Part of every token mixing is a convolution: in all twelve blocks beyond its controls. In the better
-# network the average answers alone keep 55 of 89 points, and with the convolutions 82, with nothing trained again |
+# | not asked | Part of every token mixing is a convolution: in all twelve blocks beyond its controls. In the better network the average answers alone keep 55 of 89 points, and with the convolutions 82, with nothing trained again |
 #
 # A clean picture of a unit is no sign of a good network, and noise is no sign of a bad one. The better network here
 # has rows whose frequency is near that of noise, and its token mixing is closer to a convolution.
@@ -979,9 +976,9 @@ exercises.check_which_was_trained(which_was_trained)
 #
 # A channel that is the same everywhere stays about as it is in the middle of the grid, and gets weaker toward the edges,
 # where a part of the kernel lies outside. The single place keeps about a quarter, and what it loses is spread thinly over
-# the others. So the kernel pulls single places toward the others. But a
-# kernel is not a layer: in the real network, after block 7's token mixing, the places of an image differ *more* than before.
-# Its bends and what depends on the single place do the opposite of its kernel.
+# the others. So the kernel pulls single places toward the others. But a kernel is not a layer: in the real network,
+# after block 7's token mixing, the places of an image differ *more* than before. The norm, the bends, or what depends
+# on the single place may be the cause.
 #
 # </details>
 #
@@ -1016,8 +1013,9 @@ exercises.check_which_was_trained(which_was_trained)
 #
 # <details><summary>Answer</summary>
 #
-# Hardly. Relabeling keeps what a place takes from itself, so nearly all of the share lies there, and that needs no
-# neighbors. Look at the share without the diagonal.
+# These two numbers cannot say. Relabeling keeps what a place takes from itself, so nearly all of the share lies
+# there, and that needs no neighbors. Look at the share without the diagonal. Block 6 of the 8 × 8 network has 63% and
+# 55%, and then 25% against 7%.
 #
 # </details>
 #

@@ -248,8 +248,8 @@ print(f"the gradients of {len(differences)} tensors agree, each to 1e-12")
 
 # %% [markdown]
 # The outputs are the same, the gradients are the same, and `from_conv` returns the Mixer bit for bit. So the authors'
-# sentence is true, with three extras that an ordinary CNN does not have: a transposed convolution, a bias for each
-# place, and a norm at each place.
+# sentence is true, with extras that an ordinary CNN does not have, among them a transposed convolution, a bias for
+# each place, and a norm at each place.
 #
 # This settles half of the question: what can be *written* as a convolution. The other half is what that *means*. To
 # answer it, ask of each layer: which weights does it share, and over what?
@@ -405,8 +405,8 @@ predict("trap 6", moved["token mixing"],
 #   lacks both assumptions that make a CNN a CNN.
 # - "Token mixing is a depth-wise convolution." This is true for a full receptive field and *one* kernel for all
 #   channels. With `groups=C` it is another network, with $C$ times the weights in token mixing.
-# - "So a CNN is a Mixer, too." No. An ordinary convolution has a kernel for each pair of channels, and no single layer of
-#   a Mixer has that. The authors say so, right next to the sentence about the very special CNN.
+# - "So a CNN is a Mixer, too." No. An ordinary 3 × 3 convolution mixes neighbors and channels at once. No layer of a
+#   Mixer block does that. The authors say so, right next to the sentence about the very special CNN.
 #
 # ## Roll the whole network
 #
@@ -436,8 +436,8 @@ predict("rolled digits", [share < 0.95 for share in row].index(True),
 # Where does this robustness come from, if not from the architecture? The bundled network was trained for 40 epochs on
 # digits that were shifted at random by up to 2 pixels ([its card](../mixer_lib/models/mnist.md)). So we need a control:
 # a Mixer that has never seen a shifted digit. And beside it a real CNN: four sliding $3 × 3$ convolutions with pooling
-# between them. (Lesson 11 shows it in detail. It has 111,356 weights, and the Mixer has 141,642.) Both train for one epoch on
-# the same 5,000 digits.
+# between them. (Lesson 11 shows it in detail. It has 111,356 weights, and the Mixer has 141,642.) Both train for one
+# epoch on the same 5,000 digits, which are padded to 32 × 32 pixels for the CNN.
 
 # %%
 from mixer_lib import create_model
@@ -655,8 +655,8 @@ print(f"trained {share:.0%}; random numbers 49/256 = {49 / 256:.0%}; "
       f"relabeled {min(control):.0%} to {max(control):.0%}")
 
 # %% [markdown]
-# A third of it is a convolution; with its places relabeled, at most 30%. The other two thirds are each place's own,
-# or noise.
+# A third of it is a convolution, which is hardly beyond its controls: random numbers have 19%, and the same map with
+# its places relabeled up to 30%.
 #
 # <details><summary>How one measures the part in the slice</summary>
 #
@@ -895,8 +895,8 @@ exercises.check_is_convolution(is_convolution)
 # - Six traps: the turned kernel, the order inside a patch, the single bias, the norm that reads all places, groups that
 #   untie ($C$ times the weights in token mixing), and the one that matters most: a kernel as large as the grid has
 #   nowhere to slide, so it shares nothing over places.
-# - Rolled digits: the CNN reads most of them without having seen any. The Mixer has to learn them from shifted digits, and
-#   learns them for such shifts only.
+# - Rolled digits: the CNN reads most of them without having seen any. The Mixer of one epoch does not. The bundled
+#   one saw shifts of up to 2 pixels, and reads most up to 4.
 # - A token mixer is a sliding convolution if $M_{s,t}$ depends on the displacement alone. This leaves
 #   $(2H'-1)(2W'-1)$ of $S^2$ free numbers: 5.5% on an 8 × 8 grid. With $D_S \ge 2S$, a Mixer can hold one.
 #

@@ -415,7 +415,8 @@ plots.show(
 # One run each is not much. With 1,000 test images, an accuracy near 40% has a standard error of 1.5 points, and another
 # seed would give other numbers. The committed script
 # [`tools/measure_permutations.py`](../tools/measure_permutations.py) repeated your experiment with other seeds, on the
-# sample and on all 50,000 images (there for six epochs), and wrote [a small file](results/permutations.json).
+# sample and on all 50,000 images (there for six epochs, with batches of 128), and wrote [a small
+# file](results/permutations.json).
 #
 # <details><summary>How well do a few runs tell the mean of many?</summary>
 #
@@ -533,9 +534,9 @@ plots.show(
 # pixels* is far above its floor.
 #
 # Now read the CNN's squares. Shuffling the *insides* costs it no more than luck might: two points of 53. Shuffling
-# the *patches* costs it fourteen, nearly as much as both together. So in these runs the CNN lives less on the fine
-# pattern inside 4 × 4 pixels than on what lies beside what at a distance of several pixels. That is a finding about
-# this small CNN after five epochs. A CNN that trains longer, on more images, may use the fine pattern more.
+# the *patches* costs it fourteen, nearly as much as both together. So in these runs the CNN loses less when the fine
+# pattern inside 4 × 4 pixels is moved than when the patches are. That is a finding about this small CNN after five
+# epochs. A CNN that trains longer, on more images, may use the fine pattern more.
 
 # %% [markdown]
 # ## What the panels do not say

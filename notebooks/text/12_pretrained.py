@@ -79,7 +79,7 @@ seen = torch.stack([way[50] * s + m for way in ways.values()])      # [9, C_in, 
 plots.show(
     plots.image_row(seen, [*ways], columns=5, width=9),
     alt="A small blue car on a green ground, nine times. As in training: plain colors. "
-        "Mean and std 0.5: paler contrast, nearly the same. ImageNet's: hardly to be "
+        "Mean and std 0.5: clearly grayer, lower contrast. ImageNet's: hardly to be "
         "told from the first. 0 to 1: flat and gray. 0 to 255: all white. Blue, green, "
         "red: an orange car on a blue-green ground. Center crop: a little larger. Half "
         "the side: blurred. Upside down: turned over.")
@@ -293,12 +293,13 @@ for name, y in logits.items():
 # %% [markdown]
 # - **Another project's mean and standard deviation** cost next to nothing if they are close to the right ones
 #   (ImageNet's), and ten points if they are not (0.5).
-# - **No normalization**: with pixels from 0 to 1, the network still names 39% right. With pixels from 0 to 255, it does
-#   no better than guessing. Look at the last column for 0 to 255: the network is wrong nine times in ten, and still
-#   gives its choice a probability of 61% on average.
+# - **No normalization**: with pixels from 0 to 1, the network still names 39% right. With pixels from 0 to 255, its
+#   top-1 accuracy is no better than guessing. Look at the last column for 0 to 255: the network is wrong nine times
+#   in ten, and still gives its choice a probability of 61% on average.
 # - **Swapped colors** cost 20 points. Some image libraries, such as OpenCV, return blue first.
-# - **A center crop** that the training did not have costs five points here. Objects are larger than before, and the edge
-#   of the image is gone. A crop of 0.875 is usual at 224 pixels. The crop belongs to the weights, as the mean does.
+# - **A center crop** that the training did not have costs five points here. Objects are larger and softer than
+#   before, and the edge of the image is gone. A crop of 0.875 is usual at 224 pixels. The crop belongs to the
+#   weights, as the mean does.
 # - **Half the side**, as in a thumbnail, costs 55 points, more than pixels from 0 to 1. **Upside down** costs 41
 #   points.
 #
@@ -442,9 +443,9 @@ plots.show(
 
 # %% [markdown]
 # Fine-tuning wins with any number of digits, with 68 to 79% on average. The head alone reaches 51 to 61%, and a start
-# from scratch 35 to 54%. So what the network learned from photographs helps it to read digits, and it helps most if all
-# weights may change. From scratch, 200 digits even give *worse* results than 50 here. One likely reason: 60 steps go
-# 30 times over 50 digits, but only three times over 500 digits.
+# from scratch 35 to 54%. So a start from these weights helps to read digits here, and it helps most if all weights
+# may change. From scratch, 200 digits even give *worse* results than 50 here. One likely reason: 60 steps go 30 times
+# over 50 digits, but only three times over 500 digits.
 #
 # These numbers do not say everything:
 #
@@ -649,8 +650,8 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 #   hardly any class. Accuracy does not show this mistake, and logits do.
 # - A wrong preparation causes no error either. Of the nine ways, ImageNet's mean and standard deviation cost next to
 #   nothing, swapped colors 20 points, and half the side 55 points. With pixels from 0 to 255, the network guesses.
-# - You trained one architecture on 100 digits in three ways. The difference between fine-tuned and from scratch is what
-#   the pretraining is worth. A single seed shows only its rough size.
+# - You trained one architecture on 100 digits in three ways. In 60 steps at this rate, fine-tuned is ahead of from
+#   scratch. A single seed shows only roughly by how much.
 # - Grown by $g$, a Mixer has $g^2$ copies of its token-mixing weights, each at the tokens of its own part. Then the
 #   logits of a mosaic are the mean of the logits of its images, to ten digits. With the copies side by side, they are
 #   not.
