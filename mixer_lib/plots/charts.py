@@ -18,7 +18,7 @@ def lines(panels, ylabel, log=False):
     """Figure of line charts side by side, of at most 8 lines each. panels: {x label: (x values, {name: y values})}.
     log: True for both axes, or "x"; an x axis from 0 is linear up to 1. The first lines are thicker, so that one can
     see them below others."""
-    beside = len(panels) == 1 and max(len(curves) for _, curves in panels.values()) > 1     # where names hide no line
+    beside = len(panels) == 1 and max(len(curves) for _, curves in panels.values()) > 1     # the names hide no line
     figure, axes = plt.subplots(1, len(panels), figsize=(max(3.3 * len(panels), 5 + 1.4 * beside), 2.8), squeeze=False,
                                 sharey=True, layout="constrained")
     for axis, (xlabel, (x, curves)) in zip(axes[0], panels.items(), strict=True):

@@ -80,7 +80,7 @@ def answering(page, name, answers):
     """Makes Python answer whenever the selection `name` of `page` changes; returns `page`.
 
     answers(value): a generator of dictionaries, each more complete than the one before. The first is sent at once. The
-    others follow as they come, unless the reader picks something else in the meantime. The page shows an exception."""
+    others follow as they come, unless the reader picks something else first. The page shows an exception."""
     current = task = None               # asyncio keeps no task alive itself
 
     def send(coming):

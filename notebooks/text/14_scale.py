@@ -20,8 +20,7 @@
 # ## In this lesson you will
 #
 # - profile a training step, and find the time that is not spent on matrix products;
-# - work out by hand why, on an H100, memory should bound token mixing and arithmetic bounds channel mixing, and
-#   measure both on your machine;
+# - work out by hand what should bound token mixing and channel mixing on an H100, and measure both on your machine;
 # - see what rounding to bf16 does to a sum, to a weight and to a loss;
 # - average the gradients of two real processes by hand, and get those of one; then kill a worker and watch the run
 #   come back;

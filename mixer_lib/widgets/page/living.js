@@ -21,7 +21,7 @@ const LIVING = `
 .mx-tell { min-height: 3em; margin: 0; font-size: 14px; }
 .mx-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(56px, 1fr)); gap: 4px; margin: 10px 0 8px; }
 .mx .mx-strip button { font-size: 11px; line-height: 1.25; text-align: center; border-color: transparent; min-width: 0;
-                       display: flex; flex-direction: column; align-items: center; }
+                       padding: 3px 1px; display: flex; flex-direction: column; align-items: center; }
 .mx-strip canvas { display: block; width: 100%; aspect-ratio: 1; image-rendering: pixelated; margin-bottom: 2px;
                    background: var(--mx-paper); box-shadow: 0 0 0 1px var(--mx-line); transition: opacity .25s; }
 .mx-strip .mx-verdict { display: grid; place-items: center; width: 100%; aspect-ratio: 1; margin-bottom: 2px; font-size: 20px;
