@@ -575,6 +575,7 @@ def test_ledger_counts():
     folded, tied, untied = (count for form, count in counts.items() if form.startswith(("folded", "depth-wise")))
     assert folded == tied == (2 * 16 * 32 + 32 + 16, 2 * 64 * 16 * 32)
     assert untied == (64 * folded[0], folded[1])                            # other weights, not other work
+    assert counts["one bias instead of one per place"] == (folded[0] - 15, folded[1])
 
 
 def test_lesson_10_shows_the_ledger():

@@ -67,8 +67,8 @@ def test_hearing_has_a_direction(shown):
     shown.page.get_by_role("radio", name="one way").click()
     shown.page.mouse.move(1, 1)
     assert numbers(shown) == ["", "", "", "", "•", "1"]         # of token 4, only token 5 hears
-    assert ("364,136 parameters, 5,456,352 MACs per image. Accuracy on held-out images: 61.0%, interval 59.0 to 63.0%, "
-            "2 runs.") in shown.text()
+    assert ("364,136 parameters, 5,456,352 MACs per image. Accuracy on held-out images: 61.0%, 2 runs, "
+            "thin line 59.0 to 63.0%.") in shown.text()
 
 
 def test_keys(shown):

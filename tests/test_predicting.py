@@ -134,6 +134,11 @@ def test_a_prediction_is_noted_where_there_is_no_answer_yet():
     assert noted.picked == {"said": "0.003"} and repr(noted).startswith("Noted: 0.003")
 
 
+def test_numbers_below_zero_have_a_minus_sign():
+    text = repr(predict("closest by chance", -0.18, mine="about −0.2", trained=-0.41))
+    assert "It is −0.18." in text and "of the −0.41" in text
+
+
 def test_answers_may_lie_on_a_gpu():
     with fake_gpu() as gpu:
         row, share = torch.tensor(ROW).to(gpu), torch.tensor(0.976).to(gpu)

@@ -15,6 +15,7 @@ from ..plots import as_array, img
 from ..widgets import Page
 from .questions import QUESTIONS
 
+MINUS = re.compile(r"(?<![\w`])-(?=\d)")               # the sign of a number, which Python writes as a hyphen
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 
 
@@ -36,7 +37,7 @@ def predict(name, answer=None, mine=None, picture=None, **measured):
         raise ValueError(f"the question {name!r} says what a picture shows: expected picture=..." if question.alt else
                          f"the question {name!r} does not say what its picture shows: write alt=... there")
     secret = key_for(question, answer)
-    why = question.why.format(answer=answer, **measured).strip()
+    why = MINUS.sub("−", question.why.format(answer=answer, **measured)).strip()
     secret |= {"why": why, "html": to_html(why) + (img(picture, question.alt) if picture is not None else "")}
     return Prediction(name, secret, mine)
 

@@ -186,7 +186,7 @@ assert torch.allclose(norm(tokens), normed, atol=1e-5)
 #
 # They let channels count differently, while the norm treats all of them alike. (In this MLP, the next layer's weights
 # could do this, too.) With a scale of 2 a channel speaks twice as loud, with a scale of 0 it falls silent. Does
-# training make use of this? Here are the scales of the first channel norm in a Mixer that was trained on CIFAR-10:
+# training change them? Here are the scales of the first channel norm in a Mixer that was trained on CIFAR-10:
 
 # %%
 from mixer_lib.checkpoints import load_pretrained
@@ -219,9 +219,9 @@ for name, shape in {"per token": [3], "whole table": [4, 3]}.items():
 # patch without an edge has 0 in both. So we ask how channels 1 and 2 *differ*. (A difference survives the subtraction
 # of the mean.)
 #
-# One linear layer will not do, with a bias or without. Take two patches with opposite edges. Halfway between them
-# lies a flat patch, and a linear layer's answer to it is halfway between its answers to the two. So it cannot be 0 if
-# both are positive.
+# One linear layer will not do, with a bias or without. The norm leaves a blank patch at zeros, so the bias must be 0.
+# A bright flat patch must get a 0, too. Then all that is left to the layer is a multiple of the difference between
+# channels 1 and 2. Opposite edges get opposite signs, so they cannot both be positive.
 #
 # So let us use two layers. The first asks two questions ($D_C = 2$), one per row of its weights: is channel 1 larger
 # than channel 2? Is it smaller? The second layer adds the two answers up and writes the sum to channel 2.
@@ -342,7 +342,7 @@ for name, token in cases.items():
 # %% [markdown]
 # Both flat patches get 0. The patches brighter on the right or on the left get a positive number, as we wanted. The
 # last patch shows where the hand-made MLP fails: its two edges are equal, so the difference between the channels is
-# 0, and the MLP misses them. Hand-made questions are a first try. The stretch asks for better ones.
+# 0, and the MLP misses them. Are the questions to blame, or the norm? The stretch asks.
 #
 # Look at the loop once more. A token meets the weights and nothing else: no line looks at a second token. And all
 # tokens meet the same weights. The weights are *shared*, as in lesson 2.

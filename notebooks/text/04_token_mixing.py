@@ -467,9 +467,9 @@ print(f"self-attention: {(2 * S**2 * C + 4 * S * C**2) / 1e6:6.1f} million produ
 
 # %% [markdown]
 # Token mixing is much cheaper at this size. Most of attention's products belong to its four linear layers, 462 of 521
-# million. The others grow with the square of $S$, and token mixing grows in proportion to it, as long as $D_S$ stays
-# the same. In exchange, attention chooses for each image who listens to whom, and its weights fit any number of
-# tokens. Lesson 13 trains both in the same frame.
+# million. The others grow with the square of $S$. Token mixing grows in proportion to $S$, if $D_S$ stays the same.
+# In exchange, attention chooses for each image who listens to whom, and its weights fit any number of tokens. Lesson
+# 13 trains both in the same frame.
 #
 # ## The library's version
 #

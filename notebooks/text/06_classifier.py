@@ -30,7 +30,7 @@ widgets.living_mixer(stage="mean")
 # ## In this lesson you will
 #
 # - turn a table of tokens into class scores: by hand, with a loop, with tensors, and as a module;
-# - predict the first loss of an untrained classifier to three digits, and see why the head starts at zero;
+# - predict the first loss of an untrained classifier to three digits, and see how a head of zeros learns;
 # - assemble the whole Mixer, check that it gives the library's numbers, and take three training steps;
 # - count the parameters of the paper's seven models exactly, and say how parameters and work grow with each size.
 
@@ -173,7 +173,7 @@ for k, name in enumerate(["from the right", "from below"]):
     print(f"{name:14}  logit {logits[k]:5.2f}   probability {probabilities[k]:.2f}   "
           f"loss if it is true {-math.log(probabilities[k]):.2f}")
 assert torch.allclose(logits.softmax(dim=0), torch.tensor(probabilities), atol=1e-5)
-truth = torch.tensor([1])                                   # the class of the image
+truth = torch.tensor([1])                                   # suppose: from below
 loss = nn.functional.cross_entropy(logits[None], truth)     # applies softmax itself
 assert math.isclose(loss, -math.log(probabilities[1]), abs_tol=1e-5)
 

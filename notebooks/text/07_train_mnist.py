@@ -431,7 +431,7 @@ assert reported > truth + 0.01
 # The reported number is too high by more than two points, and the choice itself gained next to nothing. The best of
 # twenty was the luckiest of twenty. The effect is largest with few test images and many candidates. Luck shrinks with
 # the square root of the number of images, so with 2,000 of them it would be about a fifth as large. But if recipes
-# compete for a tenth of a point, luck alone decides.
+# compete for a tenth of a point, luck decides.
 #
 # ## Read the test, once
 #

@@ -197,14 +197,14 @@ by_loop = sum(W2[s, unit] * W1[unit, t] for unit in range(256)) / 2
 assert torch.isclose(M[s, t], by_loop, atol=1e-5)
 plots.show(
     plots.mosaic(M[[s]], (16, 16), title=f"what place {s} takes from each place"),
-    alt="A grid of 16 by 16 cells. Near the middle a small figure: a few strong orange "
+    alt="A grid of 16 by 16 cells. Near the middle a small pattern: a few strong orange "
         "cells with a blue arch over them. All around only pale grains.")
 
 # %% [markdown]
-# There is a small figure around the place itself, and there are paler grains elsewhere. This place takes most from its
+# There is a small pattern around the place itself, and there are paler grains elsewhere. This place takes most from its
 # neighborhood. Nobody told the network which places are neighbors.
 #
-# **Predict.** Now take a place two rows further up and three columns to the left. What does *that* place take?
+# **Predict.** Now take the place three rows further up and three columns to the left. What does *that* place take?
 
 # %%
 predict("another place")
@@ -216,12 +216,12 @@ predict("another place")
 places = [16 * row + column for row in (4, 11) for column in range(2, 14)]
 plots.show(
     plots.mosaic(M[places], (16, 16), title="what 24 places take"),
-    alt="Two rows of twelve grids. Each grid shows the same small figure, orange with "
+    alt="Two rows of twelve grids. Each grid shows the same small pattern, orange with "
         "a blue arch, at the place itself: from grid to grid it moves one column to "
         "the right, and in the second row it lies further down.")
 
 # %% [markdown]
-# It is a similar figure, and it moves along with the place. A layer in which every place takes the same from the
+# It is a similar pattern, and it moves along with the place. A layer in which every place takes the same from the
 # places around it has a name: it is a **convolution**. Here is one on a row of 4 places, "twice myself and once my
 # right neighbor":
 
@@ -268,8 +268,8 @@ print(f"a convolution has {convolution_share(M, (16, 16)):.0%} of block 1's toke
 # too, and yet it needs no grid and no neighbors. Or suppose that all pictures of $W_1$ and $W_2$ were smooth. Then
 # what neighbors take would be alike, too. So take three more:
 #
-# - **Relabel** the places: number them in a random order. What a place takes from itself stays. What depends on
-#   who lies beside whom is lost.
+# - **Relabel** the places: number them in a random order. What a place takes from itself stays, and so does the
+#   average of the others. What depends on who lies beside whom is lost.
 # - **Leave the diagonal out**: count only what places take from *others*.
 # - **Swap the partners**: let each unit write with the column of $W_2$ of another unit. All pictures stay. What a unit's
 #   reading has to do with its writing is lost.
@@ -397,7 +397,7 @@ plots.show(
 #
 # <details><summary>What you should see</summary>
 #
-# 1. Nearly. The place at the edge takes about the same figure, cut off where the grid ends.
+# 1. Nearly. The place at the edge takes about the same pattern, cut off where the grid ends.
 # 2. A minus sign. The block subtracts from a place what it adds from the left and the right: it blurs along the row.
 # 3. In blocks 0 and 1. In blocks 2 and 3 it peaks between 700 and 2,000 updates, at 27% and 17%, and falls again.
 #
@@ -576,8 +576,9 @@ del tables["8 × 8"]                 # 300 MB that nothing below needs
 # In the 8 × 8 network the convolutions and the average answers keep 82 of 89 points, with no GELU in token mixing and
 # one kernel for all 128 channels. The rest of the maps keeps no more than the average answers do. Small kernels of 7
 # × 7 are enough. Two numbers per block, with no neighbors at all, leave 64%, and the convolution with its places
-# relabeled 68%. So two numbers per block are worth about ten points, and the neighborhood 14 to 18 more. Most of what
-# this network's token mixing does *is* a convolution, but not all of it: the errors grow from 11 to 18%.
+# relabeled 68%. So two numbers per block are worth about ten points, and the neighborhood 14 to 18 more. So the
+# convolutions keep 27 of the 34 points beyond the average answers. They do not keep all: the errors grow from 11 to
+# 18%.
 #
 # The 16 × 16 network is another case. Its whole linear map keeps only 64 of 89 points, so there the bends of the GELU
 # do real work. Beyond the average answers, the whole map is worth 22 points, the convolution 13, and two numbers 8:
@@ -595,8 +596,7 @@ del tables["8 × 8"]                 # 300 MB that nothing below needs
 #
 # 1. Each of the two costs about 20 to 40 points, but not the same classes. Compare the ten bars.
 # 2. Nothing but the average of what single patches say: their colors and tiny edges, not where they are. It was never
-# trained to go by
-#    that, and still names about a third right, where guessing gives a tenth.
+#    trained to go by that, and still names about a third right, where guessing gives a tenth.
 # 3. That of block 0.
 # 4. From none to a handful of 250. No unit is needed by itself.
 #
@@ -733,13 +733,13 @@ plots.show(
     plots.lines({"held-out accuracy (%)": (accuracy, curves)},
                 ylabel="convolution share, others only (%)"),
     alt="8 × 8 grid: convolution share against held-out accuracy, from 24 to 90%. All "
-        "four blocks begin at 5%. Blocks 0, 1 and 3 climb from 55% accuracy on, ever "
-        "more steeply, to between 65 and 84%. Block 7 stops at 22%.")
+        "four blocks begin at 5%. Blocks 0, 1 and 3 climb from 55% accuracy on, with "
+        "jumps at 77 and 89%, to between 65 and 84%. Block 7 stops at 22%.")
 
 # %% [markdown]
 # Blocks 0, 1 and 3 become convolutions late: half of it comes when the network already reads three of four images. Block 7
-# stops early. Does a network become good *because* it becomes a convolution? These curves cannot say. Both grow with
-# training.
+# stops early. Does a network become good *because* it becomes a convolution? These curves cannot say. At 77% the
+# shares grow while the accuracy stands still, and at other times both grow.
 #
 # ### Which part of the recipe decides?
 #
@@ -1013,9 +1013,9 @@ exercises.check_which_was_trained(which_was_trained)
 #
 # <details><summary>Answer</summary>
 #
-# These two numbers cannot say. Relabeling keeps what a place takes from itself, so nearly all of the share lies
-# there, and that needs no neighbors. Look at the share without the diagonal. Block 6 of the 8 × 8 network has 63% and
-# 55%, and then 25% against 7%.
+# These two numbers cannot say. Relabeling keeps what a place takes from itself and the average of what it takes from
+# the others. Neither needs neighbors. Look at the share without the diagonal. Block 6 of the 8 × 8 network has 63%
+# and 55%, and then 25% against 7%.
 #
 # </details>
 #

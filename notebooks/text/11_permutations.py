@@ -484,8 +484,8 @@ for title, models in panels.items():
 #   the sample it keeps about nine tenths of its plain accuracy, a loss of three points, seen in all three seeds. The
 #   CNN keeps little more than half. With all 50,000 images, the Mixer keeps eight tenths and the CNN six.
 #
-# So a prior is a bet. Where it holds, as on plain images, it pays: some nine points with 5,000 images, and some eight
-# points with 50,000. Where it does not hold, the network that bet less is ahead.
+# So a prior is a bet. Where it holds, as on plain images, this CNN is ahead: by some nine points with 5,000 images,
+# and by some eight points with 50,000. Where it does not hold, the network that bet less is ahead.
 #
 # ## Three controls
 #
@@ -553,8 +553,8 @@ plots.show(
 #
 # ### A network that takes nothing for granted
 #
-# Is it good, then, to notice no scrambling? One linear layer on all 3,072 numbers can follow *every* order of the pixels,
-# and it is a weak classifier of photographs. Its weights follow in one line:
+# Is it good, then, to notice no scrambling? One linear layer on all 3,072 numbers can follow *every* order of the
+# pixels, but it computes only one weighted sum per class. Its weights follow in one line:
 
 # %%
 torch.manual_seed(0)

@@ -307,8 +307,8 @@ for name, y in logits.items():
 #
 # ### What a released file expects
 #
-# A file of weights does not contain the mean and the standard deviation. You have to know them from the name of the file,
-# or from the code of the project. `load_released` knows them for the usual names:
+# A file of weights does not contain the mean and the standard deviation. Look for them in the code of the project.
+# `load_released` knows them for the usual names. (PASSL states them only for training, so its row is from there.)
 
 # %%
 from mixer_lib.pretrained import KNOWN
@@ -383,8 +383,8 @@ digits = replace(mnist, mean=mean, std=std, train_labels=mnist.train_labels[chos
 # %% [markdown]
 # Compare three ways to train:
 #
-# - **head only**: give the network a new head of zeros, and train only the head. All other weights are **frozen**. This
-#   shows what the network already knows.
+# - **head only**: give the network a new head of zeros, and train only the head. All other weights are **frozen**.
+#   This shows how far the frozen weights reach.
 # - **fine-tuned**: begin in the same way, and train all weights.
 # - **from scratch**: begin with random weights in the same architecture, and train all of them. This is the control.
 #
@@ -443,9 +443,9 @@ plots.show(
 
 # %% [markdown]
 # Fine-tuning wins with any number of digits, with 68 to 79% on average. The head alone reaches 51 to 61%, and a start
-# from scratch 35 to 54%. So a start from these weights helps to read digits here, and it helps most if all weights
-# may change. From scratch, 200 digits even give *worse* results than 50 here. One likely reason: 60 steps go 30 times
-# over 50 digits, but only three times over 500 digits.
+# from scratch 35 to 54%. So a start from these weights helps to read digits here, if all weights may change. From
+# scratch, 200 digits even give *worse* results than 50 here. One likely reason: 60 steps go 30 times over 50 digits,
+# but only three times over 500 digits.
 #
 # These numbers do not say everything:
 #
@@ -649,7 +649,8 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 # - GELU's two formulas differ by at most 0.0005, near $z = ±2.7$. The wrong one moves the logits a little and changes
 #   hardly any class. Accuracy does not show this mistake, and logits do.
 # - A wrong preparation causes no error either. Of the nine ways, ImageNet's mean and standard deviation cost next to
-#   nothing, swapped colors 20 points, and half the side 55 points. With pixels from 0 to 255, the network guesses.
+#   nothing, swapped colors 20 points, and half the side 55 points. With pixels from 0 to 255, the top-1 accuracy is
+#   no better than guessing.
 # - You trained one architecture on 100 digits in three ways. In 60 steps at this rate, fine-tuned is ahead of from
 #   scratch. A single seed shows only roughly by how much.
 # - Grown by $g$, a Mixer has $g^2$ copies of its token-mixing weights, each at the tokens of its own part. Then the

@@ -252,7 +252,7 @@ predict("after how many blocks", hears["pooling"][63, 0], blocks=whole.num_block
 # %% [markdown]
 # ## What it costs
 #
-# `fit_to` finds the width at which a network has as many parameters as our Mixer, or a few percent less. It can do
+# `fit_to` finds the width at which a network has as many parameters as our Mixer, or up to a tenth less. It can do
 # the same for MACs (lesson 6), the work per image. Does it matter which of the two is equal?
 
 # %%
@@ -421,7 +421,7 @@ show_gaps(compare(by_name(at_equal_macs, "mixer"), "Mixer"))
 times = {name: mean(row["seconds"] for row in runs if row["mixer"] == name)
          for name in MIXERS}
 for name, seconds in times.items():
-    print(f"{name:10} {models[name]['speed']:5.1f} steps per second: in the time "
+    print(f"{name:10} {models[name]['speed']:3.0f} steps per second: in the time "
           f"of its epoch, the Mixer does {seconds / times['Mixer']:.1f} epochs")
 
 # %% [markdown]
@@ -567,8 +567,8 @@ show_gaps(compare(kept, "Mixer"))
 # Four of the networks have learned what belongs where, or beside what, and with the patches in another order all of
 # that misleads them: they fall to *identity*, which never knew, or below it. Attention loses about a point. So in one
 # epoch it has made nearly no use of its position embedding. When the images are moved by two patches, to where the
-# training never showed them, ConvMixer loses the least of the four: its kernels move along. ResMLP, which is level
-# with the Mixer above, loses more than it does, hardly beyond luck.
+# training never showed them, ConvMixer loses the least of the four, perhaps because its kernels move along. ResMLP,
+# which is level with the Mixer above, loses more than it does, hardly beyond luck.
 #
 # Figure 2 of the paper asks what the features are worth *elsewhere*. Take the networks of question 4, and fit nothing
 # but a new last layer to a few images of another data set (a **few-shot probe**). Here these are ten handwritten
@@ -665,8 +665,8 @@ print(f"{len(both)} runs agree to the last digit")
 # - **Only the channel norm shows an effect.** Without the token norm the difference is too close to call. Without the
 #   channel norm, or without both, it is several points.
 # - **Appendix A.** Token MLPs per group, and per channel, are a little higher on average, and too close to call. The
-#   paper has small gains or none. The one per channel has seven times the weights of the whole Mixer, so it is not
-#   even a comparison at equal parameters. At the size of B/16 it would have over a billion (lesson 10).
+#   paper has small gains or none. The one per channel has 7.5 times the weights of the whole Mixer, so it is not even
+#   a comparison at equal parameters. At the size of B/16 it would have over a billion (lesson 10).
 # - **The pyramid** is too close to call, with less than half of the MACs.
 # - **Depth against width** is too close to call between half and twice the blocks. **Larger patches** cost several
 #   points. They also cost only about a quarter of the MACs, or less.

@@ -48,9 +48,9 @@ from mixer_lib.exercises import predict
 # %% [markdown]
 # ## The question
 #
-# Lesson 6 counted **MACs**, the multiply-accumulates of matrix products. They are the only large number in a Mixer: the
-# CIFAR-10 model has 76 million per image, and a training step takes three times that, once forward and twice backward.
-# So is a step nothing but matrix products? This is the step of lesson 7, on 64 random images:
+# Lesson 6 counted **MACs**, the multiply-accumulates of matrix products. The CIFAR-10 model has 76 million per image,
+# and a training step takes three times that, once forward and twice backward. So is a step nothing but matrix
+# products? This is the step of lesson 7, on 64 random images:
 # %%
 from mixer_lib.training import Recipe, make_optimizer, train_step
 
@@ -215,7 +215,7 @@ plots.show(
 
 # %%
 def by_steps(z):
-    return 0.5 * z * (1 + torch.erf(z * 2 ** -0.5))         # five trips to memory
+    return 0.5 * z * (1 + torch.erf(z * 2 ** -0.5))         # five operations
 
 assert torch.allclose(by_steps(hidden), gelu(hidden), atol=1e-5)
 
@@ -605,7 +605,7 @@ plots.show(
         "57%.")
 
 # %% [markdown]
-# Work from our count, core-days from the paper's Table 3, which gives one or two digits: take the bars of the small
+# Work from our count, core-days from the paper's Table 3, which gives one to three digits: take the bars of the small
 # models as rough. At each patch size, larger models have larger shares, except B/32 below S/32. That fits the
 # roofline: small layers have a low intensity. But it does not prove it, since the small runs may as well have waited
 # for their images.
@@ -755,7 +755,7 @@ exercises.check_speedup(speedup)
 # ## Recap
 #
 # - You profiled a step. Matrix products do nearly all of the arithmetic, but other operations took more than a third
-#   of the time here, since they move whole tables, too.
+#   of the time here, in part since they move whole tables, too.
 # - The roofline says what bounds a layer: its intensity, in FLOP per byte, against the ridge of the machine. By this
 #   count, in bf16 and on an H100, the token mixing of B/16 is memory-bound, its channel mixing compute-bound.
 # - bf16 rounds to two or three digits. Products bear it. Sums, weights and losses do not, so mixed precision keeps

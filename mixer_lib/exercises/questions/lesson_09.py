@@ -9,10 +9,10 @@ QUESTIONS = {
 It is {answer:.2f} cycles per patch: in place of six waves across the grid there are fewer than four. The pictures are
 areas, no longer grains."""),
     "another place": Question(
-        choices=("the same figure, moved along", "a figure of its own", "nothing that one could call a figure"),
-        answer="the same figure, moved along",
+        choices=("the same pattern, moved along", "a pattern of its own", "no pattern, only noise"),
+        answer="the same pattern, moved along",
         why="""
-Nearly the same figure, two rows further up and three columns to the left. The next cell shows it for 24 places."""),
+Nearly the same pattern, three rows further up and three columns to the left. The next cell shows it for 24 places."""),
     "the better network": Question(
         choices={"more": (1.2, 99), "about as much": (0.8, 1.2), "less": (0, 0.8)},
         why="""

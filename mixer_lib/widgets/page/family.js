@@ -43,7 +43,7 @@ export default widget((root, { hears, facts }, state) => {
         pointerenter: (event) => { if (event.pointerType !== "touch") state.hover({ model: name }); },
         pointerleave: () => state.hover({ model: null }) },
       make("span", {}, name), make("span", {}, brief(parameters)), make("span", { class: "mx-more" }, brief(macs)),
-      make("span", { class: "mx-more" }, number(speed, 1)), dots(models[name]));
+      make("span", { class: "mx-more" }, number(speed, speed < 10 ? 1 : 0)), dots(models[name]));
     return { name, node };
   });
   const ticks = [];
@@ -78,8 +78,8 @@ export default widget((root, { hears, facts }, state) => {
 
   state.on(["model", "token", "blocks"], (now) => {
     const model = current(now, "model"), token = current(now, "token"), depth = now.blocks;
-    const from = names.indexOf(model) * S * S;
-    const heard = Array.from({ length: S }, (_, s) => hears[from + s * S + token]);         // after so many blocks; 0: never
+    const first = names.indexOf(model) * S * S;
+    const heard = Array.from({ length: S }, (_, s) => hears[first + s * S + token]);         // after so many blocks; 0: never
     const within = (value, k) => value > 0 && value <= k;
     paint(view.canvas, columns, rows, (s) => (s === token ? [128, 128, 128, 0]
       : [128, 128, 128, within(heard[s], depth) ? Math.round(190 - 120 * (heard[s] - 1) / Math.max(blocks - 1, 1)) : 0]));
@@ -93,10 +93,11 @@ export default widget((root, { hears, facts }, state) => {
     title.firstChild.innerHTML = `who hears token <b>${token}</b> after <b>${depth}</b> block${depth > 1 ? "s" : ""} of <b>${model}</b>`;
     const reach = needed ? `All others hear it after ${needed} block${needed > 1 ? "s" : ""}.`
       : `After all ${blocks} blocks, ${count(blocks)} of ${S - 1} others hear it.`;
+    const [from, to] = one.interval;
+    const line = from < to ? `, thin line ${number(100 * from, 1)} to ${percent(to)}` : "";
     const own = one.own === null ? "" : ` Your run: ${percent(one.own)}.`;
     say.innerHTML = `<b>${model}</b>: ${one.about} Token ${token} is heard by <b>${count(depth)} of ${S - 1}</b> others. ${reach}<br>` +
       `${one.parameters.toLocaleString("en-US")} parameters, ${one.macs.toLocaleString("en-US")} MACs per image. Accuracy on ` +
-      `held-out images: <b>${percent(one.mean)}</b>, interval ${number(100 * one.interval[0], 1)} to ` +
-      `${percent(one.interval[1])}, ${one.results.length} run${one.results.length > 1 ? "s" : ""}.${own}`;
+      `held-out images: <b>${percent(one.mean)}</b>, ${one.results.length} run${one.results.length > 1 ? "s" : ""}${line}.${own}`;
   });
 });
