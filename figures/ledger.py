@@ -115,7 +115,8 @@ def rows():
          images),
     ]]
     saved = place_bias.bias.numel() - 1         # the mean stands for them all
-    return [row._replace(parameters=row.parameters - saved) if row.form.startswith("one bias") else row for row in table]
+    return [row._replace(parameters=row.parameters - saved) if row.form.startswith("one bias") else row
+            for row in table]
 
 
 def as_markdown(rows):

@@ -27,7 +27,7 @@ def numbers(shown):
 def test_rows_and_dots(shown):
     rows = shown.page.get_by_role("radio").all()
     assert [row.locator("span").all_inner_texts() for row in rows] == [
-        ["all", "91.0 k", "5.46 M", "20.3"], ["near", "182 k", "5.46 M", "10.1"], ["none", "273 k", "5.46 M", "6.8"],
+        ["all", "91.0 k", "5.46 M", "20"], ["near", "182 k", "5.46 M", "10"], ["none", "273 k", "5.46 M", "6.8"],
         ["one way", "364 k", "5.46 M", "5.1"]]
 
     def place(mark):

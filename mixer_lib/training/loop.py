@@ -16,7 +16,15 @@ from tqdm.auto import tqdm
 from ..checkpoints import token_mixing_weights
 from ..data import batches, mix, split
 from . import processes
-from .devices import autocast, checkpointed, compiled, device_of, own_random_numbers, seed_generators
+from .devices import (
+    autocast,
+    checkpointed,
+    compiled,
+    device_of,
+    memory_kept,
+    own_random_numbers,
+    seed_generators,
+)
 from .evaluation import check_fit, measure, measure_together, predict
 from .history import History, best_epoch, whole_epochs
 from .optimizers import make_optimizer
@@ -52,7 +60,7 @@ def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
     check_fit(model, dataset)
     check_recipe(recipe, dataset)
     check_processes(recipe)
-    with frozen(model, recipe.freeze):
+    with frozen(model, recipe.freeze), memory_kept():
         return _fit(model, dataset, recipe, callbacks, out, resume)
 
 

@@ -197,8 +197,8 @@ by_loop = sum(W2[s, unit] * W1[unit, t] for unit in range(256)) / 2
 assert torch.isclose(M[s, t], by_loop, atol=1e-5)
 plots.show(
     plots.mosaic(M[[s]], (16, 16), title=f"what place {s} takes from each place"),
-    alt="A grid of 16 by 16 cells. Near the middle a small pattern: a few strong orange "
-        "cells with a blue arch over them. All around only pale grains.")
+    alt="A grid of 16 by 16 cells. Near the middle a small pattern: a few strong "
+        "orange cells with a blue arch over them. All around only pale grains.")
 
 # %% [markdown]
 # There is a small pattern around the place itself, and there are paler grains elsewhere. This place takes most from its
@@ -216,9 +216,9 @@ predict("another place")
 places = [16 * row + column for row in (4, 11) for column in range(2, 14)]
 plots.show(
     plots.mosaic(M[places], (16, 16), title="what 24 places take"),
-    alt="Two rows of twelve grids. Each grid shows the same small pattern, orange with "
-        "a blue arch, at the place itself: from grid to grid it moves one column to "
-        "the right, and in the second row it lies further down.")
+    alt="Two rows of twelve grids. Each grid shows the same small pattern, orange "
+        "with a blue arch, at the place itself: from grid to grid it moves one column "
+        "to the right, and in the second row it lies further down.")
 
 # %% [markdown]
 # It is a similar pattern, and it moves along with the place. A layer in which every place takes the same from the
