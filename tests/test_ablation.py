@@ -14,6 +14,7 @@ from mixer_lib.analysis import (
     switched_off,
     tables_by_depth,
     token_map,
+    token_mixing_means,
     unit_slopes,
 )
 from mixer_lib.conv import FORMS, to_conv
@@ -279,6 +280,17 @@ def test_maps_by_hand(model, at_once, monkeypatch):
         x = x + block.channel_mixing(block.channel_norm(x))
     assert torch.allclose(logits_with_maps(model, tables, maps), model.head(model.norm(x).mean(dim=1)))
     assert not hooked(model)
+
+
+@torch.no_grad()
+def test_means_are_computed_once_for_many_maps(model, monkeypatch):
+    tables, maps = tables_by_depth(model, random(7, 1, 8, 12)), {0: random(6, 6), 2: random(6, 6, seed=1)}
+    expected, means = logits_with_maps(model, tables, maps), token_mixing_means(model, tables)
+    for k, (block, (read, answer)) in enumerate(zip(model.blocks, means, strict=True)):
+        assert torch.allclose(read, block.token_norm(tables[k]).mean(dim=0, keepdim=True))
+        assert torch.allclose(answer, answers_of(model, tables)[k, "token mixing"].mean(dim=0, keepdim=True))
+    monkeypatch.setattr(ablation, "_mean", None)        # not again
+    assert torch.equal(logits_with_maps(model, tables, maps, means), expected)
 
 
 @pytest.mark.parametrize("maps, message", [

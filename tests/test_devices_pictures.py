@@ -99,6 +99,8 @@ ANALYSIS = {
     "switched_off": lambda m, x: x(switched_off(m(model()), m(IMAGES))),
     "logits_with_maps": lambda m, x: analysis.logits_with_maps(m(model()), x(
         analysis.tables_by_depth(model(), IMAGES)), {1: m(W2 @ W1), 0: x(W2 @ W1)}),
+    "token_mixing_means": lambda m, x: [mean for means in analysis.token_mixing_means(
+        m(model()), x(analysis.tables_by_depth(model(), IMAGES))) for mean in means],
     "unit_slopes": lambda m, x: analysis.unit_slopes(m(model()), x(analysis.tables_by_depth(model(), IMAGES))),
     "top_answers": lambda m, x: analysis.top_answers(m(model()), x(analysis.tables_by_depth(model(), IMAGES)), 1, 2, 3),
     "grid_of": lambda m, x: analysis.grid_of(m(model())),

@@ -3,7 +3,7 @@
 A model may be on another device than the images, tokens or tables that it is given. Results are where these are.
 """
 
-from .ablation import logits_with_maps, logits_without, switched_off
+from .ablation import logits_with_maps, logits_without, switched_off, token_mixing_means
 from .controls import mixed, random_like, relabeled, same_spectrum, shuffled
 from .influence import influence, influence_by_depth, tables_by_depth
 from .kernels import (

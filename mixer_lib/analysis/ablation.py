@@ -62,14 +62,23 @@ def logits_without(model, tables, off=(), by="zero", seed=0):
 
 
 @torch.no_grad()
-def logits_with_maps(model, tables, maps):
+def token_mixing_means(model, tables):
+    """For each block, what its token mixing reads and what it answers, each the mean over B images: pairs of tensors
+    [1, S, C]. tables: what `tables_by_depth` gives for these images."""
+    return [tuple(mean.to(tables[k].device) for mean in _mean_read_and_answer(model, k, tables[k]))
+            for k in range(len(model.blocks))]
+
+
+@torch.no_grad()
+def logits_with_maps(model, tables, maps, means=None):
     """The logits [B, K] that a model would give with linear maps of places in place of the token mixing of some blocks.
 
     tables: what `tables_by_depth` gives. maps: {block: M}, M [S, S]. A token mixing reads the normalized table x
     [S, C]. Here it answers its mean answer + M (x - mean x). Both means are over the B images, for each place and
     channel, of the network as it is. So M = 0 switches off by the mean, and the `token_map` with the slopes of
-    `unit_slopes` leaves what is linear in the layer. Raises ValueError for a block that does not exist, and for a map
-    of another shape."""
+    `unit_slopes` leaves what is linear in the layer. means: what `token_mixing_means` gives for these tables, so that
+    many maps can be tried without computing it each time. Raises ValueError for a block that does not exist, and for
+    a map of another shape."""
     hooks, first = [], min(maps, default=len(model.blocks))
     for k, M in maps.items():
         _check(model, k, "token mixing")
@@ -77,8 +86,8 @@ def logits_with_maps(model, tables, maps):
         if M.shape != (S, S):
             raise ValueError(f"the map of block {k} has the shape {list(M.shape)}, expected {[S, S]}")
         M = beside(model, M).to(tables[k].dtype)
-        x = _mean(block.token_norm(beside(model, some)) for some in tables[k].split(AT_ONCE))
-        rest = _mean_answer(model, k, "token mixing", tables[k]) - M @ x                        # [1, S, C]
+        x, answer = (beside(model, mean) for mean in means[k]) if means else _mean_read_and_answer(model, k, tables[k])
+        rest = answer - M @ x                                                                   # [1, S, C]
         mixing, (before, after) = block.token_mixing, _linear(M, rest)
         hooks += [(mixing.register_forward_pre_hook, before), (mixing.register_forward_hook, after)]
     with contextlib.ExitStack() as stack:
@@ -131,6 +140,12 @@ def _answer(model, k, part, table):
 
 def _mean_answer(model, k, part, table):
     return _mean(_answer(model, k, part, some) for some in table.split(AT_ONCE))
+
+
+def _mean_read_and_answer(model, k, table):
+    block = model.blocks[k]
+    return (_mean(block.token_norm(beside(model, some)) for some in table.split(AT_ONCE)),
+            _mean_answer(model, k, "token mixing", table))
 
 
 def _mean(parts):

@@ -462,8 +462,8 @@ for name, net in (("8 × 8", other), ("16 × 16", model)):
 # much larger: 70% instead of 55%. How good is the map? In the 8 × 8 network, one kernel per block, with what a place
 # takes from itself, explains 27 to 77% of what token mixing answers. With its places relabeled it explains 38% at
 # most. (A number below 0 is worse than the average answer.) In the 16 × 16 network it explains 63% in block 0, but
-# 43% with the places relabeled, and only 4% in
-# block 3. There the whole map explains 39%: hardly any of it is the same everywhere.
+# 43% with the places relabeled, and only 4% in block 3. There the whole map explains 39%: hardly any of it is the
+# same everywhere.
 #
 # ## What does the network live on?
 #
@@ -524,13 +524,16 @@ for k in range(4):
 # all channels. The whole network names 89% of the test images right. How many are left?
 
 # %%
-from mixer_lib.analysis import logits_with_maps
+from mixer_lib.analysis import logits_with_maps, token_mixing_means
+
+means = {"8 × 8": token_mixing_means(other, tables["8 × 8"]),       # once for all maps
+         "16 × 16": token_mixing_means(model, tables["16 × 16"])}
 
 
 def with_all(name, net, change):
     """Accuracy with the token mixing of each block replaced by a changed token map."""
     changed = {k: change(M) for k, M in enumerate(maps[name])}
-    return right(name, logits_with_maps(net, tables[name], changed))
+    return right(name, logits_with_maps(net, tables[name], changed, means[name]))
 
 
 kept = with_all("8 × 8", other, convolution)
