@@ -15,7 +15,7 @@ from .devices import fast_bf16
 
 def make_optimizer(model, recipe):
     """The optimizer for any classifier: AdamW; with recipe.optimizer="sgd" SGD with a momentum of 0.9, as the paper
-    fine-tunes (Appendix B; there without weight decay); or with "muon" or "muon-but-w1" `Muon` beside AdamW.
+    fine-tunes (Appendix C; there without weight decay); or with "muon" or "muon-but-w1" `Muon` beside AdamW.
 
     Parameters that need no gradient are left out.
 

@@ -580,8 +580,8 @@ exercises.check_unpatchify(my_unpatchify)
 # - A wrong `reshape` or `permute` can keep the shape and destroy the picture, so look at what you cut.
 # - You followed a pixel into the table. The way back undoes each step; the inverse of a permutation asks where each axis
 #   is now.
-# - Inside a patch our order is (channel, row, column). The order (row, column, channel) holds the same numbers, but weights
-#   learned for one order are useless for the other.
+# - Inside a patch our order is (channel, row, column). The order (row, column, channel) holds the same numbers, but
+#   weights learned for one order must be reordered for the other.
 #
 # ## Quiz
 #

@@ -136,8 +136,8 @@ plots.show(plots.tables({"X, the tokens": tokens, "U, after token mixing": U_by_
                          "Y, after channel mixing": Y_by_hand}))
 
 # %% [markdown]
-# Follow token 2. Its patch is blank, so it came in with nothing to say. Token mixing told it about the patches above
-# it, and channel mixing then worked on what it had been told. A block does nothing else.
+# Follow token 2. Its patch is blank, so it came in with nothing to say. Token mixing told it about the other patches,
+# and channel mixing then worked on what it had been told. A block does nothing else.
 #
 # ## With a loop
 #
@@ -496,11 +496,11 @@ with torch.no_grad():
 
 # %% [markdown]
 # Each MLP shrinks the table, and each LayerNorm stretches it back to a standard deviation of 1. LayerNorm stretches
-# the small change by even more than the table. Why? It subtracts each token's mean, which was part of the table and is
-# hardly part of the change, and divides by the spread that remains. A quiet token has a small spread, so the token and
-# its change are multiplied by a large number. The loud tokens, which made the table as large as it was, need little
-# stretching. So the table keeps its size while the change grows: more than twofold in this first block, and about
-# 1.3-fold per block over all 32. Read backward, this is the growing gradient.
+# the small change by even more than the table. Why? It divides by each token's spread. A quiet token has a small
+# spread, so the token and its change are multiplied by a large number. The loud tokens, which made the table as large
+# as it was, need little stretching. So the table keeps its size while the change grows, more than twofold in this
+# first block. Read backward, such a growing change is a growing gradient: over all 32 blocks it grows about 1.3-fold
+# per block.
 #
 # ## Do all tokens become alike?
 #
@@ -609,9 +609,10 @@ predict("the part that is missed most", lost, picture=plots.changes(accuracies))
 #
 # <details><summary>To compare: a run of ours</summary>
 #
-# The means of three runs: the whole Mixer 79%, without token mixing 37%, without channel mixing 81%, without skip
-# connections 50%, without norms 81%. Computers round differently, and training amplifies this. With the sums in another
-# order we got 47% without skip connections, where the three runs are far apart, and nearly the same means elsewhere.
+# The means of three runs: the whole Mixer 79%, without token mixing 37% (34, 39 and 40%), without channel mixing 81%,
+# without skip connections 50% (37, 52 and 60%), without norms 81%. Computers round differently, and training
+# amplifies this. With the sums in another order we got 47% without skip connections, and nearly the same means
+# elsewhere.
 #
 # </details>
 #
@@ -726,8 +727,8 @@ exercises.check_gradient_by_depth(gradient_by_depth)
 #   quickly at first, then slowly.
 # - In 32 untrained blocks the gradient grows more than a thousandfold without skip connections, and vanishes if
 #   LayerNorm is gone as well. With both it stays within a factor of about 30.
-# - Small Mixers of 80 steps that lack one part, three runs for each, miss token mixing most, and skip connections
-#   next. What the other parts are worth is within the spread of the runs.
+# - Small Mixers of 80 steps, three runs for each, lose most without token mixing or without skip connections. The
+#   order of these two may be luck. What the other parts are worth is within the spread of the runs.
 #
 # ## Quiz
 #

@@ -343,7 +343,7 @@ predict("worth most", mean,
 # - **One can do too much.** RandAugment on top of these costs about two points, and CutMix on top about five. These networks
 #   classify only about half of even their training images correctly. They learn too little, which is called
 #   **underfitting**. The usual cure is more epochs or a larger network.
-# - **Nothing replaces images.** The last row is the plain recipe with eight times the images, for as many steps.
+# - **More images help most here.** The last row is the plain recipe with eight times the images, for as many steps.
 #
 # Are three runs enough to say so? Two means differ a little even if nothing was changed. The typical size of this
 # difference is its **standard error**. If single runs vary with a standard deviation $s$, the mean of $n$ runs varies
@@ -451,8 +451,8 @@ plots.show(
 # %% [markdown]
 # Where the first try is sure, it is right far less often than it says. It is overconfident. The second network stays
 # close to the line. On average it is a little too modest, perhaps because label smoothing keeps it from being sure.
-# (A point stands for about a hundred images, so luck alone moves it by four or five points.) When it says 90%, you
-# may believe it.
+# (A point stands for about a hundred images, so luck alone moves it by up to five points.) When it says 90%, you may
+# believe it.
 #
 # ## Read the test, once
 
@@ -498,8 +498,7 @@ plots.show(
     plots.confusion(matrix, cifar.classes),
     alt="A table of 10 by 10 counts of the 1,000 test images, true classes down, "
         "predicted classes across. The darkest cells off the diagonal are where cats "
-        "are taken for dogs, dogs for cats, deer for horses and automobiles for "
-        "trucks.")
+        "are taken for dogs, dogs for cats, and deer for horses.")
 
 # %% [markdown]
 # Animals, in the middle of the table, are mostly mistaken for animals, and vehicles, in its corners, for vehicles.
@@ -581,13 +580,13 @@ plots.show(
 # %% [markdown]
 # With the plain recipe, the CNN is far ahead, with as many weights and less than half of the multiply-accumulates. (Its
 # learning rate was not even chosen for it.) It memorizes less. A convolution uses the same weights at every place and
-# looks at neighbors only, so a horse further to the left is nothing new to it. A Mixer has separate weights for every
-# place. It has to learn from images that a shifted horse is still a horse.
+# looks at neighbors only, so a horse further to the left is nothing new to it. Token mixing has separate weights for
+# every place. A Mixer has to learn from images that a shifted horse is still a horse.
 #
 # Crops show it exactly that. With the four changes, nearly all of the gap closes. The Mixer gains more than eleven
 # points on held-out images (9.8 on the 10,000 above). The CNN gains next to nothing in these 16 epochs, in which it
 # now fits only 63% of its training images. (The two points between them are about one standard error.) So what a
-# network does not have built in, data can teach. The paper says so on a larger scale: with enough images, Mixers
+# network does not have built in, data may teach. The paper says so on a larger scale: with enough images, Mixers
 # catch up with networks that assume more. Lessons 10 and 11 take this explanation apart and test it.
 
 # %% [markdown]

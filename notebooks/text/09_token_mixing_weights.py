@@ -347,7 +347,7 @@ plots.show(
 # %% [markdown]
 # In the 16 × 16 network, the rows of all four blocks are far coarser than shuffled rows. In the 8 × 8 network they are not:
 # they stay within 0.06 of shuffled rows, above as well as below. By this measure its single units are near noise, and
-# yet its layers are more of a convolution. You only see it when you look at what reading and writing do *together*.
+# yet its layers are more of a convolution. The share sees it, since it takes reading and writing *together*.
 #
 # ### The kernels
 #
@@ -378,11 +378,11 @@ plots.show(
         "diamond on a blue ground.")
 
 # %% [markdown]
-# Start with the 8 × 8 grid. In block 0 each place subtracts its four neighbors, a cross. Block 1 subtracts only those on
-# the left and on the right, block 2 a larger neighborhood. Blocks 3 and 4 *add* neighbors and, on the diagonal that is left
-# out here, subtract the place itself. In the last blocks a place adds a little of many others: there a layer is mostly
-# "minus myself". The 16 × 16 grid has similar shapes in finer detail, and block 1 has a center with an arch above it.
-# A cell in a corner has only a few pairs of places, so its average is mostly noise.
+# Start with the 8 × 8 grid. In block 0 each place subtracts its four neighbors, a cross. Block 1 subtracts the
+# columns on the left and on the right, block 2 a larger neighborhood. Blocks 3 and 4 *add* neighbors and, on the
+# diagonal that is left out here, subtract the place itself. In the last blocks a place adds a little of many others:
+# there a layer is mostly "minus myself". The 16 × 16 grid has similar shapes in finer detail, and block 1 has a
+# center with an arch above it. A cell in a corner has only a few pairs of places, so its average is mostly noise.
 #
 # So nobody told these networks which places are neighbors, and they found out, in every block. One thing may have
 # helped them: training showed them each image shifted by a few pixels and mirrored (lesson 8). A table further down
@@ -678,8 +678,8 @@ for what, closest in (("opposite", partners), ("twin", twins)):
 # - **Blocks 2 and 3**: the closest opposite is *less* close than in mixed rows, and the twin is closer. These layers
 #   ask the same question again, in variations, and they favor the same sign.
 #
-# So of "units come in pairs of opposite phase", at most a small part is real, in the first two blocks. Most of what
-# one sees is something else: shapes come again because there are few of them. How few?
+# So of "units come in pairs of opposite phase", only a small excess is left on average, and only in the first two
+# blocks. Most of what one sees is something else: shapes come again because there are few of them. How few?
 #
 # ## How many shapes are there?
 #
@@ -861,8 +861,8 @@ widgets.weight_browser(model)
 # | its text: heavy augmentation and hyper-parameters change the units | The optimizer changes the rank and the frequency of the rows, in the small network of the table above |
 # | not asked | Part of every token mixing is a convolution: in all twelve blocks beyond its controls. In the better network the average answers alone keep 55 of 89 points, and with the convolutions 82, with nothing trained again |
 #
-# A clean picture of a unit is no sign of a good network, and noise is no sign of a bad one. The better network here
-# has rows whose frequency is near that of noise, and its token mixing is closer to a convolution.
+# A clean picture need not mean a good network, and noise need not mean a bad one. The better network here has rows
+# whose frequency is near that of noise, and its token mixing is closer to a convolution.
 
 # %% [markdown]
 # ## Exercises

@@ -365,9 +365,9 @@ predict("trap 5", torch.allclose(*after), off=(after[0] - after[1]).abs().max())
 
 # %% [markdown]
 # **Trap 6: here and there.** This trap matters most. "It is a convolution, so it treats all places alike." If you move
-# the picture by one place to the right, the answer of a convolution moves along. This property is called **translation
-# equivariant**. (Whatever leaves at the right comes back in at the left, so that edges play no part.) Does the answer of
-# token mixing move along, when it is written as a convolution?
+# the picture by one place to the right, the answer of a convolution moves along. Such a layer is called **translation
+# equivariant**. (Whatever leaves at the right comes back in at the left, so that edges play no part.) Does the answer
+# of token mixing move along, when it is written as a convolution?
 
 # %%
 x, block = cnn.stem(images), cnn.blocks[0]                  # [B, C, H', W']
@@ -899,7 +899,7 @@ exercises.check_is_convolution(is_convolution)
 #   untie ($C$ times the weights in token mixing), and the one that matters most: a kernel as large as the grid has
 #   nowhere to slide, so it shares nothing over places.
 # - Rolled digits: the CNN reads most of them without having seen any. The Mixer of one epoch does not. The bundled
-#   one saw shifts of up to 2 pixels, and reads most up to 4.
+#   one saw shifts of up to 2 pixels, and reads 97% at 4.
 # - A token mixer is a sliding convolution if $M_{s,t}$ depends on the displacement alone. This leaves
 #   $(2H'-1)(2W'-1)$ of $S^2$ free numbers: 5.5% on an 8 × 8 grid. With $D_S \ge 2S$, a Mixer can hold one.
 #

@@ -481,11 +481,11 @@ for title, models in panels.items():
 #   have nothing to do with each other, and no kernel can follow.
 # - **All pixels.** Now neither network can follow. The Mixer takes something for granted, too: that the 16 pixels of a
 #   patch belong together, in each patch in the same way. But its token mixing can connect any place with any other. On
-#   the sample it keeps about nine tenths of its plain accuracy, a loss of three points, seen in all three seeds. The
-#   CNN keeps little more than half. With all 50,000 images, the Mixer keeps eight tenths and the CNN six.
+#   the sample it keeps about nine tenths of its plain accuracy, a loss of three points, about two standard errors.
+#   The CNN keeps little more than half. With all 50,000 images, the Mixer keeps eight tenths and the CNN six.
 #
 # So a prior is a bet. Where it holds, as on plain images, this CNN is ahead: by some nine points with 5,000 images,
-# and by some eight points with 50,000. Where it does not hold, the network that bet less is ahead.
+# and by some eight points with 50,000. In the other two conditions, the network that bet less is ahead.
 #
 # ## Three controls
 #
@@ -771,9 +771,9 @@ exercises.check_conv_follows(conv_follows)
 #   within $10^{-12}$. If they follow before the first step, they agree at every step of the training. A random start is
 #   as likely as its twin, so for the results of training nothing changes.
 # - A $3 × 3$ convolution can follow 8 orders of a square grid: mirrored, turned, or both.
-# - You trained both networks. Scrambled images cost the CNN far more of its accuracy than the Mixer, in your runs and in
-#   the table, on 5,000 images and on 50,000. With all pixels scrambled and 5,000 images, your CNN did about as well as
-#   with the colors alone.
+# - You trained both networks. *Patches and inside* and *all pixels* cost the CNN far more of its accuracy than the
+#   Mixer, in your runs and in the table, on 5,000 images and on 50,000. With all pixels scrambled and 5,000 images,
+#   your CNN did about as well as with the colors alone.
 # - The paper's Figure 4 shows the same on a large scale. The Mixer loses nothing from patches and insides. From all
 #   pixels it loses about 45% of its accuracy, the ResNet about 75%. The figure compares two networks. It does not say
 #   what another CNN would lose.

@@ -425,8 +425,8 @@ for way, accuracy in share.items():
 # ### As a curve
 #
 # One run with one seed proves little. [`tools/measure_pretraining.py`](../tools/measure_pretraining.py) did the same with
-# 50 to 500 digits, three times each. Each seed draws other digits. All runs take 60 steps of 25 images. The thin
-# lines are 95% intervals of the mean:
+# 50 to 500 digits, three times each. Each seed draws other digits. The runs take 60 steps of 25 images (56 steps with
+# 200 digits). The thin lines are 95% intervals of the mean:
 
 # %%
 table = json.loads(Path("results/pretraining.json").read_text())
@@ -444,8 +444,8 @@ plots.show(
 # %% [markdown]
 # Fine-tuning wins with any number of digits, with 68 to 79% on average. The head alone reaches 51 to 61%, and a start
 # from scratch 35 to 54%. So a start from these weights helps to read digits here, if all weights may change. From
-# scratch, 200 digits even give *worse* results than 50 here. One likely reason: 60 steps go 30 times over 50 digits,
-# but only three times over 500 digits.
+# scratch, 200 digits even give *worse* results than 50 here. We did not test why. (60 steps go 30 times over 50
+# digits, and three times over 500.)
 #
 # These numbers do not say everything:
 #
@@ -692,8 +692,8 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 #
 # ## To read
 #
-# - [The paper](https://arxiv.org/abs/2105.01601), section 3.1 and Table 2 for the results, Appendix B for how it
-#   fine-tunes, Appendix C for higher resolution.
+# - [The paper](https://arxiv.org/abs/2105.01601), section 3.2 and Table 3 for the results, Appendix C for how it
+#   fine-tunes, also at a higher resolution.
 # - [`mixer_lib/pretrained`](../mixer_lib/pretrained), first `layouts.py` and `grow.py`.
 # - The [glossary](glossary.md).
 #

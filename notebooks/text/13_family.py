@@ -363,7 +363,7 @@ print(f"attention to identity: {100 * gap:+.1f} ± {100 * reach:.1f} points")
 #   Both are true of photographs, and ConvMixer does not have to find them out. (Pooling has this prior, too, and
 #   gains nothing. So the prior alone is not enough. And ConvMixer's block differs in more than this.) Lesson 11 saw
 #   the same with another CNN.
-# - **The three that learn who listens to whom** follow: gMLP, ResMLP and the Mixer, within about four points. ResMLP's
+# - **The three that learn a matrix of places** follow: gMLP, ResMLP and the Mixer, within about four points. ResMLP's
 #   one linear layer and the Mixer's MLP are too close to call. gMLP is ahead of the Mixer, but hardly beyond luck.
 # - **The others are far behind.** Pooling and FNet are level with *identity*, whose tokens meet only at the very end.
 #   Attention is a few points better than that, beyond luck.
@@ -519,7 +519,8 @@ plots.show(
 # steps. Perhaps more images only help a network that trains long enough to use them. So our table cannot show what
 # Figure 2 shows.
 #
-# **5. How large?** Here is our Mixer with all its widths halved (S) and doubled (L), from four seeds:
+# **5. How large?** Here is our Mixer with all its widths halved (S) and doubled (L), from four seeds, all at the rate
+# 0.006:
 
 # %%
 sizes = json.loads(Path("results/model_size.json").read_text())["rows"]
@@ -665,8 +666,8 @@ print(f"{len(both)} runs agree to the last digit")
 # - **Only the channel norm shows an effect.** Without the token norm the difference is too close to call. Without the
 #   channel norm, or without both, it is several points.
 # - **Appendix A.** Token MLPs per group, and per channel, are a little higher on average, and too close to call. The
-#   paper has small gains or none. The one per channel has 7.5 times the weights of the whole Mixer, so it is not even
-#   a comparison at equal parameters. At the size of B/16 it would have over a billion (lesson 10).
+#   paper saw no gain with one per channel. The one per channel has 7.5 times the weights of the whole Mixer, so it is
+#   not even a comparison at equal parameters. At the size of B/16 it would have over a billion (lesson 10).
 # - **The pyramid** is too close to call, with less than half of the MACs.
 # - **Depth against width** is too close to call between half and twice the blocks. **Larger patches** cost several
 #   points. They also cost only about a quarter of the MACs, or less.

@@ -204,8 +204,8 @@ plots.show(
         "high as GELU, which is higher than adding two tables.")
 
 # %% [markdown]
-# A CPU has little arithmetic for its bandwidth, so its ridge lies far to the left, and both mixings stand under the
-# flat part. An H100 has its ridge at about 300. There, if every table comes from memory, token mixing stands on the
+# A CPU has little arithmetic for its bandwidth, so its ridge lies far to the left, and both mixings stand to the
+# right of it. An H100 has its ridge at about 300. There, if every table comes from memory, token mixing stands on the
 # slope. The same network is bound by different things on different machines.
 #
 # ### Fewer trips: compile
@@ -239,8 +239,8 @@ for name, f in {"by steps": by_steps, "compiled": in_one_loop}.items():
 
 # %% [markdown]
 # The arithmetic is the same, but it takes 2 trips of a table, to memory or back, instead of 11. By the bandwidth
-# above, this explains only a part of the difference here. `python -m mixer_lib train --compile` compiles a whole
-# step.
+# above, this explains only a small part of the difference here. `python -m mixer_lib train --compile` compiles a
+# whole step.
 #
 # ## Fewer bytes: bf16
 #
@@ -467,10 +467,10 @@ print(f"12 epochs, each once; the training losses differ by at most {off:.0e}")
 #
 # ## What grows how
 #
-# Three things make a run expensive: the number of tokens (smaller patches, larger images), the width, and the number of
-# images that it sees. First the tokens. The paper stresses that a Mixer's work grows **linearly** with them, and
-# attention's with their square ([the paper](https://arxiv.org/abs/2105.01601), section 2). $S$ tokens of $C = 64$
-# channels, one image, with $D_S = 256$ for every $S$:
+# Beside the depth, three things make a run expensive: the number of tokens (smaller patches, larger images), the
+# width, and the number of images that it sees. First the tokens. The paper stresses that a Mixer's work grows
+# **linearly** with them, and attention's with their square ([the paper](https://arxiv.org/abs/2105.01601), section
+# 2). $S$ tokens of $C = 64$ channels, one image, with $D_S = 256$ for every $S$:
 
 # %%
 from mixer_lib.family.vit import SelfAttention

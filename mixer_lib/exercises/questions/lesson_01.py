@@ -2,7 +2,7 @@
 
 from .question import Question
 
-SEEN = ("the horse, whole", "squares of the horse, each in a wrong place", "strips of the horse, folded into squares")
+SEEN = ("the horse, whole", "squares of the horse, many in a wrong place", "strips of the horse, folded into squares")
 
 QUESTIONS = {
     "row 1": Question(

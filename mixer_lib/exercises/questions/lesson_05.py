@@ -32,7 +32,7 @@ the first block alone causes a good part of the growth.
 You may have heard the opposite, that gradients *vanish* in deep stacks. The next section looks closer."""),
     "the part that is missed most": Question(
         choices=("token mixing", "channel mixing", "skip connections", "norms"),
-        close=3,
+        close=15,
         alt="A chart with one row per network: the whole Mixer, then without token mixing, without channel mixing, "
             "without skip connections, without norms. Each row has three dots, the accuracies of its runs, and a bar "
             "at their mean. A broken line marks the mean of the whole Mixer.",

@@ -222,8 +222,8 @@ export default widget((root, { facts, ...data }, state) => {
     histogram.setAttribute("aria-label", `mean ${fine(mean)}, standard deviation ${fine(deviation)}`);
     const alike = entries.filter((value) => Math.sign(value) === Math.sign(mean)).length;
     say.innerHTML = `<b>${words(at)}</b>: ${entries.length === 1 ? "the one pair takes" : `${entries.length} pairs take`} ` +
-      `<b>${fine(mean)}</b> on average (standard deviation ${fine(deviation)}), ${said(100 * alike / entries.length, 0)}% of them ` +
-      `with the sign of the mean. ${partner < 0 ? `From ${name}, there is no place there.`
+      `<b>${fine(mean)}</b> on average (standard deviation ${fine(deviation)})` +
+      (entries.length === 1 ? ". " : `, ${alike} of them with the sign of the mean. `) + `${partner < 0 ? `From ${name}, there is no place there.`
         : `The place in ${name} takes <b>${fine(entry(model, block, s, partner))}</b>.`}` +
       (t < model.moments - 1 && cell >= 0 ? ` After ${thousands(Math.round(blended(model.steps, t)))} updates the mean was ` +
         `${fine(kernel(model, block, t, true)[cell])}.` : "");

@@ -258,7 +258,9 @@ export default widget((root, data, state) => {
         : `<b>Read as ${read.name}</b>, with a score of ${read.score}. Softmax turns the scores into probabilities: ${read.percent} for ${read.name}.`,
     }[kind]?.();
     if (step) {
-      text = `${token}: ${number(step.before[s * C + c])} ${plus(step.change[s * C + c])} = <b>${number(step.after[s * C + c])}</b>`;
+      const [before, change, after] = [step.before, step.change, step.after].map((table) => table[s * C + c]);
+      const sum = Math.round(100 * before) + Math.round(100 * change) === Math.round(100 * after) ? "=" : "≈";    // as shown
+      text = `${token}: ${number(before)} ${plus(change)} ${sum} <b>${number(after)}</b>`;
       if (u !== null && u < units[kind]) {
         const [to, row] = kind === "token" ? [S, c] : [C, s], from = kind === "token" ? s : c, where = `blocks.${k}.${kind}_mixing`;
         text += `; unit ${u} reads it with weight ${number(data[`${where}.fc1.weight`][u * to + from])}, is at ` +
