@@ -264,9 +264,14 @@ def test_a_selection_goes_through_all_tables(living, mnist):
         before, change, after = (f"{table(step[name])[s, c]:.2f}" for name in ("before", "change", "after"))
         text = shown.find(".mx-say").inner_text().replace("\u2212 ", "+ -").replace("\u2212", "-")
         sign = "=" if abs(float(before) + float(change) - float(after)) < 0.005 else "≈"        # of what is shown
-        assert text.startswith(f"patch {s}, channel {c}: {before} + {change} {sign} {after}".replace("+ -0.00", "+ 0.00"))
+        total = f"{before} + {change} {sign} {after}".replace("+ -0.00", "+ 0.00")
+        assert text.startswith(f"patch {s}, channel {c}: {total}")
         return text
 
+    before, change, after = (np.round(np.asarray(table(step[name])), 2) for name in ("before", "change", "after"))
+    s, c = np.argwhere(np.abs(before + change - after) > 0.005)[0]
+    shown.at(".mx-open .mx-table", 0, (c + 0.5) / 64, (s + 0.5) / 16)
+    assert "≈" in says(s, c)
     shown.at(".mx-open .mx-table", 0, 10.5 / 64, 3.5 / 16)              # hover the first table
     says(3, 10)
     rows = ".mx-open .mx-table rect.mx-mark"

@@ -445,8 +445,8 @@ plots.show(
     alt="The share of right answers over the confidence, both in percent. A calibrated "
         "network would lie on the diagonal. The first try lies far below it where it "
         "is sure. The network trained with four changes together stays close to the "
-        "diagonal. In the stored run it is on it at 70, and six to nine points above it "
-        "at 30, 50 and 90.")
+        "diagonal. In the stored run it is on it at 70, and six to nine points above "
+        "it at 30, 50 and 90.")
 
 # %% [markdown]
 # Where the first try is sure, it is right far less often than it says. It is overconfident. The second network stays
