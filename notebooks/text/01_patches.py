@@ -177,8 +177,8 @@ assert torch.equal(table, by_hand)
 #
 # ## Two wrong ways with the right shape
 #
-# The right shape does not prove that a table is right. Here are the two most common mistakes, on the horse. Both give 16
-# rows of numbers and no error.
+# The right shape does not prove that a table is right. Here are two common mistakes, on the horse. Both give 16 rows
+# of numbers and no error.
 
 # %%
 gray = horse.float().mean(dim=0)        # [32, 32]: one channel is enough here
@@ -260,7 +260,7 @@ print("the loop and split-permute-merge agree on all three channels")
 # ## Move it
 #
 # Point at any of the three pictures. The other two follow: the same patch in the image, on its own, and as a row of the
-# table. The same pixel is marked in all three. Click to keep a place. With the keyboard, go to a picture with
+# table. The last two also mark the same pixel. Click to keep a place. With the keyboard, go to a picture with
 # <kbd>Tab</kbd>, then use the arrow keys.
 #
 # 1. Move slowly along one row of the table. When does the line of text below the pictures jump to another color?
@@ -608,7 +608,7 @@ exercises.check_unpatchify(my_unpatchify)
 # <details><summary>Answer</summary>
 #
 # They hold the same information: if you know the order, you can sort the rows back. But a trained Mixer has learned weights
-# for *row 0*, *row 1*, and so on, so it gives another answer for the reordered table. Lesson 11 is about this.
+# for *row 0*, *row 1*, and so on, so it gives other scores for the reordered table. Lesson 11 is about this.
 #
 # </details>
 #

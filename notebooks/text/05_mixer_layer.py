@@ -356,11 +356,11 @@ for depth in (0, 1, 2, 4, 8):
 
 # %% [markdown]
 # (These are shares of the squares, which add up to 100%.) After one block, nearly half of what a patch moves is still
-# its own token, because the skip connections carry each token past both MLPs. The influence spreads block by block. At
-# depth 8 the share is still above an even one, which would be 1/16, or 6%.
+# its own token. The skip connections carry each token past both MLPs. The influence spreads block by block. At depth
+# 8 the share is still above an even one, which would be 1/16, or 6%.
 #
 # Second, a block is small. It asks $D_S$ questions of each column and $D_C$ questions of each row, once. Questions
-# about answers need another block.
+# about its output need another block.
 #
 # ## Move it
 #
@@ -408,7 +408,7 @@ assert torch.equal(with_skips(blocks[0], x), blocks[0](x))
 
 # %% [markdown]
 # A deep stack has more at stake. A network learns from **gradients**: for each number in it, how much a score at the
-# end would change if that number moved a little. These are the derivatives that you have been looking at. They are
+# end would change if that number moved a little. These are derivatives, like those in the maps above. They are
 # computed from the end backward, block by block. So we ask: how large is the gradient at each depth, in a stack of 32
 # untrained blocks, as many as the paper's largest model has? The score is simply the sum of the last table; lesson 6
 # brings a better one. The size of a gradient is its **gradient norm**, the root of the sum of the squares.
@@ -495,7 +495,7 @@ with torch.no_grad():
         print(f"after {name:16} table {before.std():.2f}, change × {change:.2f}")
 
 # %% [markdown]
-# Each MLP shrinks the table, and each LayerNorm stretches it back to a standard deviation of 1. LayerNorm stretches
+# Each MLP shrinks the table, and each LayerNorm stretches it back to a standard deviation of 1. The second stretches
 # the small change by even more than the table. Why? It divides by each token's spread. A quiet token has a small
 # spread, so the token and its change are multiplied by a large number. The loud tokens, which made the table as large
 # as it was, need little stretching. So the table keeps its size while the change grows, more than twofold in this
@@ -609,7 +609,7 @@ predict("the part that is missed most", lost, picture=plots.changes(accuracies))
 #
 # <details><summary>To compare: a run of ours</summary>
 #
-# The means of three runs: the whole Mixer 79%, without token mixing 37% (34, 39 and 40%), without channel mixing 81%,
+# The means of three runs: the whole Mixer 79%, without token mixing 38% (34, 39 and 40%), without channel mixing 81%,
 # without skip connections 50% (37, 52 and 60%), without norms 81%. Computers round differently, and training
 # amplifies this. With the sums in another order we got 47% without skip connections, and nearly the same means
 # elsewhere.

@@ -57,7 +57,8 @@ plots.show(
 
 # %% [markdown]
 # A 7 is a few strokes, always upright and always in the middle. A ship may be anything from a dot on the sea to a bow that
-# fills the image. There is much more to learn here, and with 500 images per class there is much less to learn it from.
+# fills the image. There is much more to learn here, and with 500 images per class there is half as much to learn it
+# from.
 #
 # ## A first try
 #
@@ -187,8 +188,8 @@ print(f"confidence {memorizer[0].mean():.0%}, right {memorizer[1].mean():.0%}")
 #
 # 1. Up to 8 pixels in each direction, a quarter of the image. Black comes in at the edge.
 # 2. 2, 3, 4, 5, 6, 7 and 9 would become signs that are no digits. 0, 1 and 8 would survive.
-# 3. All eight images share the two operations of a draw. Shifts and turns grow. At 30, a shift moves nearly half of the
-#    image out. Equalized colors have no strength: they are as glaring at 5. You can still name most things.
+# 3. Each of the eight images draws two operations of its own. Shifts and turns grow. At 30, a shift moves nearly half
+#    of the image out. Equalized colors have no strength: they are as glaring at 5. You can still name most things.
 # 4. With MixUp you see two ghosts, and the stronger one has the larger share. With CutMix you see a rectangle with sharp
 #    edges, and its label counts by its pixels. A rectangle of nothing but sky still counts as airplane.
 # 5. Hardly. Many images cannot be named any more, but their labels stay. One can do too much.
@@ -287,7 +288,7 @@ for name, shares in drawn.items():
 # %% [markdown]
 # ## Changes to the network and to the step
 #
-# Three more changes **regularize**, which means that they make it harder to fit the peculiarities of single images. They
+# Three more changes **regularize**: they are meant to make it harder to fit the peculiarities of single images. They
 # do not touch the images.
 #
 # - **Label smoothing** and **weight decay** you know from lesson 7.
@@ -340,7 +341,7 @@ predict("worth most", mean,
 #   of its images, and is much better on the others.
 # - **Gains do not add up.** Crops, flips, smoothing and decay together are hardly better than RandAugment or crops
 #   alone, perhaps because they all fix the same fault, perhaps for lack of epochs.
-# - **One can do too much.** RandAugment on top of these costs about two points, and CutMix on top about five. These networks
+# - **One can do too much.** RandAugment on top of these costs 2.5 points, and CutMix on top 5.4. These networks
 #   classify only about half of even their training images correctly. They learn too little, which is called
 #   **underfitting**. The usual cure is more epochs or a larger network.
 # - **More images help most here.** The last row is the plain recipe with eight times the images, for as many steps.
@@ -451,7 +452,7 @@ plots.show(
 # %% [markdown]
 # Where the first try is sure, it is right far less often than it says. It is overconfident. The second network stays
 # close to the line. On average it is a little too modest, perhaps because label smoothing keeps it from being sure.
-# (A point stands for about a hundred images, so luck alone moves it by up to five points.) When it says 90%, you may
+# (A point stands for about a hundred images, so its standard error is up to five points.) When it says 90%, you may
 # believe it.
 #
 # ## Read the test, once

@@ -330,10 +330,10 @@ plots.show(
 # ## The experiment
 #
 # The `fit` of lesson 7 trains both networks with the same images in the same order, the same number of steps, and the
-# same learning rate. (The rate is near the best for each network on held-out plain images. No test image took part in
-# that choice.) The recipe is short, five epochs of 5,000 images, so neither network will be good. We care about the
-# difference. Everything else is `Recipe`'s default, so there is no augmentation. The seed determines the permutation, the
-# first weights, and the order of the images.
+# same learning rate. (We chose the rate on held-out plain images and kept no table of the rates that we tried. No
+# test image took part in the choice.) The recipe is short, five epochs of 5,000 images, so neither network will be
+# good. We care about the difference. Everything else is `Recipe`'s default, so there is no augmentation. The seed
+# determines the permutation, the first weights, and the order of the images.
 #
 # `fit_and_measure` also reads the test images after each epoch, for a curve. Nothing is chosen by these numbers.
 
@@ -591,8 +591,8 @@ print("a linear layer follows all 1,024! orders")
 #
 # 1. *Plain*: click a pixel of the right picture, and press the down arrow a few times. When does the patch move, and
 #    when does the window move?
-# 2. *Patches and inside*: pick the middle of a patch (row 17, column 17), then its corner (row 15, column 15). What does
-#    the window see in each? What does the patch see?
+# 2. *Patches and inside*: pick the middle of a patch (row 17, column 17), then its corner (row 16, column 16). What
+#    does the window see in each? What does the patch see?
 # 3. In how many of the 16 positions of a patch does the whole window lie inside the patch?
 # 4. *All pixels*: find a place where the pixel in the middle of the window still has an old neighbor beside it. How
 #    often do you expect one?

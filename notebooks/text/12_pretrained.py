@@ -265,7 +265,7 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# Other projects' Mixers may differ from ours in three more details, and a file shows none of them at first sight:
+# Other projects' Mixers may differ from ours in three more details, and a file does not show all of them:
 #
 # - **The epsilon in LayerNorm.** It is $10^{-6}$ here, in the official code, in timm and in PASSL, and $10^{-5}$ in
 #   several other projects.
@@ -424,9 +424,9 @@ for way, accuracy in share.items():
 #
 # ### As a curve
 #
-# One run with one seed proves little. [`tools/measure_pretraining.py`](../tools/measure_pretraining.py) did the same with
-# 50 to 500 digits, three times each. Each seed draws other digits. The runs take 60 steps of 25 images (56 steps with
-# 200 digits). The thin lines are 95% intervals of the mean:
+# One run with one seed proves little. [`tools/measure_pretraining.py`](../tools/measure_pretraining.py) compared
+# these three ways with 50 to 500 digits, three times each. Each seed draws other digits. The runs take 60 steps of 25
+# images (56 steps with 200 digits). The thin lines are 95% intervals of the mean:
 
 # %%
 table = json.loads(Path("results/pretraining.json").read_text())
@@ -443,9 +443,9 @@ plots.show(
 
 # %% [markdown]
 # Fine-tuning wins with any number of digits, with 68 to 79% on average. The head alone reaches 51 to 61%, and a start
-# from scratch 35 to 54%. So a start from these weights helps to read digits here, if all weights may change. From
-# scratch, 200 digits even give *worse* results than 50 here. We did not test why. (60 steps go 30 times over 50
-# digits, and three times over 500.)
+# from scratch 35 to 54%. So a start from these weights helps to read digits here, if all weights may change. With the
+# head alone it helps with 100 digits or more. From scratch, 200 digits even give *worse* results than 50 here. We did
+# not test why. (60 steps go 30 times over 50 digits, and three times over 500.)
 #
 # These numbers do not say everything:
 #

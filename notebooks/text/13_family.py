@@ -361,8 +361,8 @@ print(f"attention to identity: {100 * gap:+.1f} ± {100 * reach:.1f} points")
 #
 # - **ConvMixer is far ahead.** A likely reason: near places matter, and what helps in one place helps in all others.
 #   Both are true of photographs, and ConvMixer does not have to find them out. (Pooling has this prior, too, and
-#   gains nothing. So the prior alone is not enough. And ConvMixer's block differs in more than this.) Lesson 11 saw
-#   the same with another CNN.
+#   gains nothing, but its norm and its LayerScale differ. And ConvMixer's block differs in more than this.) Lesson 11
+#   saw the same with another CNN.
 # - **The three that learn a matrix of places** follow: gMLP, ResMLP and the Mixer, within about four points. ResMLP's
 #   one linear layer and the Mixer's MLP are too close to call. gMLP is ahead of the Mixer, but hardly beyond luck.
 # - **The others are far behind.** Pooling and FNet are level with *identity*, whose tokens meet only at the very end.
@@ -454,8 +454,9 @@ for name, values in by_name(again, "mixer").items():
 # %% [markdown]
 # Three networks choose the new rate. ResMLP gains less than a point by it, pooling hardly anything, and the Mixer loses
 # more than a point. The choice was made on half of the images, in half as many steps and with one seed. What is best
-# there need not be best for the whole. So tuning has its luck, too. It does not touch the gaps between the groups. But
-# a difference of one or two points, such as between ResMLP and the Mixer, is within its reach.
+# there need not be best for the whole. (One of the Mixer's three runs makes all of its loss, so this may be luck as
+# well.) It does not touch the gaps between the groups. But a difference of one or two points, such as between ResMLP
+# and the Mixer, is within its reach.
 #
 # **3. How long?** One epoch of 704 steps is very short. It favors what learns fast, not what ends well. Here is the
 # Mixer, attention and *identity* once more, with five epochs in place of one and a single seed each:
@@ -533,7 +534,7 @@ show_gaps(compare(by_name(sizes, "model"), "S"))
 
 # %% [markdown]
 # Twelve times the parameters are worth about five points, hardly beyond luck. From one size to the next, it is too
-# close to call. In the paper, too, the large Mixers are ahead only if there are images enough, and training is long
+# close to call. In the paper, the large Mixers are ahead only if there are images enough, and training is long
 # enough, for them.
 #
 # **6. What was asked?** Only for accuracy on images like those of the training. Ask for something else, and the order

@@ -211,7 +211,7 @@ plots.show(
 # ### Fewer trips: compile
 #
 # What is bound by memory gets faster only by moving fewer bytes. Write GELU as its formula, and each operation reads
-# a whole table and writes one:
+# one or two whole tables and writes one:
 
 # %%
 def by_steps(z):
@@ -239,8 +239,8 @@ for name, f in {"by steps": by_steps, "compiled": in_one_loop}.items():
 
 # %% [markdown]
 # The arithmetic is the same, but it takes 2 trips of a table, to memory or back, instead of 11. By the bandwidth
-# above, this explains only a small part of the difference here. `python -m mixer_lib train --compile` compiles a
-# whole step.
+# above, this explains only a small part of the difference here. We did not test the rest. `python -m mixer_lib train
+# --compile` compiles a whole step.
 #
 # ## Fewer bytes: bf16
 #
@@ -275,10 +275,9 @@ for dtype in (torch.float32, torch.bfloat16):
     print(f"{dtype!s:15} 1 + 1000 · 0.001 = {weight.item():.4g}")
 
 # %% [markdown]
-# So the usual recipe keeps what adds up in float32: the weights, the optimizer's means, sums and losses. Only the
-# products take their inputs in bf16. This is called **mixed precision**, in PyTorch `autocast`. Here is a small Mixer,
-# trained three times on the same 1,000 digits with small steps: in float32, in mixed precision, and with everything in
-# bf16.
+# So the usual recipe keeps what adds up in float32: the weights, the optimizer's means, sums and losses. The products
+# take their inputs in bf16. This is called **mixed precision**, in PyTorch `autocast`. Here is a small Mixer, trained
+# three times on the same 1,000 digits with small steps: in float32, in mixed precision, and with everything in bf16.
 
 # %%
 from mixer_lib.data import normalize
@@ -505,8 +504,9 @@ for name, count in macs.items():
           f"MACs, {longer[name]:4.1f} times the time")
 
 # %% [markdown]
-# Where attention takes longer than its MACs explain, look at the bytes: its $S × S$ table of scores has to be moved
-# several times. With 1,024 tokens it takes 4 MB, which a cache may hold. With 4,096 it takes 67 MB.
+# The MACs do not explain all of attention's time. It also moves its $S × S$ table of scores several times: 4 MB with
+# 1,024 tokens, which a cache may hold, and 67 MB with 4,096. By the bandwidth above, this is not enough, either. We
+# did not test the rest.
 #
 # A Mixer's work is linear as long as $D_S$ stays as it is. The paper chooses $D_S$ without looking at the number of
 # tokens. Where $D_S$ grows along, as in lesson 12 when a trained Mixer moves to a higher resolution, $2 S D_S C$ is
@@ -579,7 +579,7 @@ assert main(["plan", "H/14", "--images", "300e6", "--epochs", "14", "--devices",
 #
 # - **plain**: each device holds all parameters, gradients and AdamW's two means, 4 bytes each. For H/14 that is 7 GB,
 #   the same on each of 512 devices. The *copies of weights* are in bf16, for the products, and stay until the
-#   backward pass.
+#   backward pass (with *checkpoint*, only one block's).
 # - **shard**: each device holds 1/512 of these, and gathers the weights of two blocks at a time when their turn
 #   comes. These count as copies. In PyTorch this is **FSDP**, here `--shard`. You need it when a model does not fit
 #   on one device.
