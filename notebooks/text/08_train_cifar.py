@@ -177,7 +177,7 @@ print(f"confidence {memorizer[0].mean():.0%}, right {memorizer[1].mean():.0%}")
 # These are eight images as the network would get them, with their labels. Point at an image to see it large, before and
 # after. "Draw again" draws new random numbers.
 #
-# 1. Set the crop padding to 8 and draw a few times. How far does the horse move?
+# 1. Set the crop padding to 8 and draw a few times. How far do the images move?
 # 2. Switch on the flips. Which classes of MNIST would flips ruin?
 # 3. Set RandAugment to 5, to 15 and to 30, with a few draws each. What grows, and what is strong from the beginning?
 # 4. Try MixUp, then CutMix. Each image is blended with the one to its left, and the first with the last. Check two labels
@@ -341,8 +341,8 @@ predict("worth most", mean,
 #   of its images, and is much better on the others.
 # - **Gains do not add up.** Crops, flips, smoothing and decay together are hardly better than RandAugment or crops
 #   alone, perhaps because they all fix the same fault, perhaps for lack of epochs.
-# - **One can do too much.** RandAugment on top of these costs 2.5 points, and CutMix on top 5.4. These networks
-#   classify only about half of even their training images correctly. They learn too little, which is called
+# - **One can do too much.** RandAugment on top of these costs over two points, and CutMix on top over five. These
+#   networks classify only about half of even their training images correctly. They learn too little, which is called
 #   **underfitting**. The usual cure is more epochs or a larger network.
 # - **More images help most here.** The last row is the plain recipe with eight times the images, for as many steps.
 #
@@ -358,7 +358,9 @@ for name in list(changes)[1:]:
     error = (variance(before) / len(before) + variance(after) / len(after)) ** 0.5
     gain = mean[name] - mean["plain"]
     verdict = "" if abs(gain) > 2 * error else "   may be luck"
-    print(f"{name:32}{100 * gain:+6.1f} ± {100 * error:.1f} points{verdict}")
+    fitted = sum(measured["train"][name]) / len(measured["train"][name])
+    print(f"{name:32}{100 * gain:+6.1f} ± {100 * error:.1f} points, "
+          f"trained on {fitted:4.0%}{verdict}")
 
 # %% [markdown]
 # A common rule calls a gain real if it is larger than two standard errors. How often does this rule fail if nothing was
@@ -402,8 +404,8 @@ if again:
 #
 # Train the same network once more, with crops, flips, label smoothing and weight decay. This is one of the best rows of
 # the table. RandAugment alone did nearly as well, and adding it costs. One more thing changes: the run has 24 epochs
-# instead of 16, because images that vary take longer to learn. Images that are neither in the training set nor in the
-# test decided all of this but the number of epochs.
+# instead of 16, because images that vary take longer to learn. Images that no run was trained on, none of them test
+# images, decided all of this but the number of epochs.
 
 # %%
 recipe = Recipe(epochs=24, batch_size=64, lr=3e-3, weight_decay=0.1,

@@ -767,9 +767,9 @@ exercises.check_conv_follows(conv_follows)
 # ## Recap
 #
 # - An order of the pixels is a list of places. By hand, by loop, by index and with the library, the image is the same.
-# - If the patches are shuffled, and the pixels inside all patches alike, a Mixer's weights can follow: the logits agree to
-#   within $10^{-12}$. If they follow before the first step, they agree at every step of the training. A random start is
-#   as likely as its twin, so for the results of training nothing changes.
+# - If the patches are shuffled, and the pixels inside all patches alike, a Mixer's weights can follow: for patches
+#   alone, the logits agree to within $10^{-12}$. If they follow before the first step, the loss is the same at every
+#   step of the training. A random start is as likely as its twin, so for the results of training nothing changes.
 # - A $3 × 3$ convolution can follow 8 orders of a square grid: mirrored, turned, or both.
 # - You trained both networks. *Patches and inside* and *all pixels* cost the CNN far more of its accuracy than the
 #   Mixer, in your runs and in the table, on 5,000 images and on 50,000. With all pixels scrambled and 5,000 images,

@@ -232,7 +232,7 @@ plots.show(
     plots.functions({"tanh form minus exact form": (z[::200], {"": difference[::200]})},
                     "z", "difference"),
     alt="A curve over z from -6 to 6, the same on both sides of 0. It is zero in the "
-        "middle, falls to -0.0002 at 1.5, rises to 0.0005 at 2.7 and is back at zero "
+        "middle, falls to -0.0002 at 1.4, rises to 0.0005 at 2.7 and is back at zero "
         "from 5 on.")
 worst = difference.abs().argmax()
 print(f"largest difference {difference[worst].abs():.1e}, "
@@ -308,7 +308,7 @@ for name, y in logits.items():
 # ### What a released file expects
 #
 # A file of weights does not contain the mean and the standard deviation. Look for them in the code of the project.
-# `load_released` knows them for the usual names. (PASSL states them only for training, so its row is from there.)
+# `load_released` knows them for the usual names. (PASSL states the mean and the deviation only for training.)
 
 # %%
 from mixer_lib.pretrained import KNOWN
@@ -319,8 +319,10 @@ for family, options in PREPROCESSING.items():
 print(f"{len(KNOWN)} known files, such as", *list(KNOWN)[:2])
 
 # %% [markdown]
-# `load_released("mixer_b16_224.goog_in21k_ft_in1k")` downloads B/16 once (240 MB), compares its hash, and loads it. To
-# evaluate it on photographs, put them into a folder called `val` with one folder per class, and type in a terminal:
+# `load_released("mixer_b16_224.goog_in21k_ft_in1k")` downloads B/16 once (240 MB), compares its hash, and loads it.
+# (timm's name says "ImageNet-21k first". But the authors list no such file, and its score in timm's tables, about
+# 76.6%, fits ImageNet-1k only.) To evaluate it on photographs, put them into a folder called `val` with one folder
+# per class, and type in a terminal:
 #
 # `python -m mixer_lib evaluate mixer_b16_224.goog_in21k_ft_in1k --dataset val`
 #
@@ -442,10 +444,10 @@ plots.show(
         "200, and scatters widely with 500.")
 
 # %% [markdown]
-# Fine-tuning wins with any number of digits, with 68 to 79% on average. The head alone reaches 51 to 61%, and a start
-# from scratch 35 to 54%. So a start from these weights helps to read digits here, if all weights may change. With the
-# head alone it helps with 100 digits or more. From scratch, 200 digits even give *worse* results than 50 here. We did
-# not test why. (60 steps go 30 times over 50 digits, and three times over 500.)
+# Fine-tuning wins with each of these numbers of digits, with 68 to 79% on average. The head alone reaches 51 to 61%,
+# and a start from scratch 35 to 54%. So a start from these weights helps to read digits here, if all weights may
+# change. The head alone is ahead in all nine draws of 100 digits or more. From scratch, 200 digits even give *worse*
+# results than 50 here. We did not test why. (60 steps go 30 times over 50 digits, and three times over 500.)
 #
 # These numbers do not say everything:
 #

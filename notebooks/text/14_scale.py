@@ -542,8 +542,8 @@ plots.show(
         "at a million to 22 at ten billion.")
 
 # %% [markdown]
-# Half the patch side means four times the tokens and four times the cost. Twice the width (with $D_C = 4C$) means
-# nearly four times, since channel mixing goes with $C^2$ and token mixing with $C$.
+# Half the patch side means four times the tokens and four times the cost. Twice the width (with $D_C = 4C$) means 3.3
+# to 3.8 times here, since channel mixing goes with $C^2$ and token mixing with $C$.
 #
 # **Try it.** Choose a model, how many images it sees and how many devices work on it. Which of the paper's models
 # could you train within a week on 8 devices? (Set the images, too: for H/14, the paper took 4.2 billion. Then one of
@@ -588,9 +588,8 @@ assert main(["plan", "H/14", "--images", "300e6", "--epochs", "14", "--devices",
 #   a tenth of the activations. Here `--checkpoint-activations`.
 #
 # In the last lines, a TPUv3 core is half of one of Google's chips. In testing, it ran H/14 at three quarters of its
-# peak. In training the paper's run reached a little over half. You have seen where the rest may go: what is not matrix
-# products, what is bound by memory, the exchange between devices, and the images, which must come in time. Smaller
-# models:
+# peak. In training the paper's run reached a little over half. The rest may go to what is not matrix products, to what
+# is bound by memory, to the exchange between devices, and to waiting for images. Smaller models:
 
 # %%
 from mixer_lib.training.plan import JFT_300M, PAPER, TPU_V3_CORE
@@ -776,8 +775,8 @@ exercises.check_speedup(speedup)
 #
 # </details>
 #
-# **2.** You go from 1 process to 4, and leave `--batch-size 128` and the learning rate as they are. What changes in the
-# result, and what in the time?
+# **2.** You go from 1 GPU to 4, with one process on each, and leave `--batch-size 128` and the learning rate as they are.
+# What changes in the result, and what in the time?
 #
 # <details><summary>Answer</summary>
 #

@@ -77,6 +77,11 @@ exercises.check_mixer(Mixer)
 # Patchify, `[B, S, D]`. Patch embedding (one linear layer), `[B, S, C]`. Mixer block, $L$ times, `[B, S, C]`. LayerNorm,
 # `[B, S, C]`. Mean over the tokens, `[B, C]`. Head (one linear layer), `[B, K]`.
 #
+# ![MLP-Mixer from left to right: an image cut into patches; the table of patches, S by D; the patch embedding; the table
+# of tokens, S by C; a frame around one Mixer block, token mixing and channel mixing, each with an arrow past it to a
+# plus sign, and the words L blocks, one after the other; a box LayerNorm, mean; a single column of C numbers; a box
+# head; K bars, the scores, the longest one pointed out as horse.](../figures/architecture.svg)
+#
 # </details>
 #
 # <details><summary>Hint 2: how to begin</summary>

@@ -71,5 +71,24 @@ model = Mixer(**MODELS["mnist"])
 with torch.no_grad():
     for mine, theirs in zip(model.parameters(), trained.parameters(), strict=True):
         mine.copy_(theirs.view_as(mine))        # the check made sure of the order
+
+
+@torch.no_grad()
+def share_read():
     logits = model(normalize(mnist.test_images, mnist.mean, mnist.std))     # [B, K]
-print(f"{(logits.argmax(dim=1) == mnist.test_labels).float().mean():.1%}")
+    return (logits.argmax(dim=1) == mnist.test_labels).float().mean().item()
+
+
+print(f"{share_read():.1%}")
+
+# %% [markdown]
+# And with two mistakes:
+
+# %%
+for block in model.blocks:
+    block.tokens[1] = block.channels[1] = nn.ReLU()
+print(f"ReLU in the place of GELU: {share_read():.1%}")
+for block in model.blocks:
+    block.tokens[1] = block.channels[1] = nn.GELU()
+Block.forward = lambda self, x: self.channels(self.norm2(self.tokens(self.norm1(x).mT).mT))
+print(f"without the skip connections: {share_read():.1%}")
