@@ -348,7 +348,8 @@ predict("worth most", mean,
 #
 # Are three runs enough to say so? Two means differ a little even if nothing was changed. The typical size of this
 # difference is its **standard error**. If single runs vary with a standard deviation $s$, the mean of $n$ runs varies
-# with $s / \sqrt{n}$, and for a difference of two means the squares of both add up.
+# with $s / \sqrt{n}$, and for a difference of two means the squares of both add up. (The last number of a row is the
+# mean accuracy on the images trained on.)
 
 # %%
 from statistics import variance
@@ -360,7 +361,7 @@ for name in list(changes)[1:]:
     verdict = "" if abs(gain) > 2 * error else "   may be luck"
     fitted = sum(measured["train"][name]) / len(measured["train"][name])
     print(f"{name:32}{100 * gain:+6.1f} ± {100 * error:.1f} points, "
-          f"trained on {fitted:4.0%}{verdict}")
+          f"{fitted:4.0%} in training{verdict}")
 
 # %% [markdown]
 # A common rule calls a gain real if it is larger than two standard errors. How often does this rule fail if nothing was
