@@ -237,7 +237,7 @@ predict("how many weights", sum(p.numel() for p in model.parameters()))
 # | [7 · Train on MNIST](07_train_mnist.ipynb) | train it on digits | 90 |
 # | [8 · Train on CIFAR-10](08_train_cifar.ipynb) | train it on photographs, and watch it memorize them | 90 |
 # | [9 · Token-mixing weights](09_token_mixing_weights.ipynb) | find the convolution that it learned, with controls | 105 |
-# | [10 · Convolutions](10_convolutions.ipynb) | write the same network as convolutions, and ask what is shared | 85 |
+# | [10 · Convolutions](10_convolutions.ipynb) | write the same network as convolutions, and ask what is shared | 90 |
 # | [11 · Permutations](11_permutations.ipynb) | scramble the images, and ask what a network knows about space | 85 |
 # | [12 · Pretrained Mixers](12_pretrained.ipynb) | use what others have trained | 80 |
 # | [13 · Parts and family](13_family.ipynb) | exchange one part, and read tables with a critical eye | 85 |

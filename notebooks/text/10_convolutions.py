@@ -12,7 +12,7 @@
 # *After this lesson you can write every layer of a Mixer as a convolution, say which weights each layer shares, and
 # tell a true sentence about Mixers and convolutional networks from one that only sounds true.*
 #
-# **About 50 minutes, with the exercises 85.** You need: lessons [7](07_train_mnist.ipynb) and
+# **About 50 minutes, with the exercises 90.** You need: lessons [7](07_train_mnist.ipynb) and
 # [9](09_token_mixing_weights.ipynb). The trained network is of the same kind as the one that you trained in lesson 7.
 #
 # Previous: [9 · Token-mixing weights](09_token_mixing_weights.ipynb).
@@ -196,7 +196,7 @@ mixed[:, 0].round(decimals=2)
 #
 # What remains of the Mixer? GELU and the residual sums work on each number alone, so the layout of the numbers does not
 # matter. LayerNorm works on the channels of one place. The mean over the places is one more kernel as large as the
-# grid, with the same weight $1/S$ everywhere. There is nothing else.
+# grid, with the same weight $1/S$ everywhere. The head is a $1 × 1$ convolution, too.
 #
 # ## The library's version
 #
@@ -659,8 +659,8 @@ print(f"trained {share:.0%}; random numbers 49/256 = {49 / 256:.0%}; "
       f"relabeled {min(control):.0%} to {max(control):.0%}")
 
 # %% [markdown]
-# A third of it is a convolution, which is hardly beyond its controls: random numbers have 19%, and the same map with
-# its places relabeled up to 30%.
+# A third of it is a convolution. Random numbers have 19%, and the same map with its places relabeled 14 to 30%, so
+# the excess is small.
 #
 # <details><summary>How one measures the part in the slice</summary>
 #

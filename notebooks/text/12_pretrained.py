@@ -152,7 +152,7 @@ for sentence in facts.converted:
     print("-", sentence)
 
 # %% [markdown]
-# `load_released` does this for all arrays, and says what it did. Most people get these weights from the library timm,
+# `load_released` does this for all arrays, and says what it did. Many people get these weights from the library timm,
 # which has PyTorch's own layout and other names. This table is the whole dictionary:
 #
 # | `MlpMixer` | official file | timm |
@@ -298,8 +298,8 @@ for name, y in logits.items():
 #   in ten, and still gives its choice a probability of 61% on average.
 # - **Swapped colors** cost 20 points. Some image libraries, such as OpenCV, return blue first.
 # - **A center crop** that the training did not have costs five points here. Objects are larger and softer than
-#   before, and the edge of the image is gone. A crop of 0.875 is usual at 224 pixels. The crop belongs to the
-#   weights, as the mean does.
+#   before, and the edge of the image is gone. A crop of 0.875 is usual at 224 pixels. Look up the crop, as you do the
+#   mean.
 # - **Half the side**, as in a thumbnail, costs 55 points, more than pixels from 0 to 1. **Upside down** costs 41
 #   points.
 #
@@ -308,7 +308,8 @@ for name, y in logits.items():
 # ### What a released file expects
 #
 # A file of weights does not contain the mean and the standard deviation. Look for them in the code of the project.
-# `load_released` knows them for the usual names. (PASSL states the mean and the deviation only for training.)
+# `load_released` knows them for the usual names. (PASSL states the mean and the deviation only for training. Two of
+# timm's files, named `miil`, have others.)
 
 # %%
 from mixer_lib.pretrained import KNOWN
@@ -451,8 +452,8 @@ plots.show(
 #
 # These numbers do not say everything:
 #
-# - 60 steps are few for a network that starts from scratch. With more steps it does better. Lesson 7 reaches 97%, with
-#   nearly all 10,000 digits of the sample. We compare the three ways *at the same number of steps*.
+# - 60 steps are few for a network that starts from scratch. We did not try more. Lesson 7 reaches 97%, with more
+#   steps and nearly all 10,000 digits of the sample. We compare the three ways *at the same number of steps*.
 # - We did not search for the best learning rates. Each of the three ways may have a better one.
 # - This is one pretrained network and one new task. With 500 test images, the standard error alone is about two points.
 #
@@ -677,8 +678,8 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 # <details><summary>Answer</summary>
 #
 # The preparation of the images: the crop, the interpolation, or the mean and standard deviation of another project. Each of
-# these can cost a small part of the accuracy, as ImageNet's mean did in the table above. Misplaced weights would cost
-# far more.
+# these can cost a small part of the accuracy, as ImageNet's mean did in the table above. To rule out misplaced
+# weights, compare logits.
 #
 # </details>
 #

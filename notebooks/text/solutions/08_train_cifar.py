@@ -61,7 +61,9 @@ exercises.check_gain(gain)
 # %% [markdown]
 # ## 8.4 Your own row
 #
-# One example of many. We predicted two or three points for two changes that the table has only alone.
+# One example of many: two changes that the table has only alone. We predicted one or two points more than RandAugment
+# alone gains. Our three runs reached 56.0, 55.0 and 56.4% on held-out images. That is 11.3 ± 2.2 points more than plain,
+# and 0.7 ± 1.5 more than RandAugment alone: a gain that may be luck.
 
 # %% tags=["exercise-4"]
 def my_change():
