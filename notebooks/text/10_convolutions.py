@@ -410,8 +410,9 @@ predict("trap 6", moved["token mixing"],
 #
 # ## Roll the whole network
 #
-# Token mixing is not translation equivariant. Does the trained network therefore fail as soon as the digits move? We
-# push all pixels of the test digits $k$ pixels to the right. Pixels that leave at the right come back in at the left.
+# Token mixing is not translation equivariant, and a patch changes inside when it is moved by a few pixels. Does the
+# trained network fail as soon as the digits move? We push all pixels of the test digits $k$ pixels to the right.
+# Pixels that leave at the right come back in at the left.
 #
 # **Predict.** The network reads 99.5% of the 2,000 test digits as they are. What is the smallest $k$ for which it reads
 # fewer than 95%? (A patch is 7 pixels wide.)
@@ -475,7 +476,7 @@ for name, row in rolled.items():
 #   only. A shift of 3 pixels, less than half a patch, costs it more than half of its accuracy. Beyond 5 pixels it
 #   guesses.
 # - **The bundled Mixer** learned from shifted digits. So the data may have taught it what the architecture does not
-#   assume. (It also trained for 40 epochs instead of 1, and on all digits.) This holds near the shifts of the
+#   assume. (It also trained for 40 epochs instead of 1, and on 57,000 digits.) This holds near the shifts of the
 #   training, and ends beyond them: a shift by 7 pixels moves every patch to the next place without changing a single
 #   patch, and more than a third of the digits are lost.
 #
@@ -600,9 +601,9 @@ assert torch.equal(line_conv("circular")(line)[0], circle @ line[0])
 # %% [markdown]
 # ### On a grid
 #
-# On a grid there are two displacements, down and to the right, and $M_{s,t}$ depends on both. To get the matrix of any
-# layer, push a picture with a single 1 through the layer, once for each place. The answer to place $t$ is column $t$ of
-# $M$:
+# On a grid there are two displacements, down and to the right, and $M_{s,t}$ depends on both. To get the matrix of a
+# linear layer without a bias, push a picture with a single 1 through it, once for each place. The answer to place $t$
+# is column $t$ of $M$:
 
 # %%
 torch.manual_seed(0)
