@@ -620,10 +620,10 @@ plots.show(
         "training, blended and smoothed": [row["train_loss"] for row in past],
         "held-out images": [row["val_loss"] for row in past]})}, ylabel="loss (nats)"),
     alt="Two curves over the epochs of the bundled model's training. Both fall to "
-        "about epoch 75. The loss on blended training images falls from 2.2 to about 1.1, "
-        "in small steps up and down. The loss on whole held-out images falls from 2.0 to "
-        "less than 0.4, always well below the other, and is nearly flat from epoch 70 "
-        "on.")
+        "about epoch 75. The loss on blended training images falls from 2.2 to "
+        "about 1.1, in small steps up and down. The loss on whole held-out images "
+        "falls from 2.0 to less than 0.4, always well below the other, and is "
+        "nearly flat from epoch 70 on.")
 
 # %% [markdown]
 # Here the *training* loss is the higher one. Its images are blended, and its labels blended and smoothed, so no
