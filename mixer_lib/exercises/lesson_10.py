@@ -67,9 +67,9 @@ def check_stem_as_conv(stem_as_conv):
         conv = convolution(stem_as_conv, linear, C_in, P, channels=(C_in, C), kernel=(P, P), stride=P)
         weight = linear.weight.detach()                                     # [C, D]
         same_weights(conv, linear, weight.view(C, C_in, P, P), {
-            "in our tables the numbers of a patch are in the order (color, line, column), not (line, column, color). A "
+            "in our tables the numbers of a patch are in the order (color, row, column), not (row, column, color). A "
             "view is enough.": weight.view(C, P, P, C_in).permute(0, 3, 1, 2),
-            "lines and columns of the kernel are swapped.": weight.view(C, C_in, P, P).mT,
+            "rows and columns of the kernel are swapped.": weight.view(C, C_in, P, P).mT,
             "the kernel is turned by 180 degrees. PyTorch's convolution does not turn it, so do not turn it either.":
                 weight.view(C, C_in, P, P).flip(2, 3),
             "the axes of the channels and of the colors are swapped.": weight.view(C_in, C, P, P).transpose(0, 1),

@@ -48,7 +48,7 @@ def check_shuffle_patches(shuffle_patches):
                 shuffle(images, P, undone[0], inner),
             "the order inside the patches is the inverse one: pixel i should get what was at inner_order[i].":
                 shuffle(images, P, patches, undone[1]),
-            "the numbers of a patch are read as (line, column, color). In our tables the color comes first.":
+            "the numbers of a patch are read as (row, column, color). In our tables the color comes first.":
                 unpatchify(color_last, P, (rows * P, columns * P)) if C_in > 1 else images,
             "only the pixels of the first color have moved: each pixel occurs once per color.":
                 unpatchify(patchify(images, P)[:, patches][..., torch.cat([within[:P * P], torch.arange(P * P, D)])],
@@ -66,7 +66,7 @@ def check_shuffle_patches(shuffle_patches):
             raise Wrong(f"{error}{pairs}") from None
         need(not isinstance(got, torch.Tensor) or list(got.shape) != [B, S, D] or got.shape == right.shape,
              f"the result is a table of patches, {[B, S, D]}: turn it back into images with unpatchify.")
-        compare(got, right, wrong, f"The numbers in brackets are [image, color, line, column], P is {P}, and the grid "
+        compare(got, right, wrong, f"The numbers in brackets are [image, color, row, column], P is {P}, and the grid "
                                    f"has {rows} rows and {columns} columns.")
     whole = torch.arange(48, dtype=torch.uint8).view(1, 3, 4, 4)
     got = ask(shuffle_patches, whole, 2, *(orders := (one_way(4), one_way(4))))
@@ -160,7 +160,7 @@ def check_weight(name, got, p, patches, inner, C_in):
             f"{name} is unchanged. Its columns belong to pixels, and the pixels have moved.": p,
             opposite: inside(inner.argsort()),
             **({"only the columns of the first color have moved: each pixel occurs once per color.": first_only,
-                "the columns of the patch embedding are in the order (color, line, column): the color comes first.":
+                "the columns of the patch embedding are in the order (color, row, column): the color comes first.":
                     color_last} if C_in > 1 else {}),
         }, f"{where}: its columns are the numbers of a patch, color by color.")
     elif name.endswith("token_mixing.fc1.weight"):

@@ -41,13 +41,13 @@ def check_tensor(name, got, p, weights, kernel_shape):
             f"{name} still has the four axes of the kernel. Its last three, in our order, become the D columns.":
                 kernel,
             f"{name} has four axes, expected [C, D]: flatten(1) merges the last three.": p.unflatten(1, kernel_shape),
-            f"{name} lies on its side, [D, C], and its weights are in the order (line, column, color).":
+            f"{name} lies on its side, [D, C], and its weights are in the order (row, column, color).":
                 kernel.flatten(0, 2),
-            f"the columns of {name} are in the order (line, column, color). In our patches the color comes first.":
+            f"the columns of {name} are in the order (row, column, color). In our patches the color comes first.":
                 kernel.flatten(0, 2).T,
             f"{name} was only reshaped, so its numbers are in their old order. permute moves the axes.":
                 kernel.reshape(p.shape),
-            f"in {name}, the lines and columns of each detector are swapped.":
+            f"in {name}, the rows and columns of each detector are swapped.":
                 kernel.permute(3, 2, 1, 0).flatten(1),
         }, f"The mistake is in {name}: which axis of [P, P, C_in, C] comes first in [C, D]?")
         return

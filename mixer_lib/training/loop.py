@@ -16,15 +16,7 @@ from tqdm.auto import tqdm
 from ..checkpoints import token_mixing_weights
 from ..data import batches, mix, split
 from . import processes
-from .devices import (
-    autocast,
-    checkpointed,
-    compiled,
-    device_of,
-    memory_kept,
-    own_random_numbers,
-    seed_generators,
-)
+from .devices import autocast, checkpointed, compiled, device_of, memory_kept, own_random_numbers, seed_generators
 from .evaluation import check_fit, measure, measure_together, predict
 from .history import History, best_epoch, whole_epochs
 from .optimizers import make_optimizer

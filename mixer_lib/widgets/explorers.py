@@ -172,7 +172,7 @@ def weight_file_explorer(model):
     for name in ours:
         layout = to_theirs(FLAX, name, state[name], kernel).shape
         moved = to_ours(FLAX, name, torch.arange(state[name].numel()).view(layout)).flatten()  # entry of the file, here
-        done = ("its axes (line, column, color, channel) became (channel, color, line, column), and the last three one "
+        done = ("its axes (row, column, color, channel) became (channel, color, row, column), and the last three one "
                 "axis" if len(layout) == 4 else "transposed" if len(layout) == 2 else "as it is")
         generic = name.replace("blocks.0.", "blocks.*.")
         rows.append({"model": generic, "file": theirs(FLAX, name).replace("MixerBlock_0/", "MixerBlock_*/"),

@@ -579,9 +579,8 @@ del tables["8 × 8"]                 # 300 MB that nothing below needs
 # In the 8 × 8 network the convolutions and the average answers keep 82 of 89 points, with no GELU in token mixing and
 # one kernel for all 128 channels. The rest of the maps keeps no more than the average answers do. Small kernels of 7
 # × 7 are enough. Two numbers per block, with no neighbors at all, leave 64%, and the convolution with its places
-# relabeled 68%. So two numbers per block are worth about ten points, and the neighborhood 14 to 18 more. So the
-# convolutions keep 27 of the 34 points beyond the average answers. They do not keep all: the errors grow from 11 to
-# 18%.
+# relabeled 68%. So two numbers per block are worth about ten points, and the neighborhood 14 to 18 more. The
+# convolutions keep 27 of the 34 points beyond the average answers, and the errors grow from 11 to 18%.
 #
 # The 16 × 16 network is another case. Its whole linear map keeps only 64 of 89 points, so there the bends of the GELU
 # do real work. Beyond the average answers, the whole map is worth 22 points, the convolution 13, and two numbers 8:

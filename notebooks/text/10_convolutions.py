@@ -290,7 +290,7 @@ turned = conv2d(folded[:1], kernels[:1].flip(2, 3))         # upside down, left 
 predict("trap 1", turned)
 
 # %% [markdown]
-# **Trap 2: the order inside a patch.** A colleague stores the numbers of a patch in the order (line, column, color),
+# **Trap 2: the order inside a patch.** A colleague stores the numbers of a patch in the order (row, column, color),
 # and the colleague's weights match this order. You `view` these weights as kernels, `[C, C_in, P, P]`. PyTorch does not
 # complain, since 192 numbers fit into $3 · 8 · 8$ in any order. How many of the 192 weights of a detector still meet
 # the number that they were made for?
@@ -750,7 +750,7 @@ widgets.kernel_explorer(digit, reads)
 # ### 10.1 The stem · write · easy · 5 minutes
 #
 # The first layer of a CNN is often called its **stem**. `linear` is the linear layer of a patch embedding. It reads the
-# rows of `patchify`, $D = C_{in} P P$ numbers in the order (color, line, column). Return an `nn.Conv2d` with the same
+# rows of `patchify`, $D = C_{in} P P$ numbers in the order (color, row, column). Return an `nn.Conv2d` with the same
 # weights and the same bias that reads the image instead. The convolution needs a copy of the weights: training it must
 # not change the linear layer.
 

@@ -644,7 +644,7 @@ exercises.check_shuffle_patches(shuffle_patches)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# A row of the table holds the numbers of a patch in the order (color, line, column). Give the pixels an axis of their own:
+# A row of the table holds the numbers of a patch in the order (color, row, column). Give the pixels an axis of their own:
 # `table.view(B, -1, C_in, P * P)`. Then use one index for the patches and another for the pixels.
 #
 # </details>

@@ -550,7 +550,7 @@ predict("side by side", off)
 # `arrays` is a dictionary as above, from the names in an official file to NumPy arrays. Return the `state_dict` of an
 # `MlpMixer`: a dictionary from our names to tensors. The table of names above has everything you need. `scale` and
 # `kernel` both become `weight`, and `bias` stays `bias`. `torch.from_numpy(array)` makes a tensor. The kernel of the
-# embedding has the shape `[P, P, C_in, C]`, in the order line, column, color, channel, as in exercise 2.4.
+# embedding has the shape `[P, P, C_in, C]`, in the order row, column, color, channel, as in exercise 2.4.
 
 # %% tags=["exercise-1"]
 def from_flax(arrays):

@@ -454,8 +454,8 @@ for name, values in by_name(again, "mixer").items():
 # Three networks choose the new rate. ResMLP gains less than a point by it, pooling hardly anything, and the Mixer loses
 # more than a point. The choice was made on half of the images, in half as many steps and with one seed. What is best
 # there need not be best for the whole. (One of the Mixer's three runs makes all of its loss, so this may be luck as
-# well.) It does not touch the gaps between the groups. But a difference of one or two points, such as between ResMLP
-# and the Mixer, is within its reach.
+# well.) The gaps between the groups stay. But a difference of one or two points, such as between ResMLP and the
+# Mixer, may come from the tuning.
 #
 # **3. How long?** One epoch of 704 steps is very short. It favors what learns fast, not what ends well. Here is the
 # Mixer, attention and *identity* once more, with five epochs in place of one and a single seed each:

@@ -140,8 +140,7 @@ exercises.check_mixer(Mixer)
 # <details><summary>What you should see</summary>
 #
 # 99.5%, as in lesson 0. Leave out the skip connections, and it does no better than guessing. Put ReLU in the place of
-# GELU, and it still reads
-# 99.0%. So a high accuracy does not prove that every part is right, and the check does.
+# GELU, and it still reads 99.0%. So a high accuracy does not prove that every part is right. The check does.
 #
 # </details>
 #

@@ -108,7 +108,7 @@ WRONG = {
         ("color last", "the color comes first", ("permute(3, 2, 0, 1)", "permute(3, 0, 1, 2)")),
         ("on its side", "lies on its side", ("p.permute(3, 2, 0, 1).flatten(1)", "p.flatten(0, 2)")),
         ("stem reshaped", "only reshaped", ("p.permute(3, 2, 0, 1).flatten(1)", "p.reshape(p.shape[3], -1)")),
-        ("stem turned", "lines and columns", ("permute(3, 2, 0, 1)", "permute(3, 2, 1, 0)")),
+        ("stem turned", "rows and columns", ("permute(3, 2, 0, 1)", "permute(3, 2, 1, 0)")),
         ("scale", "is called '.*scale'", ('"scale": "weight", ', "")),
         ("norms swapped", "has the numbers of blocks.0.channel_norm", ('"LayerNorm_0": "token_norm", "LayerNorm_1": '
          '"channel_norm"', '"LayerNorm_1": "token_norm", "LayerNorm_0": "channel_norm"')),

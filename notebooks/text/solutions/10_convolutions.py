@@ -21,7 +21,7 @@ from mixer_lib import exercises
 # %% [markdown]
 # ## 10.1 The stem
 #
-# All numbers are in the order (color, line, column), so a `view` is enough. The stride is $P$, from patch to patch.
+# All numbers are in the order (color, row, column), so a `view` is enough. The stride is $P$, from patch to patch.
 # `copy_` copies the numbers, so that the two layers do not share memory.
 
 # %% tags=["exercise-1"]
