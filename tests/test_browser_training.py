@@ -18,13 +18,17 @@ from mixer_lib.plots.weights import WIDTH
 
 
 def test_lesson_07(open_notebook):
+    """Its long training is stopped half-way, as a learner may; the lesson goes on with what it has learned by then."""
     lesson = open_notebook("07_train_mnist.ipynb", until="widgets.digit_pad(", without=[    # other trainings
         "models[", "hill = ", "runs['1']", "losses_of_sgd(", "clean[1]", "dropped", "on_device = ", "reported, truth"])
     lesson.page.evaluate("""() => { window.seen = new Set(); setInterval(() =>
         document.querySelectorAll(".mx-live path").forEach(path => window.seen.add(path.getAttribute("d"))), 50) }""")
-    lesson.run_all()
-    assert lesson.page.evaluate("window.seen.size") > 3 * 10            # the live view was drawn again each epoch
-    lesson.page.get_by_text("710 of 710 steps, done in").wait_for()
+    lesson.start_all()
+    lesson.wait_for("accuracy after epoch 5 (percent)")
+    lesson.page.get_by_role("button", name="stop training").click()
+    lesson.finish()
+    assert lesson.page.evaluate("window.seen.size") > 3 * 5             # the live view was drawn again each epoch
+    lesson.page.get_by_text(": stopped after").wait_for()
     digits, pad = lesson.widget_cells()[-2:]
     digits.locator(".mx-grid").focus()
     lesson.page.keyboard.press("ArrowRight")
@@ -51,21 +55,24 @@ def test_lesson_07(open_notebook):
     lesson.check()
 
 
-def test_training_is_stopped_by_its_button(lab, open_notebook):
-    train, after = """
+def test_training_ends_or_is_stopped_by_its_button(lab, open_notebook):
+    train, again, after = """
         from mixer_lib import MlpMixer, widgets
         from mixer_lib.data import load_dataset
         from mixer_lib.training import Recipe, fit
 
         model = MlpMixer(28, 14, 1, 10, num_blocks=1, hidden_dim=4, tokens_mlp_dim=4, channels_mlp_dim=4)
+        history = fit(model, load_dataset("mnist"), Recipe(epochs=2), callbacks=[widgets.LiveTraining(0.2)])
+        """, """
         history = fit(model, load_dataset("mnist"), Recipe(epochs=10_000), callbacks=[widgets.LiveTraining(0.2)])
         """, "print(history.interrupted, 0 < len(history.steps) < history.total_steps)"
-    cells = [new_code_cell(textwrap.dedent(source)) for source in (train, after)]
+    cells = [new_code_cell(textwrap.dedent(source)) for source in (train, again, after)]
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), lab.notebooks / "stop.ipynb")
     notebook = open_notebook("stop.ipynb")
     notebook.start_all()
-    notebook.page.get_by_text(" left.").wait_for()                      # it trains
-    button = notebook.page.get_by_role("button", name="stop training")
+    notebook.wait_for("142 of 142 steps, done in")
+    notebook.wait_for(" left.")                                         # the second one trains
+    button = notebook.page.get_by_role("button", name="stop training").last
     button.click()
     notebook.finish(timeout=30)
     assert button.is_disabled()
