@@ -1,6 +1,5 @@
 """The site: what it leaves out, where its links lead, and the built pages in a browser, offline and from files."""
 
-import ast
 import importlib.util
 import os
 import re
@@ -10,47 +9,6 @@ import pytest
 
 import build_site
 from build_site import NOTEBOOKS, REPOSITORY, ROOT
-
-FIT = "from mixer_lib.training import fit"
-MAKE = "model = create_model('mnist')\noptimizer = SGD(model.parameters())"
-LOOP = "for x in batches:\n    loss(model(x)).backward()\n    optimizer.step()"
-
-
-@pytest.mark.parametrize("sources, found", [
-    ([FIT, MAKE, "history = fit(model, data, recipe)", "print(history)", "print(data, recipe)"], {2, 3}),
-    (["def run(one):\n    fit_and_measure(net, one)", "run('plain')", "print(1)"], {1}),
-    ([MAKE, LOOP, "print(model)", "print(1)"], {1, 2}),                             # a loop of its own
-    ([MAKE, LOOP.replace("batches", "range(3)"), "print(model)"], set()),           # a few steps cost nothing
-    (["def train(net):\n    fit(net, data)", MAKE, "train(model)", "model", "data"], {2, 3}),      # through a function
-    (["def train(net):\n    fit(net, data)", "def both():\n    train(one)", "both(1)"], {2}),
-    ([MAKE, "fit(model, data)", "read = model(x)", "read", "read = 1", "read"], {1, 2, 3}),         # bound again
-    ([MAKE, "runs = {}", "fit(model, data)", "runs['a'] = model", "print(runs)"], {2, 3, 4}),       # what it goes into
-    ([MAKE, "fit(model, data)", "print([model for model in models])"], {1}),                        # another `model`
-    ([MAKE, "fit(model, data)", "for model in models:\n    print(model)"], {1}),
-    ([MAKE, "fit(model, data)", "a, model = models\nprint(model)"], {1}),
-    ([MAKE, "fit(model, data)", "model = model.eval()"], {1, 2}),                                   # read, then bound
-    ([MAKE, "fit(model, data)", "for model in model.blocks:\n    print(model)"], {1, 2}),
-    ([MAKE, "count = 1\nfit(count, data)", "count += 1"], {1, 2}),
-    ([MAKE, "fit(model, data)", "def right(images):\n    return model(images)"], {1, 2}),
-    ([MAKE, "fit(model, data)", "def right(model):\n    return model(1)"], {1}),
-])
-def test_cells_that_need_a_training_are_left_out(sources, found):
-    assert build_site.left_out(sources) == found
-
-
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
-def test_nothing_needs_what_the_site_skips(path):
-    """A cell with this tag shows no widget, and no later cell takes a number from it. (What it imports stays.)"""
-    missing = set()
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type == "code":
-            tree = ast.parse(cell.source)
-            if build_site.SLOW in cell.metadata.get("tags", []):
-                assert not re.search(r"predict\(|widgets\.", cell.source)
-                missing |= build_site.names(tree, ast.Store)
-            else:
-                assert not build_site.needed(tree) & missing
-                missing -= build_site.names(tree, ast.Store)
 
 
 def notebook_with_still(source):

@@ -1,10 +1,10 @@
 """Build the course as a site of static pages, in build/site/html: `make site`.
 
 The pages are the executed notebooks. Notebooks store no live widgets, so the lessons are executed once more, here, for
-the numbers of their widgets, which then live in the page without a kernel. Cells that train are left out, and what
-needs their results says so; `make site ARGS=--train` runs them, too, in minutes. What was executed is kept in
-build/site, by the content of the lesson and of mixer_lib. `site/` holds the rest: the front page, the style, the
-options of Sphinx.
+the numbers of their widgets, which then live in the page without a kernel. Only cells that a widget needs are run.
+Cells that train are left out, and what needs their results says so; `make site ARGS=--train` runs all, in minutes. What
+was executed is kept in build/site, by the content of the lesson and of mixer_lib. `site/` holds the rest: the front
+page, the style, the options of Sphinx.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from export import FORMULA, STATES, as_mathml, place_of
 from lessons import NOTEBOOKS, WIDGET, execute, is_widget
 from mixer_lib.widgets import living_mixer
 from mixer_lib.widgets.export import script, state_of
+from needed_cells import left_out, wanted
 
 ROOT = NOTEBOOKS.parent
 BUILD = ROOT / "build/site"
@@ -39,7 +40,6 @@ ROOMS = {"mixer_lib": "the front door", "model": "the network", "family": "its r
          "costs": "parameters and operations", "conv": "the network as convolutions", "data": "images",
          "training": "training and measuring", "checkpoints": "model files", "pretrained": "released weights",
          "analysis": "what weights tell", "plots": "still pictures", "widgets": "what a hand can touch"}
-SLOW = "site-skips"     # the tag of a cell that takes long, and from which no widget and no later cell needs a number
 WITHOUT = ("<p><i>Alive in JupyterLab. Here its cell was not run again, because it needs the result of a training."
            "</i></p>")
 STILL = re.compile(r"<br><small>[^<]*</small>$")       # the line below a still, which says how to bring it to life
@@ -48,92 +48,6 @@ LINK = re.compile(r"(```.*?```|`[^`\n]*`)|\]\(([^)\s:#]+)(#[^)\s]*)?\)", re.DOTA
 
 
 # --- the widgets of a lesson ----------------------------------------------------------------------------------
-
-
-def left_out(sources):
-    """The numbers of the code cells that train, and of those that need what such a cell makes.
-
-    A cell trains if it calls `fit` or `fit_and_measure`, the `step` of an optimizer in a long loop, or a function of
-    the lesson that does. What it trains is the first argument, and whatever it binds; a loop of its own may change all
-    that it names."""
-    trainers, tainted, known, found = {"fit", "fit_and_measure"}, set(), set(), set()
-    for number, source in enumerate(sources):
-        tree = ast.parse(source)
-        defined = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-        trainers |= {node.name for node in defined if trainings(node, trainers)}
-        loose = ast.Module([node for node in tree.body if node not in defined], [])
-        known |= {alias.asname or alias.name.partition(".")[0] for node in ast.walk(tree)
-                  if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names}
-        known |= {node.name for node in defined}
-        trained, bound = trainings(loose, trainers), names(loose, ast.Store)
-        if trained or needed(tree) & tainted:
-            found.add(number)
-            tainted |= bound | {node.name for node in defined}
-            for call in trained:
-                tainted |= names(loose if called(call) == "step" else call.args[0], ast.Load) - known
-            tainted |= {node.value.id for node in ast.walk(loose) if changes(node)} - known
-        else:
-            tainted -= bound
-    return found
-
-
-def names(tree, context):
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
-
-
-def own(tree):
-    """The names that comprehensions and functions keep to themselves."""
-    nodes = [*ast.walk(tree)]
-    return set().union(*(names(node.target, ast.Store) for node in nodes if isinstance(node, ast.comprehension)),
-                       {node.arg for node in nodes if isinstance(node, ast.arg)})
-
-
-ORDER = {"value": 0, "iter": 0, "target": 1, "targets": 1}      # what a statement reads comes before what it binds
-SCOPES = ast.FunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
-
-
-def needed(tree):
-    """The names that a cell takes from the cells before it: those that it reads before it binds them itself."""
-    bound, free = set(), set()
-
-    def read(node):
-        if isinstance(node, SCOPES):                # has names of its own
-            free.update(names(node, ast.Load) - own(node) - names(node, ast.Store) - bound)
-            bound.add(getattr(node, "name", None))
-        elif isinstance(node, ast.Name):
-            if isinstance(node.ctx, ast.Store):
-                bound.add(node.id)
-            elif node.id not in bound:
-                free.add(node.id)
-        else:
-            if isinstance(node, ast.AugAssign):     # x += 1 reads x
-                free.update(names(node.target, ast.Store) - bound)
-            for _, value in sorted(ast.iter_fields(node), key=lambda field: ORDER.get(field[0], 2)):
-                for part in value if isinstance(value, list) else [value]:
-                    if isinstance(part, ast.AST):
-                        read(part)
-
-    read(tree)
-    return free
-
-
-def called(call):
-    return getattr(call.func, "id", getattr(call.func, "attr", None))
-
-
-def changes(node):
-    """Whether this is x[i] or x.name that is written to, or a list x that grows."""
-    return (isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.value, ast.Name)
-            and (isinstance(node.ctx, ast.Store) or getattr(node, "attr", "") in ("append", "extend", "update")))
-
-
-def trainings(tree, trainers):
-    """The calls that train. A few steps cost nothing: those in a loop over range(3), or over models one by one."""
-    loops = [loop for loop in ast.walk(tree) if isinstance(loop, (ast.For, ast.While))
-             and not re.fullmatch(r"range\(\d{1,2}\)|\(.*\)", ast.unparse(getattr(loop, "iter", loop.body[0])))]
-    long = {id(node) for loop in loops for node in ast.walk(loop)}
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and (
-        (called(node) in trainers and node.args) or (called(node) == "step" and not node.args and id(node) in long))]
 
 
 def kept_in(name, sources):
@@ -151,13 +65,17 @@ def alive(path, train=False):
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     sources = [cell.source for cell in code]
-    skipped = set() if train else left_out(sources)
-    slow = {number for number, cell in enumerate(code) if SLOW in cell.metadata.get("tags", [])}
-    wholly, kept = kept_in(path.stem, sources), kept_in(path.stem, [*sources, *sorted(skipped)])
+    skipped, run = left_out(sources), {*range(len(code))}
+    if train:
+        skipped = set()
+    else:
+        shows = {number for number, cell in enumerate(code) if any(map(is_widget, cell.outputs))}
+        run = wanted(sources, shows - skipped) - skipped
+    wholly, kept = kept_in(path.stem, sources), kept_in(path.stem, [*sources, *sorted(skipped), "of", *sorted(run)])
     for file in (wholly, kept):
         if file.is_file():
             return json.loads(file.read_text(encoding="utf-8"))
-    for number in skipped | slow:           # later cells may need what it imports
+    for number in {*range(len(code))} - run:    # later cells may need what it imports
         code[number].source = "\n".join(ast.unparse(node) for node in ast.parse(sources[number]).body
                                         if isinstance(node, (ast.Import, ast.ImportFrom)))
     for cell in code if skipped else ():    # should such a cell need a training all the same, the others still run

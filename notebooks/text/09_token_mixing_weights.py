@@ -561,7 +561,7 @@ def two_numbers(M):
     others = (M.sum() - M.diagonal().sum()) / (S * S - S)
     return torch.full_like(M, others).fill_diagonal_(own)
 
-# %% tags=["site-skips"]
+# %%
 changes = {"average answer alone": torch.zeros_like, "whole map": lambda M: M,
            "convolution": convolution, "convolution, 7 × 7": window,
            "the rest of the map": lambda M: M - convolution(M),

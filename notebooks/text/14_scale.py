@@ -407,7 +407,7 @@ print(f"the gradients of {len(whole)} tensors agree in both processes, each to 1
 # %%
 predict("after the kill")
 
-# %% tags=["site-skips"]
+# %%
 np.savez(folder / "digits.npz", train_images=images[:, 0], train_labels=labels,
          test_images=images[:100, 0], test_labels=labels[:100])
 words = ["train", "--dataset", f"{folder / 'digits.npz'}", "--device", "cpu"]
@@ -418,7 +418,7 @@ command = [sys.executable, "-m", *torchrun, "--max-restarts", "1", "-m", "mixer_
 with open(folder / "said.txt", "w") as said:
     run = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
 
-# %% tags=["site-skips"]
+# %%
 history, seen, killed = folder / "run/history.csv", [], None
 start = time.perf_counter()
 while run.poll() is None:
@@ -432,7 +432,7 @@ while run.poll() is None:
     time.sleep(0.05)
 assert run.returncode == 0 and killed, (folder / "said.txt").read_text()
 
-# %% tags=["site-skips"]
+# %%
 x_values, y_values = zip(*seen)
 on_disk = {"whole epochs on disk": y_values}
 plots.show(
@@ -446,13 +446,13 @@ plots.show(
 # read the state. The work since the last whole epoch is lost, too. Did the failure change the result? Here is the same
 # run in one process, which nobody disturbed:
 
-# %% tags=["site-skips", "nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"]
 from mixer_lib.checkpoints import read_rows
 from mixer_lib.cli import main
 
 assert main([*words, "--precision", "float32", "--out", str(folder / "alone")]) == 0
 
-# %% tags=["site-skips", "nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"]
 killed_run, alone = (read_rows(folder / name / "history.csv")
                      for name in ("run", "alone"))
 assert [row["epoch"] for row in killed_run] == [*range(1, 13)]      # each epoch once
