@@ -54,7 +54,8 @@ SHOW = "widget(model)"
     ([MAKE, "for p in model.parameters():\n    p -= 1", SHOW], {0, 1, 2}),          # by another name
     ([MAKE, "for block in model.blocks:\n    for p in block.parameters():\n        p.data = 1", SHOW], {0, 1, 2}),
     ([MAKE, "for p in model.parameters():\n    print(p)", SHOW], {0, 2}),
-    (["torch.manual_seed(0)", "model = torch.rand(3)", SHOW], {0, 1, 2}),
+    (["import torch", "torch.manual_seed(0)", "model = torch.rand(3)", SHOW], {1, 2, 3}),
+    (["import time", "model = time.time()", "seen.append(time.time())", SHOW], {1, 3}),
     (["x = 1", "y = x"], set()),
 ])
 def test_cells_that_a_widget_needs_are_run(sources, found):

@@ -23,8 +23,7 @@ def left_out(sources):
         defined = [node for node in tree.body if isinstance(node, MAKES)]
         trainers |= {node.name for node in defined if trainings(node, trainers)}
         loose = ast.Module([node for node in tree.body if node not in defined], [])
-        known |= {alias.asname or alias.name.partition(".")[0] for node in ast.walk(tree)
-                  if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names}
+        known |= imported(tree)
         known |= {node.name for node in defined}
         trained, bound = trainings(loose, trainers), names(loose, ast.Store)
         if trained or needed(tree) & tainted:
@@ -42,10 +41,11 @@ def wanted(sources, shows):
     """The numbers of the code cells to run so that those in `shows` show what they show when all cells run: these, and
     each earlier cell that binds a name that one of them reads, or that may change the object of such a name.
 
-    Imports do not count: they stay in all cells."""
+    Imports do not count: they stay in all cells. But torch does, which has a seed and a number of threads."""
     need, found, trees = set(), set(), [ast.parse(source) for source in sources]
     reads = {node.name: needed(ast.Module([node], [])) for tree in trees for node in tree.body
              if isinstance(node, MAKES)}
+    known = set().union(*map(imported, trees)) - {"torch"}
     for number, tree in reversed([*enumerate(trees)]):
         makes = [node for node in tree.body if isinstance(node, MAKES)]
         if number in shows or need & (names(tree, ast.Store) | {node.name for node in makes} | touched(tree)):
@@ -54,10 +54,10 @@ def wanted(sources, shows):
             for statement in tree.body:
                 if isinstance(statement, ast.Assign):
                     need -= set().union(*(names(target, ast.Store) for target in statement.targets))
-            more = needed(tree)
+            more = needed(tree) - known
             while more:             # a function reads its names when it is called, so a later cell may have made them
                 need |= more
-                more = set().union(*(reads.get(name, ()) for name in more)) - need
+                more = set().union(*(reads.get(name, ()) for name in more)) - need - known
     return found
 
 
@@ -84,6 +84,11 @@ def touched(tree):
 
 def names(tree, context):
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+
+
+def imported(tree):
+    return {alias.asname or alias.name.partition(".")[0] for node in ast.walk(tree)
+            if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names}
 
 
 def own(tree):
