@@ -277,7 +277,7 @@ def build(source, html, kept):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--train", action="store_true", help="run the cells that train, too (10 minutes)")
+    parser.add_argument("--train", action="store_true", help="run all cells, those that train, too (10 minutes)")
     parser.add_argument("--jobs", type=int, default=2, help="lessons that run at the same time (default: 2)")
     options = parser.parse_args(arguments)
     if not importlib.util.find_spec("sphinx"):
