@@ -42,6 +42,7 @@ SHOW = "widget(model)"
     (["model = 1", "model += 1", SHOW], {0, 1, 2}),
     (["model = 1", "if size:\n    model = 2", SHOW], {0, 1, 2}),                    # perhaps bound again
     (["def model(x):\n    return size", "size = 3", "def other():\n    return 1", SHOW], {0, 1, 3}),
+    (["def model():\n    return 1", "def model():\n    return 2", SHOW], {1, 2}),
     (["class model:\n    size = 3", SHOW], {0, 1}),
     ([MAKE, "model.eval()", "assert model.training", "logits = model(x)", SHOW], {0, 1, 4}),    # may have changed it
     ([MAKE, "model.head.weight[0] = 1", SHOW], {0, 1, 2}),
@@ -55,7 +56,8 @@ SHOW = "widget(model)"
     ([MAKE, "for block in model.blocks:\n    for p in block.parameters():\n        p.data = 1", SHOW], {0, 1, 2}),
     ([MAKE, "for p in model.parameters():\n    print(p)", SHOW], {0, 2}),
     (["import torch", "torch.manual_seed(0)", "model = torch.rand(3)", SHOW], {1, 2, 3}),
-    (["import time", "model = time.time()", "seen.append(time.time())", SHOW], {1, 3}),
+    (["import time", "seen.append(time.time())", "model = time.time()", SHOW], {2, 3}),
+    (["import time", "def widget(x):\n    time.time()", "seen.append(time.time())", "model = 1", SHOW], {1, 3, 4}),
     (["x = 1", "y = x"], set()),
 ])
 def test_cells_that_a_widget_needs_are_run(sources, found):
