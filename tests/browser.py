@@ -312,8 +312,9 @@ class NotebookPage:
     def wait_for(self, text, timeout=900):
         """Wait until a widget says `text`; what goes wrong before fails at once. While a model trains, this takes less
         of the machine than playwright's own search does."""
-        end, says = time.time() + timeout, "text => %s.some(widget => widget.textContent.includes(text))"
-        while not self.page.evaluate(says % "[...document.querySelectorAll('.mx')]", text):
+        end = time.time() + timeout
+        says = "text => [...document.querySelectorAll('.mx')].some(widget => widget.textContent.includes(text))"
+        while not self.page.evaluate(says, text):
             self.check()
             assert time.time() < end, f"no widget says {text!r} after {timeout} s"
             self.page.wait_for_timeout(500)

@@ -118,7 +118,7 @@ def check_tokens_of_parts(tokens_of_parts):
                 places.view(g, columns, g, rows).permute(0, 2, 3, 1).reshape(g * g, -1),
             "the table lies on its side: one row per part.": right.T,
             "the numbers begin at 1. In raster order the first token is number 0.": right + 1,
-            "the tokens are numbered within their own part. Their numbers in the large image are wanted.":
+            "the tokens are numbered within their own part. The exercise asks for their numbers in the large image.":
                 torch.arange(rows * columns).expand(g * g, -1),
             "this is the inverse table: for each token of the large image, its place in the parts.":
                 right.flatten().argsort().view(g * g, -1),
