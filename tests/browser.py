@@ -68,7 +68,7 @@ def missing():
         import playwright.sync_api  # noqa: F401
     except ImportError:
         return "install playwright (pip install playwright) to run the browser tests"
-    return None if CHROMIUM else "install Chromium (Debian: apt install chromium-headless-shell) to run the browser tests"
+    return None if CHROMIUM else "install Chromium (Debian: chromium-headless-shell) to run the browser tests"
 
 
 class Lab(NamedTuple):
@@ -78,17 +78,18 @@ class Lab(NamedTuple):
     token: str
     notebooks: Path     # its copy of the course's, thrown away at the end
 
-    def ask(self, path, method="GET"):
+    def ask(self, address, method="GET", **words):
         """Call the server's own interface; raises OSError while it is not up."""
-        request = urllib.request.Request(f"{self.address}/api/{path}", method=method)
+        body = json.dumps(words).encode() if words else None
+        request = urllib.request.Request(f"{self.address}/api/{address}", body, method=method)
         request.add_header("Authorization", f"token {self.token}")
         no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         return no_proxy.open(request, timeout=20).read()
 
-    def end(self, session):
-        """End a session and its kernel. That takes seconds; and Lab itself may end meanwhile, which ends them, too."""
+    def end(self, kernel):
+        """End a kernel. That takes seconds; and Lab itself may end meanwhile, which ends it, too."""
         with contextlib.suppress(OSError):
-            self.ask(f"sessions/{session}", method="DELETE")
+            self.ask(f"kernels/{kernel}", method="DELETE")
 
 
 def copy_without_outputs(folder, target):
@@ -124,7 +125,8 @@ def jupyter_lab(notebooks=NOTEBOOKS, dark=False):
         private |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "ws")}
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
         command += [f"--port={port}", "--ServerApp.port_retries=0"]
-        command += [f"--ServerApp.root_dir={home / 'course'}", "--LabApp.extension_manager=readonly"]
+        command += [f"--ServerApp.root_dir={home / 'course'}", "--LabApp.extension_manager=readonly",
+                    "--LabApp.expose_app_in_browser=True"]
         with open(home / "log", "w+") as log:
             server = subprocess.Popen(command, env=os.environ | private, stdout=log, stderr=log, cwd=home)
             try:
@@ -174,21 +176,37 @@ def leave_out(path, until, without):
 
 
 @contextlib.contextmanager
-def open_page(browser, lab, name, *, until=None, without=(), width=1200, height=1400):
-    """Open notebooks/`name` of a running `lab` in a `browser`, which knows of no other page; yields a NotebookPage.
+def lab_page(browser, lab, width=1200, height=1400):
+    """Open a running `lab` in a `browser`; yields playwright's Page, in which open_page opens notebooks.
+
+    They share one kernel, so that torch is imported once. What a lesson itself forgets to import, nbval finds."""
+    page = browser.new_page(viewport={"width": width, "height": height})    # with cookies and storage of its own
+    # In a workspace of its own: the common one opens the notebooks of earlier pages as well, each with a kernel.
+    page.goto(f"{lab.address}/lab/workspaces/{secrets.token_hex(4)}?token={lab.token}")
+    page.wait_for_function("window.jupyterapp?.commands.hasCommand('docmanager:open')", timeout=120_000)
+    page.evaluate("jupyterapp.restored.then(() => null)")
+    kernel = json.loads(lab.ask("kernels", method="POST", path="notebooks/any.ipynb"))      # it works in this folder
+    page.evaluate("kernel => { window.kernel = kernel }", kernel)
+    try:
+        yield page
+    finally:
+        page.close()
+        threading.Thread(target=lab.end, args=(kernel["id"],)).start()      # its memory
+
+
+@contextlib.contextmanager
+def open_page(page, lab, name, *, until=None, without=()):
+    """Open notebooks/`name` in a `page` that shows a `lab` and no other notebook; yields a NotebookPage.
 
     What takes long and shows no widget can be left out, as nbval runs it anyway: all cells after the last one in which
     the code `until` stands, and the cells in which one of the pieces of code `without` stands."""
     if until or without:
         leave_out(lab.notebooks / name, until, without)
-    page = browser.new_page(viewport={"width": width, "height": height})    # with cookies and storage of its own
+    notebook = NotebookPage(page, lab, name)
     try:
-        yield NotebookPage(page, lab, name)
+        yield notebook
     finally:
-        page.close()
-        for session in json.loads(lab.ask("sessions")):     # free the memory of the notebook's kernel
-            if session["path"] == f"notebooks/{name}":
-                threading.Thread(target=lab.end, args=(session["id"],)).start()
+        notebook.close()
 
 
 @contextlib.contextmanager
@@ -263,18 +281,31 @@ class NotebookPage:
     """
 
     def __init__(self, page, lab, name):
-        self.page, self.problems = page, []
-        page.on("request", lambda request: self._watch_request(request.url, lab.address))
-        page.on("websocket", lambda socket: socket.on("framereceived", self._watch_message))
-        # In a workspace of its own: the common one opens the notebooks of earlier pages as well, each with a kernel.
-        page.goto(f"{lab.address}/lab/workspaces/{secrets.token_hex(4)}/tree/notebooks/{name}?token={lab.token}")
+        self.page, self.problems, self.address = page, [], lab.address
+        page.on("request", self._watch_request)
+        page.on("websocket", self._watch_socket)
+        open_it = "path => jupyterapp.commands.execute('docmanager:open', {path, kernel}).then(() => null)"
+        page.evaluate(open_it, f"notebooks/{name}")
         page.wait_for_selector(f"{PANEL} .jp-Notebook .jp-Cell")
         # Lab drops a 'Run All' that comes before its status bar says Idle.
         page.wait_for_selector("#jp-main-statusbar :text('| Idle')", timeout=60_000)
 
-    def _watch_request(self, url, address):
-        if not url.startswith((address, address.replace("http", "ws", 1), "data:", "blob:")):
-            self.problems.append(f"the page asked for {url}, outside this machine")
+    def close(self):
+        """Close the notebook, without a word about what is not saved, and leave the page to the next."""
+        self.page.remove_listener("request", self._watch_request)
+        self.page.remove_listener("websocket", self._watch_socket)
+        self.page.evaluate("""() => {
+            const panel = jupyterapp.shell.currentWidget;
+            panel.context.model.dirty = false;
+            panel.dispose();
+        }""")
+
+    def _watch_request(self, request):
+        if not request.url.startswith((self.address, self.address.replace("http", "ws", 1), "data:", "blob:")):
+            self.problems.append(f"the page asked for {request.url}, outside this machine")
+
+    def _watch_socket(self, socket):
+        socket.on("framereceived", self._watch_message)
 
     def _watch_message(self, payload):
         """Kernel messages show what the page may hide: an error in a widget's callback."""
@@ -416,7 +447,7 @@ def main():
         parser.error(f"{options.notebook} is not in {NOTEBOOKS}")
     name = options.notebook.resolve().relative_to(NOTEBOOKS)
     with (jupyter_lab(dark=options.dark) as lab, chromium() as window,
-          open_page(window, lab, name, width=options.width, height=2000) as notebook):
+          lab_page(window, lab, options.width, 2000) as page, open_page(page, lab, name) as notebook):
         try:
             notebook.run_all()
         finally:

@@ -1,4 +1,4 @@
-"""What the tests share: one thread, and one JupyterLab in which each notebook is opened in a page of its own."""
+"""What the tests share: one thread, and one JupyterLab in which notebooks are opened one after the other."""
 
 import contextlib
 import os
@@ -42,12 +42,19 @@ def chromium():
         yield running
 
 
+@pytest.fixture(scope="module")
+def lab_page(chromium, lab):
+    """JupyterLab in the browser. To load it takes seconds, so that the notebooks share it, one after the other."""
+    with browser.lab_page(chromium, lab) as page:
+        yield page
+
+
 @pytest.fixture
-def open_notebook(chromium, lab):
+def open_notebook(lab_page, lab):
     """open_notebook("01_patches.ipynb") gives its browser.NotebookPage, with the options of open_page. One per test; it
     is closed after it."""
     with contextlib.ExitStack() as stack:
-        yield lambda name, **options: stack.enter_context(browser.open_page(chromium, lab, name, **options))
+        yield lambda name, **options: stack.enter_context(browser.open_page(lab_page, lab, name, **options))
 
 
 @pytest.fixture

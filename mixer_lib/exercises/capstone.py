@@ -249,11 +249,12 @@ def check_stages(model, ours, images):
     yield from (part for part, _, _ in STAGES[:first])
     if first < len(STAGES):
         part, _, otherwise = STAGES[first]
-        fits = {message: [same(a, forward(copy, images, **mistake)) for a, copy in zip(got, heard, strict=True)]
-                for message, mistake in MISTAKES.items()}
+        fits = {message: mistake for message, mistake in MISTAKES.items()
+                if same(got[first], forward(heard[first], images, **mistake))}
         # A mistake that explains all stages comes first, then one that explains this stage.
-        causes = [message for message, fit in fits.items() if all(fit)]
-        causes += [f"{part}: {message}" for message, fit in fits.items() if fit[first]]
+        causes = [message for message, mistake in fits.items()
+                  if all(same(a, forward(copy, images, **mistake)) for a, copy in zip(got, heard, strict=True))]
+        causes += [f"{part}: {message}" for message in fits]
         size, K = list(got[first].shape), SIZES["num_classes"]
         need(causes or size == [len(images), K], f"the logits have shape {size}, expected [B, K] = "
                                                  f"{[len(images), K]}.")
