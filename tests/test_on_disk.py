@@ -1,5 +1,6 @@
 """Images that are read as they are needed: the same training as with images in memory, in a fixed amount of memory."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -159,6 +160,7 @@ def test_a_damaged_file_is_named_without_a_traceback_of_a_worker(folder, tmp_pat
     next(drawn)
     with pytest.raises(OSError, match=r"^cannot read .*bad.png as an image \([^\n]*\): replace or delete it$"):
         next(drawn)
+    assert not multiprocessing.active_children()        # they end at once, though the error keeps what they served
     with pytest.raises(FileNotFoundError, match=r"^no image file none.png$"):
         next(batches(ImageFiles(["none.png"] * 3, 8, 3), torch.zeros(3, dtype=torch.long), 1, (0,) * 3, (1,) * 3))
 

@@ -90,17 +90,24 @@ class ImageFiles:
                             collate_fn=_as_is)
         with torch.device("cpu"):
             ready = iter(loader)
-        for _ in groups:
-            try:
-                images = next(ready)
-            except RuntimeError as error:
-                if "DataLoader worker" not in str(error):
-                    raise
-                raise OSError("a process that reads images was ended from outside, which systems do when memory runs "
-                              "out: close other programs, or choose smaller images or batches") from None
-            if isinstance(images, Exception):
-                raise images
-            yield send(torch.from_numpy(images), self.device)               # [B, C, H, W]
+        try:
+            for _ in groups:
+                images = _next(ready)
+                if isinstance(images, Exception):
+                    raise images
+                yield send(torch.from_numpy(images), self.device)           # [B, C, H, W]
+        finally:
+            del ready   # This ends the workers. Left to the garbage collector, as an error does, that takes 10 seconds.
+
+
+def _next(ready):
+    try:
+        return next(ready)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise OSError("a process that reads images was ended from outside, which systems do when memory runs out: "
+                      "close other programs, or choose smaller images or batches") from None
 
 
 class _Jobs:
