@@ -16,8 +16,7 @@ lab: venv ## open the first lesson in JupyterLab (PORT=8888, ARGS="more jupyter 
 	@set --; \
 	if [ "$$(id -u)" = 0 ]; then set -- --allow-root; fi; \
 	if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then set -- "$$@" --no-browser; fi; \
-	exec $(PY) -m jupyterlab "$$@" $(if $(PORT),--port=$(PORT)) --LabApp.default_url="/lab/tree/$(LESSON)" \
-	    --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(ARGS)
+	exec $(PY) -m jupyterlab "$$@" $(if $(PORT),--port=$(PORT)) --LabApp.default_url="/lab/tree/$(LESSON)" $(ARGS)
 
 # Runs WORKERS files at a time, lessons and files of tests/. Each takes up to 2 GB of memory. The order is that of
 # testpaths in pyproject.toml, the longest first.
@@ -63,12 +62,14 @@ clean:   ## remove the environment .venv and all caches
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 # Installs only what changed. Two files in the environment record what is installed. Each is written last, after an
-# install succeeded. The second one also names the clone, since several clones may share one environment.
+# install succeeded. The second one also names the clone, since several clones may share one environment. JupyterLab
+# would ask at its first start whether it may fetch news, even with --LabApp.news_url=None: that part of it is disabled.
 venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	    { echo "make: the course needs Python 3.10 or newer; try: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@{ test -x $(PY) && cmp -s requirements.txt "$(VENV)/requirements.txt"; } || \
 	    { set -ex; $(PYTHON) -m venv "$(VENV)"; $(PY) -m pip install -r requirements.txt; \
+	      $(PY) -m jupyterlab.labextensions disable "@jupyterlab/apputils-extension:announcements"; \
 	      cp requirements.txt "$(VENV)/requirements.txt"; }
 	@{ echo "# $(CURDIR)"; cat pyproject.toml; } | cmp -s - "$(VENV)/mixer_lib.toml" || \
 	    { set -ex; $(PY) -m pip install --no-deps --no-build-isolation -e .; \

@@ -6,6 +6,7 @@ The browser tests use it (the fixture `open_notebook` in conftest.py). By hand i
 """
 
 import argparse
+import ast
 import base64
 import contextlib
 import json
@@ -165,13 +166,19 @@ def chromium():
 
 
 def leave_out(path, until, without):
+    """Take cells out of a notebook, as open_page says. What they import stays."""
     notebook = nbformat.read(path, as_version=4)
     for piece in (*without, *([until] if until else [])):
         assert any(piece in cell.source for cell in notebook.cells), f"{path.name} has no {piece!r}"
     if until:
         last = max(i for i, cell in enumerate(notebook.cells) if until in cell.source)
         del notebook.cells[last + 1:]
-    notebook.cells = [cell for cell in notebook.cells if not any(piece in cell.source for piece in without)]
+    for cell in notebook.cells:
+        if any(piece in cell.source for piece in without):
+            imports = (ast.Import, ast.ImportFrom)
+            code = ast.parse(cell.source).body if cell.cell_type == "code" else []
+            cell.source = "\n".join(ast.unparse(line) for line in code if isinstance(line, imports))
+    notebook.cells = [cell for cell in notebook.cells if cell.source]
     nbformat.write(notebook, path)
 
 

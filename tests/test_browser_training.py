@@ -20,7 +20,8 @@ from mixer_lib.plots.weights import WIDTH
 def test_lesson_07(open_notebook):
     """Its long training is stopped early, as a learner may; the lesson goes on with what it has learned by then."""
     lesson = open_notebook("07_train_mnist.ipynb", until="widgets.digit_pad(", without=[    # other trainings
-        "models[", "hill = ", "runs['1']", "losses_of_sgd(", "clean[1]", "dropped", "on_device = ", "reported, truth"])
+        "= train_one_epoch(", "held_out_accuracy(", "by_fit", "models[", "hill = ", "runs['1']", "losses_of_sgd(",
+        "clean[1]", "dropped", "on_device = ", "reported, truth"])
     lesson.page.evaluate("""() => { window.seen = new Set(); window.watch = setInterval(() =>
         document.querySelectorAll(".mx-live path").forEach(path => window.seen.add(path.getAttribute("d"))), 50) }""")
     lesson.start_all()
