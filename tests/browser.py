@@ -6,7 +6,6 @@ The browser tests use it (the fixture `open_notebook` in conftest.py). By hand i
 """
 
 import argparse
-import ast
 import base64
 import contextlib
 import json
@@ -167,6 +166,8 @@ def chromium():
 
 def leave_out(path, until, without):
     """Take cells out of a notebook, as open_page says. What they import stays."""
+    from needed_cells import only_imports  # of tools/, which a run by hand does not know and does not need
+
     notebook = nbformat.read(path, as_version=4)
     for piece in (*without, *([until] if until else [])):
         assert any(piece in cell.source for cell in notebook.cells), f"{path.name} has no {piece!r}"
@@ -175,9 +176,7 @@ def leave_out(path, until, without):
         del notebook.cells[last + 1:]
     for cell in notebook.cells:
         if any(piece in cell.source for piece in without):
-            imports = (ast.Import, ast.ImportFrom)
-            code = ast.parse(cell.source).body if cell.cell_type == "code" else []
-            cell.source = "\n".join(ast.unparse(line) for line in code if isinstance(line, imports))
+            cell.source = only_imports(cell.source) if cell.cell_type == "code" else ""
     notebook.cells = [cell for cell in notebook.cells if cell.source]
     nbformat.write(notebook, path)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from needed_cells import left_out, wanted
+from needed_cells import left_out, only_imports, wanted
 
 FIT = "from mixer_lib.training import fit"
 MAKE = "model = create_model('mnist')\noptimizer = SGD(model.parameters())"
@@ -63,3 +63,8 @@ SHOW = "widget(model)"
 def test_cells_that_a_widget_needs_are_run(sources, found):
     shows = {number for number, source in enumerate(sources) if source == SHOW}
     assert wanted(sources, shows) == found
+
+
+def test_what_a_cell_imports_stays():
+    assert only_imports("import os\nx = 1\nfrom a import b as c\nprint(x)") == "import os\nfrom a import b as c"
+    assert only_imports("x = 1") == ""

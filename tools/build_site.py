@@ -8,7 +8,6 @@ page, the style, the options of Sphinx.
 """
 
 import argparse
-import ast
 import functools
 import hashlib
 import importlib.util
@@ -28,7 +27,7 @@ from export import FORMULA, STATES, as_mathml, place_of
 from lessons import NOTEBOOKS, WIDGET, execute, is_widget
 from mixer_lib.widgets import living_mixer
 from mixer_lib.widgets.export import script, state_of
-from needed_cells import left_out, wanted
+from needed_cells import left_out, only_imports, wanted
 
 ROOT = NOTEBOOKS.parent
 BUILD = ROOT / "build/site"
@@ -75,9 +74,8 @@ def alive(path, train=False):
     for file in (wholly, kept):
         if file.is_file():
             return json.loads(file.read_text(encoding="utf-8"))
-    for number in {*range(len(code))} - run:    # later cells may need what it imports
-        code[number].source = "\n".join(ast.unparse(node) for node in ast.parse(sources[number]).body
-                                        if isinstance(node, (ast.Import, ast.ImportFrom)))
+    for number in {*range(len(code))} - run:
+        code[number].source = only_imports(sources[number])
     for cell in code if skipped else ():    # should such a cell need a training all the same, the others still run
         cell.metadata["tags"] = ["raises-exception"]
     for cell in code:                       # a cell that is empty now is not run, and would keep its stills

@@ -61,6 +61,12 @@ def wanted(sources, shows):
     return found
 
 
+def only_imports(source):
+    """What remains of a cell that is not run: its imports, which later cells may need."""
+    return "\n".join(ast.unparse(node) for node in ast.parse(source).body
+                     if isinstance(node, (ast.Import, ast.ImportFrom)))
+
+
 def touched(tree):
     """The names whose objects a cell may change: written to by a dot or brackets, trained, in a call whose result
     nobody takes or whose name ends with _, or looped over by a variable of which one of these is true."""

@@ -114,7 +114,7 @@ def check_tokens_of_parts(tokens_of_parts):
                 grid.permute(0, 2, 3, 1).reshape(g * g, -1),
             "each part has every g-th token. A part is a block of the image, whose tokens are neighbors.":
                 places.view(rows, g, columns, g).permute(1, 3, 0, 2).reshape(g * g, -1),
-            "rows and columns are swapped. In the large image a row has g * columns tokens.":
+            "rows and columns are swapped. Each row of the large image has g * columns tokens.":
                 places.view(g, columns, g, rows).permute(0, 2, 3, 1).reshape(g * g, -1),
             "the table lies on its side: one row per part.": right.T,
             "the numbers begin at 1. In raster order the first token is number 0.": right + 1,
