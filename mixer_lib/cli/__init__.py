@@ -3,12 +3,16 @@
 Results go to the standard output and all else to the error output, so that both can be piped.
 """
 
+import atexit
+import gc
 import os
 import sys
 
 from ..training import processes
 from .parser import parse
 from .say import say, say_error
+
+atexit.register(gc.freeze)      # else Python, at its end, searches all that torch made for garbage: half a second
 
 
 def main(argv=None):
