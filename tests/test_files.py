@@ -213,6 +213,12 @@ def test_random_crops_in_memory_are_those_of_a_file(tmp_path, height, width):
     assert (here.float() - images.float()).abs().mean() > 4
 
 
+def test_random_crops_in_memory_are_not_darker_at_the_edge():
+    white = torch.full((40, 1, 9, 14), 255, dtype=torch.uint8)
+    numbers = torch.rand(40, 4, generator=torch.Generator().manual_seed(0))
+    assert (random_resized_crop(white, numbers, 0.9) == 255).all()
+
+
 @pytest.mark.parametrize("size", [16, (8, 24), (50, 50)])
 def test_resize_arrays_as_files(tmp_path, size):
     pixels = smooth(40, 60)

@@ -22,6 +22,7 @@ from mixer_lib.training import (
     train_step,
     training_batches,
 )
+from mixer_lib.training.sharding import scatter
 from test_training import quick, small_mixer, toy
 
 if not hasattr(os, "fork"):
@@ -267,6 +268,14 @@ def test_a_sharded_run_is_resumed(results):
     moments = [{number: {name: value.shape for name, value in values.items()}
                 for number, values in state["optimizer"]["state"].items()} for state in (parts, plain)]
     assert moments[0] == moments[1] and parts["settings"] == plain["settings"]
+
+
+def test_what_is_not_in_parts_is_copied():
+    """The means of batch norm, which every process has whole."""
+    there, here = (torch.nn.BatchNorm1d(3) for _ in range(2))
+    there.running_mean.fill_(2)
+    scatter(there, here)
+    assert (here.running_mean == 2).all()
 
 
 @pytest.mark.parametrize("changes, message", [

@@ -1,5 +1,6 @@
 """mixer_lib.training: that it trains, the same way each time, and keeps what it has when it is stopped."""
 
+import contextlib
 import copy
 import csv
 import itertools
@@ -442,8 +443,10 @@ def test_fast_bf16(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert fast_bf16(cpu) is False
     # Older GPUs emulate it, slowly; torch says that those support it too, unless told not to.
+    entered = []
+    monkeypatch.setattr(torch.cuda, "device", lambda device: entered.append(device) or contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
-    assert fast_bf16(cuda) is False
+    assert fast_bf16(cuda) is False and entered == [cuda]       # torch answers for the current device
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
     assert fast_bf16(cuda) is True
 
@@ -889,6 +892,37 @@ def test_a_compiled_model_has_a_kernel_for_each_batch_size(monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda what, **options: asked.append(options) or what)
     model = small_mixer()
     assert devices.compiled(model, torch.device("cpu")) is model and asked[-1] == {"dynamic": False, "mode": None}
+
+
+def test_cuda_graphs_are_for_whole_batches_in_one_process(monkeypatch, capsys):
+    """The graph of one piece of a batch would write over the gradients of the piece before."""
+    asked, wanted = [], []
+    monkeypatch.setattr(torch, "compile", lambda what, **options: asked.append(options) or what)
+    monkeypatch.setattr(torch, "zeros", lambda *shape, device: torch.ones(shape))       # there is no such device here
+    model, cuda = small_mixer(), torch.device("cuda")
+    for graphs, mode in ((True, "reduce-overhead"), (False, None)):
+        assert devices.compiled(model, cuda, graphs) is model and asked[-1] == {"dynamic": False, "mode": mode}
+    count = len(asked)
+    assert devices.compiled(model, torch.device("mps")) is model and len(asked) == count
+    assert "not yet dependable on an Apple GPU" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setattr(training, "compiled", lambda model, device, graphs: wanted.append(graphs) or model)
+    for accumulate in (1, 2):
+        fit(small_mixer(), toy(), quick(epochs=1, compile=True, accumulate=accumulate))
+    assert wanted == [True, False]
+
+
+def test_gradients_from_before_do_not_count():
+    """Those of frozen weights stay where they are while the head is trained, and would enter the norm."""
+    trained = []
+    for before in (False, True):
+        model = small_mixer()
+        torch.nn.init.ones_(model.head.weight)
+        if before:
+            (1e3 * model(torch.ones(2, 1, 8, 8)).square().sum()).backward()
+        fit(model, toy(), quick(epochs=1, freeze=True))
+        trained.append(weights(model))
+    assert same(*trained)
 
 
 def test_without_a_compiler_the_run_goes_on_and_says_so_once(monkeypatch, capsys):

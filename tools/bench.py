@@ -8,6 +8,7 @@ the parts named, on the device named (default: the best one). What is drawn for 
 import argparse
 import asyncio
 import contextlib
+import functools
 import os
 import platform
 import statistics
@@ -53,12 +54,15 @@ def seconds(function):
 
 def wait():
     if torch.cuda.is_available():
-        torch.cuda.synchronize()
+        torch.cuda.synchronize()        # the current device, which `main` chooses
+    elif torch.backends.mps.is_available():
+        torch.mps.synchronize()
 
 
 def compare(name, target, images, ours, peer, rounds=ROUNDS):
     """Time `ours` and `peer` in turns, `images` images each; print images/s and how often faster ours is."""
-    ours(), peer()      # warm-up
+    for _ in range(3 if torch.cuda.is_available() else 1):      # a CUDA graph is recorded in the second call
+        ours(), peer()
     times = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
     ratios = sorted(b / a for a, b in times)
     speeds = [images / statistics.median(column) for column in zip(*times, strict=True)]
@@ -205,7 +209,7 @@ def training(data, device):
     compare(f"compiled step, {best}: its matmuls at peak", "<= 1.0", BATCH, ours, as_one_matmul(best, device))
     if on_gpu:      # on a CPU timm's compiled step in bf16 has gradients that are not finite (torch 2.14)
         for batch, target in (BATCH, ">= 1.3"), (1024, ">= 1.1"):
-            peer = steps(timm_mixer(), best, device, batch, compile=torch.compile)
+            peer = steps(timm_mixer(), best, device, batch, compile=functools.partial(torch.compile, dynamic=False))
             compare(f"compiled step of {batch}, {best}: timm, compiled", target, batch,
                     mixer(compile=True, batch=batch), peer)
         compare("compiled step of 512, RandAugment: without", ">= 0.77", 512,
@@ -236,8 +240,8 @@ def several(data, device):
                            env=os.environ | {"OMP_NUM_THREADS": str(threads)})
             return read_rows(Path(out, "history.csv"))[-1]["images_per_second"]
 
-    if device.type == "cuda" and torch.cuda.device_count() < 2:
-        print("two processes: one: needs two GPUs")
+    if device.type == "mps" or (device.type == "cuda" and torch.cuda.device_count() < 2):
+        print("two processes: one: needs two GPUs, or a CPU")
         return
     pairs = [(speed(2), speed(1)) for _ in range(3)]
     ratios = sorted(two / one for two, one in pairs)
@@ -328,6 +332,8 @@ def main():
     if strange := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(strange)}: choose from {', '.join(PARTS)}")
     device, data = pick_device(options.device), load_dataset("cifar10")
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
     print(f"{describe(device)}, {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
           f"fast bf16: {fast_bf16(device)}")
     print(f"\n{'ours against a peer':<44}{'ours/s':>10}{'peer/s':>10}{'ratio':>8}   range        target\n"

@@ -55,7 +55,10 @@ def random_resized_crop(images, numbers, smallest):
     theta = torch.stack([(right - left) / width, zero, (left + right) / width - 1,
                          zero, (bottom - top) / height, (top + bottom) / height - 1], 1).view(-1, 2, 3)
     grid = F.affine_grid(theta, images.shape, align_corners=False)                      # [B, H, W, 2]
-    cut = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
+    # Beyond the centers of the outermost pixels, their colors go on. (padding_mode="border" says the same, but Apple
+    # GPUs have it only since torch 2.13.)
+    x, y = (places.clamp(1 / side - 1, 1 - 1 / side) for places, side in zip(grid.unbind(3), (width, height)))
+    cut = F.grid_sample(images.float(), torch.stack([x, y], 3), align_corners=False)
     return cut.round().to(torch.uint8)                                                  # [B, C, H, W]
 
 

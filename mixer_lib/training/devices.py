@@ -88,15 +88,20 @@ def fast_bf16(device):
     """Whether bf16 is faster than float32: on a GPU that has it, or on a CPU with instructions for it (AMX,
     AVX512-BF16). Other CPUs emulate bf16, which takes ten times as long as float32 and more."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()      # an older torch cannot say: float32
     return device.type == "cpu" and any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
-def compiled(model, device):
+def compiled(model, device, graphs=True):
     """`model` compiled, sharing its weights; where torch.compile does not work, the model itself, and a line says so.
 
-    On a GPU the steps are recorded as CUDA graphs: a small model is otherwise bound by the launch of its kernels."""
+    graphs: on an NVIDIA GPU, record the steps as CUDA graphs. A small model is otherwise bound by the launch of its
+    kernels."""
+    if device.type == "mps":        # it may compile this probe and fail later
+        say_once("torch.compile is not yet dependable on an Apple GPU: the run goes on without it")
+        return model
     try:
         torch.compile(torch.sin)(torch.zeros(2, device=device))
     except Exception as error:      # many kinds
@@ -104,7 +109,7 @@ def compiled(model, device):
                  f"it. It needs a C++ compiler, such as g++")
         return model
     # A kernel for each batch size, with dynamic=False: a resumed run then uses the same ones.
-    return torch.compile(model, dynamic=False, mode="reduce-overhead" if device.type == "cuda" else None)
+    return torch.compile(model, dynamic=False, mode="reduce-overhead" if graphs and device.type == "cuda" else None)
 
 
 @contextlib.contextmanager

@@ -60,6 +60,7 @@ def _fit(model, dataset, recipe, callbacks, out, resume):
     """`fit`, after its arguments were checked."""
     device, main, share = device_of(model), processes.rank() == 0, (processes.rank(), processes.count())
     images, labels, val = _hold_out(dataset, recipe, device)
+    model.zero_grad()       # of parameters that this run does not train, too: they would count for the norm
     parts = sharded(model.cpu(), device) if recipe.shard else model      # what is trained
     optimizer = make_optimizer(parts, recipe)
     run = Run(out, model, dataset, optimizer, recipe) if out else None
@@ -76,7 +77,9 @@ def _fit(model, dataset, recipe, callbacks, out, resume):
     if recipe.snapshots and not history.steps:
         snapshots[0] = token_mixing_weights(model)
     history.total_steps, first_epoch = total, len(history.epochs)
-    to_train = compiled(parts, device) if recipe.compile else parts
+    # CUDA graphs reuse the memory of gradients that are still being added up, or averaged with other processes.
+    graphs = recipe.accumulate == 1 and processes.count() == 1
+    to_train = compiled(parts, device, graphs) if recipe.compile else parts
     if processes.count() > 1 and not recipe.shard:
         to_train = DistributedDataParallel(to_train, gradient_as_bucket_view=True)
     # To read a number from a GPU is to wait until it has done all its work: there, many steps are read at once.
@@ -282,11 +285,11 @@ def check_processes(recipe):
 def _hold_out(dataset, recipe, device):
     """Training images and labels on `device`, and the held-out pair, or None where val_fraction is 0: the data set's
     own validation images if it has some, else a share of the training images."""
-    images, labels = dataset.train_images.to(device), dataset.train_labels.to(device)
-    if recipe.val_fraction == 0:
-        return images, labels, None
-    if dataset.val_images is not None:
-        return images, labels, (dataset.val_images.to(device), dataset.val_labels.to(device))
-    parts = split(dataset.train_labels, recipe.val_fraction, torch.Generator().manual_seed(recipe.seed))
-    train, held = (part.to(device) for part in parts)
-    return images[train], labels[train], (images[held], labels[held])
+    images, labels, val = dataset.train_images, dataset.train_labels, None
+    if recipe.val_fraction and dataset.val_images is not None:
+        val = dataset.val_images.to(device), dataset.val_labels.to(device)
+    elif recipe.val_fraction:       # first the split, then the move: the device never holds the images twice
+        parts = split(labels, recipe.val_fraction, torch.Generator().manual_seed(recipe.seed))
+        (images, labels), val = [(images[part.to(images.device)].to(device), labels[part.to(labels.device)].to(device))
+                                 for part in parts]
+    return images.to(device), labels.to(device), val

@@ -32,7 +32,8 @@ def gather(parts, model):
 def scatter(model, parts):
     """The other way: bring the parts up to date with the whole `model`."""
     for name, tensor in parts.state_dict().items():
-        tensor.copy_(as_part(model.state_dict()[name], tensor))
+        whole = model.state_dict()[name]
+        tensor.copy_(as_part(whole, tensor) if is_part(tensor) else whole)      # batch norm's means are no parts
 
 
 def whole(state):
