@@ -214,7 +214,7 @@ def block():
     x = to(step(to(end, 24), 56, 50, ["Layer-", "Norm"]))
     x = to(step(x, 26, 34, ["T"]))
     x = to(shown(x0.T, x, "[C, S]"))
-    svg.text(x + 37, middle + 52, "S → S")
+    svg.text(x + 37, middle - 50, "S → D_S → S")
     x = to(step(x, 74, 72, mlp))
     x = to(shown(first, x, "[C, S]"))
     x = to(step(x, 26, 34, ["T"])) + 9
@@ -224,7 +224,7 @@ def block():
     end = shown(x1, to(x + 9), "[S, C]", "U")
     start = end + 9
     x = to(step(to(end, 24), 56, 50, ["Layer-", "Norm"]))
-    svg.text(x + 37, middle + 52, "C → C")
+    svg.text(x + 37, middle - 50, "C → D_C → C")
     x = to(step(x, 74, 72, mlp))
     x = to(shown(second, x, "[S, C]")) + 9
     svg.plus(x, middle)

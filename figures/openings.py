@@ -79,7 +79,7 @@ def channel_mixing():
     svg.arrow((697, middle), (717, middle))
     svg.path([(188, middle), (188, 84), (687, 84)], FAINT, 1.8)
     svg.arrow((687, 84), (687, middle - 10), color=FAINT, stroke=1.8)
-    svg.text(437, 66, "residual: the original token", color=GRAY)
+    svg.text(437, 66, "skip connection: the original token", color=GRAY)
 
     numbers(svg, token + answer, 722, y, width, height)
     for s in range(1, 4):

@@ -322,7 +322,8 @@ def minutes(pattern, text):
 def test_minutes_are_the_same_everywhere():
     """The map in lesson 0 and the table in the README give each lesson's own minutes, exercises included."""
     texts = {path.stem: path.read_text(encoding="utf-8") for path in (lessons.NOTEBOOKS / "text").glob("*.py")}
-    own = {name: int(re.search(r"with the exercises (\d+)\.\*\*", text)[1]) for name, text in texts.items()}
+    pattern = r"\*\*About (?:\d+ minutes, with the exercises )?(\d+)( minutes)?\.\*\*"
+    own = {name: int(re.search(pattern, text)[1]) for name, text in texts.items()}
     listed = minutes(r"\]\((?:notebooks/)?(\w+)\.ipynb\) \|.*\| (\d+) \|", texts["00_start_here"])
     start = int(re.search(r"\| 0 · Start here \|.*\| (\d+) \|", texts["00_start_here"])[1])
     assert {"00_start_here": start, **listed} == own

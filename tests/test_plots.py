@@ -329,6 +329,8 @@ def test_tables_write_small_numbers_and_leave_zero_white():
     assert small.images[0].get_clim() == large.images[0].get_clim() == (-2, 2)      # one scale
     assert (small.get_xlabel(), small.get_ylabel()) == ("unit", "channel")
     assert (small.get_title(), large.get_title()) == ("small", "large")
+    each = plots.tables({"small": np.eye(2), "other": np.eye(2)}, ["token", "channel"]).axes
+    assert [axis.get_xlabel() for axis in each] == ["token", "channel"] and large.get_xlabel() == "unit"
     assert (small.images[0].get_array() == [[0.0, -2.0, 1.5]]).all()
     square, = plots.tables({"square": [[1.0, 2.0], [3.0, 4.0]]}).axes
     assert plots.tables({"a": [[-0.0]]}).axes[0].texts[0].get_text() == "0"

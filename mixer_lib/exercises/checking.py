@@ -81,15 +81,17 @@ def ask(answer, *arguments, **named):
     return value
 
 
+def ask_without(function, answer, *arguments, **named):
+    """As `ask`, where the exercise is to write what `function` of the library does."""
+    return without(function, lambda: ask(answer, *arguments, **named))
 
 
-def ask_without(function, answer, *arguments):
-    """As `ask`, where the exercise is to write what `function` of the library does. Raise `Wrong` if it runs, by
-    whatever name."""
+def without(function, action):
+    """What `action()` returns. Raise `Wrong` if `function` of the library runs, by whatever name."""
     ran, before = [], sys.getprofile()
     sys.setprofile(lambda frame, *_: ran.append(frame.f_code))
     try:
-        value = ask(answer, *arguments)
+        value = action()
     finally:
         sys.setprofile(before)
     need(function.__code__ not in ran, f"the library's `{function.__name__}` does the work here. The exercise asks you "

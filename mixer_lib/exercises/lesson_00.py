@@ -57,13 +57,14 @@ def check_in_doubt(in_doubt):
     """in_doubt(probabilities [N, K], limit) -> list of the rows whose highest entry is below limit."""
     probabilities = torch.tensor([[0.90, 0.05, 0.05], [0.40, 0.35, 0.25], [0.30, 0.20, 0.50], [0.05, 0.80, 0.15],
                                   [0.34, 0.33, 0.33]])
-    got = ask(in_doubt, probabilities, 0.6)
-    got = got.tolist() if hasattr(got, "tolist") else got
-    need(isinstance(got, (list, tuple)), f"it returns {got!r}, expected a list of row positions.")
+    got = _ask_list(in_doubt, probabilities, 0.6)
     rows = [n for n in got if isinstance(n, (list, tuple)) or getattr(n, "ndim", 0)]
-    need(not rows or len(rows[0]) != 3,
-         "it returns the rows themselves. The exercise asks for their positions, so collect n, not row.")
-    need(not rows, f"it returns {got}, a list that contains lists. The exercise asks for one plain list.")
+    if rows:
+        need(len(rows[0]) != 3 or not (torch.as_tensor(rows[0]) % 1).any(),
+             "it returns the rows themselves. The exercise asks for their positions, so collect n, not row.")
+        need(len(got) > 1, f"it returns a {type(got).__name__} that contains one {type(rows[0]).__name__.lower()} of "
+                           "positions: take its element [0].")
+        raise Wrong(f"it returns {got}, a list that contains lists. The exercise asks for one plain list.")
     need(not (len(got) == 5 and all(isinstance(n, bool) for n in got)),
          f"it returns {got}, which says for each row whether it is in doubt. The exercise asks for the positions "
          "of the rows in doubt.")
@@ -86,24 +87,35 @@ def check_in_doubt(in_doubt):
     need(got != [1], f"{shown}, the first row in doubt. The exercise asks for all. Does the loop end too early?")
     need(sorted(got) != [1, 2, 4] or got == [1, 2, 4], f"{shown}: these are the right rows. List them in their order.")
     need(got == [1, 2, 4], f"{shown}, expected [1, 2, 4]: the rows whose highest entry is below the limit.")
-    other = [*map(int, ask(in_doubt, probabilities, 0.45))]
+    other = [*map(int, _ask_list(in_doubt, probabilities, 0.45))]
     need(other == [1, 4], f"with a limit of 0.45 it returns {other}, expected [1, 4]. Does it use `limit`?")
-    edge = ask(in_doubt, torch.tensor([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]]), 0.5)
+    edge = _ask_list(in_doubt, torch.tensor([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]]), 0.5)
     need(len(edge) == 0, "a highest probability equal to the limit is not below the limit: use <.")
     random = torch.Generator().manual_seed(0)
     for N, K, limit in ((7, 2, 0.8), (9, 10, 0.304), (1, 4, 0.1), (6, 3, 1.0)):
         probabilities = (2 * torch.randn(N, K, generator=random)).softmax(dim=1)
         expected = (probabilities.amax(dim=1) < limit).nonzero().flatten().tolist()
-        got = [*map(int, ask(in_doubt, probabilities, limit))]
+        got = [*map(int, _ask_list(in_doubt, probabilities, limit))]
         need(got == expected, f"for {N} rows of {K} probabilities, whose highest are "
                               f"{[round(p, 3) for p in probabilities.amax(1).tolist()]}, and a limit of {limit}, it "
                               f"returns {got}, expected {expected}.")
-    close = [*map(int, ask(in_doubt, torch.tensor([[0.59998, 0.2, 0.20002], [0.60002, 0.2, 0.19998]]), 0.6))]
+    close = [*map(int, _ask_list(in_doubt, torch.tensor([[0.59998, 0.2, 0.20002], [0.60002, 0.2, 0.19998]]), 0.6))]
     need(close == [0], f"for two rows whose highest entries are 0.59998 and 0.60002, and a limit of 0.6, it returns "
                        f"{close}, expected [0]: do not round.")
-    twins = [*map(int, ask(in_doubt, torch.tensor([[0.4, 0.35, 0.25], [0.4, 0.35, 0.25]]), 0.5))]
+    twins = [*map(int, _ask_list(in_doubt, torch.tensor([[0.4, 0.35, 0.25], [0.4, 0.35, 0.25]]), 0.5))]
     need(twins == [0, 1], f"for two equal rows, both in doubt, it returns {twins}, expected [0, 1]. `index` finds the "
                           "first of equal entries only: count with `enumerate`.")
-    wide = [*map(int, ask(in_doubt, torch.eye(12) * 0.88 + 0.01, 0.5))]
+    wide = [*map(int, _ask_list(in_doubt, torch.eye(12) * 0.88 + 0.01, 0.5))]
     need(wide == [], f"for 12 rows of 12 classes, all of them sure, it returns {wide}, expected []. Does it look at "
                      "all entries of a row?")
+
+
+def _ask_list(in_doubt, probabilities, limit):
+    """What `in_doubt` returns, a tensor or an array as a list. `Wrong` if it is no list."""
+    got, right = ask(in_doubt, probabilities, limit), (probabilities.amax(dim=1) < limit).nonzero().flatten().tolist()
+    got = got.tolist() if hasattr(got, "tolist") else got
+    need(len(right) != 1 or not isinstance(got, int),
+         f"where only one row is in doubt, it returns {got}, a number, expected the list {right}. Use flatten() in "
+         "place of squeeze().")
+    need(isinstance(got, (list, tuple)), f"it returns {got!r}, expected a list of row positions, here {right}.")
+    return got

@@ -38,7 +38,7 @@ def check_table_shape(table_shape):
 @exercise("1.2", "you can follow any pixel into the table.")
 def check_find_pixel(find_pixel):
     """find_pixel(channel, row, column, image_size, patch_size) -> (s, d)."""
-    for size, P in ((32, 8), (12, 4), (15, 5), (6, 6), (7, 1)):
+    for size, P in ((32, 8), (15, 5), (12, 4), (6, 6), (7, 1)):
         image = torch.arange(3 * size * size).reshape(1, 3, size, size)        # every number differs
         table = patchify(image, P)[0]                                          # [S, D]
         for channel, row, column in ((0, 0, 0), (0, size - P, P % size), (0, 1, 2), (1, 0, 0),
@@ -54,6 +54,7 @@ def check_find_pixel(find_pixel):
                 j: "What about the row?",
                 i + j: "Count all the patches in each grid row above the pixel.",
                 i * size + j: "Count patches along a grid row, not pixels.",
+                i * 4 + j: "4 patches per grid row is right for 32 x 32 pixels with P = 8 only: image_size // P.",
                 i * P + j: "How many patches does a grid row hold? The answer is not P.",
                 j * n + i: "Patches are counted along a grid row first, then down.",
             }

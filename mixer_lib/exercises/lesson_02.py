@@ -124,6 +124,7 @@ def check_red_on_the_left(red_on_the_left):
             "this is the mean of red in the left half. Now subtract the mean of the right half.": right.clamp(min=0),
             "this is the mean of red over the whole patch. In the right half the weights must be negative.":
                 right.abs() / 2,
+            "this adds the means of both halves: subtract the right one.": right.abs(),
             "the weights are right, but their shape is [3, P, P]. A row of weights is flat, [3 * P * P]: use flatten.":
                 square,
             "all weights are 0. A tensor of whole numbers cannot hold numbers this small.": torch.zeros_like(right),

@@ -104,7 +104,7 @@ def check_token_mixing(my_token_mixing):
         compare(got, mlp(turned).mT, wrong, "Write the shape behind each step, and compare with `mix_tokens`.")
     used = sorted(calls.names & TURNS)
     need(not used, f"the numbers are right, but something is turned on the way, by {' and '.join(used)}. Put the "
-                   "weights on the left of the table instead.")
+                   "weights on the left of the table instead. Or is it a bias that you turn? Write b1[:, None].")
 
 
 @exercise("4.3", "weights follow their patches, and nothing is lost.")
@@ -192,6 +192,8 @@ def check_shift_weights(shift_weights):
             "needs the opposite sign.": torch.zeros_like(x),
             "the GELU is still in the way: it lets almost nothing of a negative number through. Give each number a "
             "second hidden unit, with the opposite sign.": gelu(right),
+            "this is twice gelu(z), but GELU halves only numbers near 0. Give each number a second hidden unit, with "
+            "the opposite sign.": 2 * gelu(right),
             "this is gelu(z) + gelu(-z). Subtract one of the two.": gelu(right) + gelu(-right),
             "everything has the wrong sign: use gelu(z) - gelu(-z), not gelu(-z) - gelu(z).": -right,
             "everything is twice as large as it should be.": 2 * right,

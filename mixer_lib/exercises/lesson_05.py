@@ -98,7 +98,8 @@ def check_layers_to_reach(layers_to_reach):
         expected = -(-longest // step)
         where = call(layers_to_reach, height, width, kernel)
         value = ask(layers_to_reach, height, width, kernel)
-        got = whole(value, f"{where} gives {value!r}: the number of layers is a whole number.")
+        got = whole(value, f"{where} gives {value!r}, of type {type(value).__name__}: the number of layers is a whole "
+                           "number, an int. Use // or math.ceil, or wrap it in int().")
         diagonal = ((height - 1) ** 2 + (width - 1) ** 2) ** 0.5
         across = "A layer carries numbers from the middle of its window to the edge, not across the whole window."
         hints = {                               # where two agree, the later one holds

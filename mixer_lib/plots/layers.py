@@ -15,6 +15,7 @@ SMALL = 72      # cells of a table that shows its numbers
 
 def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
     """Figure of tables side by side as colored cells. tables: {title: [rows, columns]}. All have one color scale.
+    xlabel: what a column is, or a list with one such word per table.
 
     The cells of a small table show their numbers; where a table is large, a bar shows the scale. signed: blue below 0,
     white at 0, orange above. Otherwise all numbers are strengths, 0 and up, and white is exactly 0. Small tables
@@ -30,7 +31,8 @@ def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
     width = min(width, (side + 0.09) * sum(ratios) + 1.2 * len(arrays))
     figure, axes = plt.subplots(1, len(arrays), figsize=(width, height), squeeze=False, layout="constrained",
                                 width_ratios=ratios)
-    for axis, (title, array) in zip(axes[0], arrays.items(), strict=True):
+    xlabels = [xlabel] * len(arrays) if isinstance(xlabel, str) else xlabel
+    for axis, (title, array), word in zip(axes[0], arrays.items(), xlabels, strict=True):
         axis.set_title(title, fontsize=10)
         shown = array if signed else np.ma.masked_equal(array, 0)
         axis.imshow(shown, cmap=SIGNED if signed else STRENGTH, vmin=-top if signed else 0, vmax=top)
@@ -45,7 +47,7 @@ def tables(tables, xlabel="channel", ylabel="token", signed=True, width=9.0):
         if max(array.shape) <= 32:
             axis.grid(which="minor", color="#DDDDDD", linewidth=0.6)
         axis.tick_params(which="both", length=0, labelsize=10)
-        axis.set_xlabel(xlabel)
+        axis.set_xlabel(word)
     axes[0, 0].set_ylabel(ylabel)
     if all(array.size <= SMALL for array in arrays.values()):
         figure.description = " ".join(f"{title}: {'; '.join(' '.join(map(written, row)) for row in array)}."

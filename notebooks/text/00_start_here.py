@@ -191,7 +191,7 @@ predict("how many weights", sum(p.numel() for p in model.parameters()))
 # To recognize a horse, a network must combine information from distant parts of the image. There are three well-known
 # ways to do so:
 #
-# | network | which places exchange information? | where do the weights come from? |
+# | network | which places exchange information? | where do the learned numbers come from? |
 # |---|---|---|
 # | **CNN**, convolutional network | each place with its neighbors | learned; the same at every place |
 # | **vision transformer** (2020) | every patch with every other patch | **attention** computes them from the image, for each image again |
@@ -201,8 +201,8 @@ predict("how many weights", sum(p.numel() for p in model.parameters()))
 # Mixer then asked: do images need attention? They replaced attention with the plainest layers there are, and the result
 # still worked. After training on 300 million images, a large Mixer classified 84.8% of the ImageNet test images
 # correctly. The transformer of the same size reached 85.6% and processed about a third fewer images per second. With
-# only 1.3 million training images the gap was wider, 71.8% against 76.1% (both times L/16, a name of lesson 6; Table
-# 3).
+# only 1.3 million training images the gap was wider, 71.8% against 76.1% (L/16 in both cases, a size that
+# lesson 6 explains; Table 3 of the paper).
 #
 # So a Mixer is not the best network for images. It is one of the simplest that work well, which makes it a good place to
 # find out what an image network must be given, and what it can learn from data. [Lesson 10](10_convolutions.ipynb)
@@ -354,15 +354,15 @@ exercises.check_in_doubt(in_doubt)
 #
 # ### Stretch
 #
-# Call `in_doubt(probabilities, limit)` with limits between 0.5 and 0.95. How many of the misread digits does it find? How
+# Call `in_doubt(probabilities, limit)` with limits between 0.5 and 0.9. How many of the misread digits does it find? How
 # many correctly read digits does it find as well? If a person has to check every doubtful digit, which limit would you
 # choose?
 
 # %% [markdown]
 # ## Recap
 #
-# - You watched a Mixer of about 140,000 learned numbers. It reads 99 of 100 digits correctly. It gives nearly all of
-#   its mistakes more than 50%, too.
+# - You watched a Mixer of about 140,000 learned numbers. It reads 99 of 100 digits correctly. It is sure even
+#   when it is wrong: nearly all of its mistakes got more than 50%.
 # - One cell checks your machine: `check_setup()`.
 # - Image, patches, tokens, blocks, average, scores: six lines of code run the whole network.
 # - A CNN combines neighbors, a transformer computes from each image who listens to whom, and a Mixer learns that once for

@@ -290,7 +290,7 @@ widgets.patch_explorer(horse)
 #
 # - *Which patch?* Row 8 is in grid row $8 // 8 = 1$, and column 14 is in grid column $14 // 8 = 1$. A grid row holds 4
 #   patches, so this is patch $1 \cdot 4 + 1 = 5$.
-# - *Where in the patch?* The remainders tell: row $8 \mathbin{\%} 8 = 0$, column $14 \mathbin{\%} 8 = 6$. Green is channel
+# - *Where in the patch?* The remainders tell you: row $8 \mathbin{\%} 8 = 0$, column $14 \mathbin{\%} 8 = 6$. Green is channel
 #   1, and the 64 numbers of channel 0 come first. So this is number $64 + 0 \cdot 8 + 6 = 70$ of its row.
 
 # %%
@@ -303,7 +303,7 @@ horse[1, 8, 14]
 # ## The way back
 #
 # No pixel is lost, so there must be a way from the table back to the image. Splitting and merging are easy to undo: both
-# are a `reshape` to the shape before. The middle step needs a thought. `lay_out` above repeated the same `permute`, but that
+# are a `reshape` to the shape before. The middle step needs some thought. `lay_out` above repeated the same `permute`, but that
 # works only because `permute(0, 2, 1, 3)` swaps one pair of axes.
 #
 # **Predict.** A tensor of shape `[2, 3, 5]` goes through `permute(1, 2, 0)` and comes out with shape `[3, 5, 2]`. Which
@@ -317,7 +317,7 @@ predict("undo a permutation",
         {str(order): torch.equal(there.permute(order), x) for order in orders})
 
 # %% [markdown]
-# The rule works for any number of axes: ask of each old axis where it is now. `argsort` answers this question for all axes
+# The rule works for any number of axes: for each old axis, ask where it is now. `argsort` answers this question for all axes
 # at once. Here is the inverse of the `permute` in `my_patchify`, which moves more than two axes:
 
 # %%
@@ -325,7 +325,7 @@ order = torch.tensor([0, 2, 4, 1, 3, 5])
 back = order.argsort()              # axis 0 is at position 0, axis 1 at position 3, ...
 split = horse.reshape(1, 3, 4, 8, 4, 8)
 assert torch.equal(split.permute(*order).permute(*back), split)
-assert not torch.equal(back, order)                         # it is no swap
+assert not torch.equal(back, order)                         # it is not a swap
 back
 
 # %% [markdown]
@@ -405,8 +405,8 @@ assert torch.equal(by_unfold, my_patchify(horse[None], 8).float())
 #
 # ## The library's version
 #
-# From here on the course imports what you have built. `mixer_lib.patchify` is your function plus two things: it checks that
-# the patches cover the image exactly, and it accepts images and patches that are not square. Open
+# From here on the course imports what you have built. `mixer_lib.patchify` is your function plus two things: it
+# says clearly when the patches do not cover the image, and it accepts patches that are not square. Open
 # [`mixer_lib/model.py`](../mixer_lib/model.py) and read it.
 
 # %%

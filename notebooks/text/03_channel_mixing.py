@@ -22,7 +22,7 @@
 #
 # ![Channel mixing of one token. Left, a table of 4 tokens and 3 channels, shape [S, C]; row 0, which holds 4, 4, 0, is
 # framed. An arrow leads to a box, LayerNorm, which gives 0.71, 0.71, minus 1.41, with mean 0 and spread 1. Then comes a
-# box, MLP, which gives the answer 0, 0, 2.05: what should change. A second line, the residual, leads around both
+# box, MLP, which gives the answer 0, 0, 2.05: what should change. A second line, the skip connection, leads around both
 # boxes to a plus sign, where the original token is added. The sum, 4, 4, 2.05, is row 0 of a new table of the same
 # shape, whose other rows are still empty. Every other row goes the same way, with the same weights, and meets no other
 # row.](../figures/channel_mixing.svg)
@@ -41,7 +41,7 @@ widgets.living_mixer(stage="channel mixing 1")
 #
 # - normalize a token by hand (LayerNorm), and give a reason for each of its parts;
 # - see two linear layers collapse into one, and put a switch between them (GELU);
-# - build the MLP and the residual around it by hand, with a loop, with tensors, and as a module;
+# - build the MLP and the skip connection around it by hand, with a loop, with tensors, and as a module;
 # - measure with derivatives, and prove from the loop, that the output of patch $i$ depends on patch $i$ alone.
 
 # %%
@@ -220,8 +220,10 @@ for name, shape in {"per token": [3], "whole table": [4, 3]}.items():
 # of the mean.)
 #
 # One linear layer will not do, with a bias or without. The norm leaves a blank patch at zeros, so the bias must be 0.
-# A bright flat patch must get a 0, too. Then all that is left to the layer is a multiple of the difference between
-# channels 1 and 2. Opposite edges get opposite signs, so they cannot both be positive.
+# A bright flat patch must get a 0, too. After the norm it is 1.41, −0.71, −0.71, so its weighted sum is 0 only if
+# $2 w_0 = w_1 + w_2$. The three numbers of a token add up to 0 after the norm. With both, all that is left of the
+# weighted sum is $(w_1 - w_2) / 2$ times (channel 1 minus channel 2). Opposite edges get opposite signs, so they cannot
+# both be positive.
 #
 # So let us use two layers. The first asks two questions ($D_C = 2$), one per row of its weights: is channel 1 larger
 # than channel 2? Is it smaller? The second layer adds the two answers up and writes the sum to channel 2.
@@ -281,7 +283,7 @@ plots.show(
         "one half at z = 0.")
 
 # %% [markdown]
-# A 3 passes almost whole, a −3 is held back almost whole, and the change between the two is gradual.
+# A 3 passes almost unchanged, a −3 is held back almost completely, and the change between the two is gradual.
 #
 # <details><summary>There is a second GELU, and the released weights need it (for a second reading)</summary>
 #
@@ -336,23 +338,45 @@ cases |= {"token 0, mirrored": torch.tensor([4., -4., 0.]),
           "bottom right pixel": torch.tensor([2., 2., 2.])}
 for name, token in cases.items():
     normalized = normalize_token(token, eps=1e-6)                       # [C]
+    difference = (normalized[1] - normalized[2]).item()     # what the two units see
     says = (W2 @ nn.functional.gelu(W1 @ normalized))[2].item()
-    print(f"{name:19} {token.tolist()!s:18} edge: {says:.2f}")
+    print(f"{name:19} {token.tolist()!s:18} "
+          f"difference {difference:5.2f}   edge: {says:.2f}")
 
 # %% [markdown]
 # Both flat patches get 0. The patches brighter on the right or on the left get a positive number, as we wanted. The
 # last patch shows where the hand-made MLP fails: its two edges are equal, so the difference between the channels is
 # 0, and the MLP misses them. Are the questions to blame, or the norm? The stretch asks.
 #
+# All that the two units see of a token is this difference, channel 1 minus channel 2. So one picture shows the whole
+# MLP:
+
+# %%
+z = torch.linspace(-2.5, 2.5, 201)
+yes, no = nn.functional.gelu(z), nn.functional.gelu(-z)
+plots.show(
+    plots.functions({"each unit is a ramp, their sum is a V": (z, {
+                        "the MLP: their sum": yes + no,
+                        "unit 0: is channel 1 larger?": yes,
+                        "unit 1: is it smaller?": no})},
+                    xlabel="channel 1 minus channel 2, after the norm", ylabel="answer"),
+    alt="A chart over the difference, from -2.5 to 2.5. Unit 0 is near 0 on the left and "
+        "rises to 2.5 on the right. Unit 1 is its mirror image. Their sum has the shape "
+        "of a V with a round tip: 0 in the middle, and up to 2.5 on both sides.")
+
+# %% [markdown]
+# The V is above 0 on both sides. What a single linear layer can make of the difference is a straight line through 0,
+# which is below 0 on one side.
+#
 # Look at the loop once more. A token meets the weights and nothing else: no line looks at a second token. And all
 # tokens meet the same weights. The weights are *shared*, as in lesson 2.
 #
-# ## The residual: add, do not replace
+# ## The skip connection: add, do not replace
 #
 # Should the answers now take the place of the tokens? Then the brightness in channel 0 would be lost, and so would the
 # difference between tokens 0 and 3. So the answer is *added* to the original token, as it was before the norm. This is
-# called a **residual connection**, or skip connection: the token skips the MLP, and the MLP only has to say what should
-# change.
+# called a **skip connection** (also *residual connection*): the token skips the MLP, and the MLP only has to say what
+# should change.
 
 # %%
 out = tokens + answers                                  # [S, C]
@@ -362,7 +386,7 @@ plots.show(plots.tables({title: t.round(decimals=2) for title, t in table_of.ite
 
 # %% [markdown]
 # Rows 0 and 3 are equal after the norm, get the same answer, and still stay different. The norm hid their difference
-# from the MLP, but the residual carried it past the MLP.
+# from the MLP, but the skip connection carried it past the MLP.
 #
 # ## As a module
 #
@@ -439,8 +463,8 @@ for layer in range(1, 33):
 #
 # ## Who moves whom
 #
-# We *read* in the code that no token sees another. Can one *measure* it, on a layer whose code one has not read? Yes:
-# move one number of the input a little, and see which numbers of the output move. Here channel 1 of token 0 goes up by
+# We *read* in the code that no token sees another. Can you *measure* it, on a layer whose code you have not read?
+# Yes: move one number of the input a little, and see which numbers of the output move. Here channel 1 of token 0 goes up by
 # a hundredth:
 
 # %%
@@ -451,8 +475,9 @@ assert (rate[1:] == 0).all()
 plots.show(plots.tables({"output movement per input movement": rate.round(decimals=2)}))
 
 # %% [markdown]
-# Only row 0 moves, and the other rows are not *nearly* 0 but exactly 0. In row 0, the residual passes the whole nudge
-# on to channel 1, which is the 1. The MLP sees a larger difference between channels 1 and 2, so it raises channel 2.
+# Only row 0 moves, and the other rows are not *nearly* 0 but exactly 0. In row 0, the skip connection passes the whole
+# nudge on to channel 1, which is the 1. The MLP sees a larger difference between channels 1 and 2, so it raises channel
+# 2.
 #
 # ## Derivatives: all nudges at once
 #
@@ -522,7 +547,7 @@ print(f"norm over the whole table: {leaks.diagonal().mean():.1f} on the diagonal
 #
 # `mixer_lib` keeps the MLP in one class, `MlpBlock`: linear, GELU, linear on the last axis. `ChannelMixing` is an
 # `MlpBlock` under another name, with nothing added. The norm and the sum are in the block of lesson 5, where one can
-# see both residuals at a glance. With the same weights:
+# see both skip connections at a glance. With the same weights:
 
 # %%
 mlp = ChannelMixing(64, 256)
@@ -634,7 +659,7 @@ exercises.check_channel_mixing(channel_mixing)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Go through it line by line with the picture at the top of the lesson. What does the residual carry? What stands
+# Go through it line by line with the picture at the top of the lesson. What does the skip connection carry? What is
 # between the two layers? Which of the given tensors is never used?
 #
 # </details>
@@ -689,7 +714,7 @@ exercises.check_mixes_tokens(mixes_tokens)
 #   tokens. A learned scale and shift let some channels speak louder than others.
 # - Two linear layers in a row are one. GELU between them, $z \cdot \Phi(z)$, lets a yes pass and holds a no back.
 # - You built the MLP by hand, with a loop, with tensors, and as a module, and added its answer to the token: the
-#   residual keeps what was there.
+#   skip connection keeps what was there.
 # - The Jacobian, drawn as 16 × 16 strengths, is exactly zero off the diagonal: the output of patch $i$ depends on patch
 #   $i$ alone.
 #

@@ -131,7 +131,7 @@ on_its_side
 # ## There and back
 #
 # You know the rest from lesson 3: a bias, GELU, a second linear layer, a bias. (This lesson leaves LayerNorm and the
-# residual out. Lesson 5 puts them around both kinds of mixing.) The second layer brings each channel back from $D_S$
+# skip connection out. Lesson 5 puts them around both kinds of mixing.) The second layer brings each channel back from $D_S$
 # answers to $S$ tokens, so its weights have the shape `[S, D_S]`: one row per token, which says how much the token
 # takes from each answer. Let a token at the top take a quarter of *top minus bottom*, and a token at the bottom minus a
 # quarter. Do the same for left and right. The biases are zero, so that you can follow the numbers.
@@ -344,13 +344,11 @@ assert token_mlp(16, 32) == sum(p.numel() for p in token_mixing.parameters())
 #
 # ## The order of the patches
 #
-# All channels are treated alike. The places are not. Token $s$ has its own column of $W_1$, its own row of $W_2$, and
-# its own number in $b_2$. A token by itself does not reveal where its patch was (lesson 2), but the token MLP treats
-# each place differently. So a Mixer needs no further note of positions (section 2 of the paper). Test this.
+# All channels are treated alike. Are the places? Put the tokens into another order, and see what becomes of the answer.
 #
 # `order` lists, for each place, which token comes there: place 0 gets token 1, place 1 gets token 3, place 3 gets token
-# 0, and token 2 stays. So `tokens[order]` is the table in the new order. Reading the list the other way, "where does
-# token 0 go?", is a different list, the inverse order:
+# 0, and token 2 stays. So `tokens[order]` is the table in the new order. The opposite question, "where does token 0
+# go?", has another list as its answer, the inverse order:
 
 # %%
 order = torch.tensor([1, 3, 2, 0])              # place s gets token order[s]
@@ -370,9 +368,12 @@ predict("reorder, then mix", torch.allclose(mixed_after, reordered_after),
                               "mix, then reorder": reordered_after}, width=5))
 
 # %% [markdown]
-# So for token mixing it matters whether you reorder before the layer or after it. Compare both kinds of mixing on the
-# horse, with a random order; such a rearrangement is called a **permutation**. The layers get `float64`, numbers of
-# about 16 digits, so that rounding does not blur the comparison.
+# So for token mixing it matters whether you reorder before the layer or after it. Token $s$ has its own column of $W_1$,
+# its own row of $W_2$, and its own number in $b_2$. A token by itself does not reveal where its patch was (lesson 2), but
+# the token MLP treats each place differently. So a Mixer needs no further note of positions (section 2 of the paper).
+#
+# Compare both kinds of mixing on the horse, with a random order; such a rearrangement is called a **permutation**. The
+# layers get `float64`, numbers of about 16 digits, so that rounding does not blur the comparison.
 
 # %%
 torch.manual_seed(0)
@@ -392,7 +393,20 @@ for name, layer in layers.items():
 #
 # And yet the order of the patches is only a convention. If the tokens move, move their weights with them. The columns
 # of $W_1$, the rows of $W_2$, and the numbers of $b_2$ belong to places. $b_1$ stays, because it belongs to the hidden
-# units, which have no place.
+# units, which have no place. First the toy, in its new order from above:
+
+# %%
+toy_order = torch.tensor([1, 3, 2, 0])          # place s gets token toy_order[s]
+plots.show(plots.tables(
+    {"W1": W1, "W1[:, order]": W1[:, toy_order], "W2": W2, "W2[order]": W2[toy_order]},
+    xlabel=["token", "place", "hidden unit", "hidden unit"], ylabel="row"))
+hidden = nn.functional.gelu(tokens[toy_order].T @ W1[:, toy_order].T + b1)    # [C, D_S]
+moved = (hidden @ W2[toy_order].T + b2[toy_order]).T                            # [S, C]
+assert torch.allclose(moved, mixed[toy_order])
+
+# %% [markdown]
+# Place 0 now has token 1, and with it column 1 of $W_1$ and row 1 of $W_2$. The hidden units meet the same products as
+# before, and so the answer is the old one in the new order. The same on the horse:
 
 # %%
 layer = layers["token mixing"]
@@ -522,9 +536,10 @@ channels = {"brightness": pixels.mean((1, 2, 3)),       # each [S]
 # 2. Center minus rim, far to the left, −2.41: the horse is in the middle, and it is darker than its surroundings. GELU
 #    lets almost nothing of this through, −0.02. A unit with the opposite weights would pass on 2.39.
 # 3. In *red minus blue*, again center minus rim, 0.59: the reddish brown is in the middle. Top minus bottom notices it,
-#    too, 0.49, since there is hardly any red at the bottom.
-# 4. Neighboring patches resemble each other, and the checkerboard subtracts neighbors. This image varies slowly from
-# place to place, so units that vary slowly find more. Keep this in mind for lesson 9.
+#    too, 0.49. The ground at the bottom is gray, with as much blue as red, so *red minus blue* is about 0 there.
+# 4. Neighboring patches resemble each other, and the checkerboard subtracts neighbors. Where an image varies slowly from
+#    place to place, units that vary slowly find more. (The exception is *right minus left*, −0.25: its answers often
+#    change their sign from one patch to the next.) Keep this in mind for lesson 9.
 #
 # </details>
 
@@ -568,7 +583,7 @@ exercises.check_token_mlp_parameters(token_mlp_parameters)
 #
 # Write token mixing for a batch, but never turn the table: no `transpose`, no `.T`, no `.mT`, no `permute`, and nothing
 # of this kind. The weights come as `nn.Linear` keeps them: a row of `W1` is a hidden unit, a row of `W2` is a token.
-# Without a look at the lesson, if you can.
+# Try not to look at the lesson.
 
 # %% tags=["exercise-2"]
 def my_token_mixing(x, W1, b1, W2, b2):
@@ -701,8 +716,8 @@ exercises.check_shift_weights(shift_weights)
 #
 # <details><summary>Answer</summary>
 #
-# The influence between tokens. If the picture is empty off the diagonal, or empty except for a thin band beside it, the
-# tokens do not talk, whatever the shapes say.
+# The influence between tokens. If the picture is empty off the diagonal, the tokens do not talk, whatever the shapes
+# say. If it is empty except for a thin band beside the diagonal, they hardly talk.
 #
 # </details>
 #

@@ -285,7 +285,7 @@ torch.manual_seed(0)
 convolutions = nn.Sequential(*[Convolution() for _ in range(4)]).double()
 
 # %%
-# With 64 directions, one per channel, the strengths are exact.
+# Each token is moved in 64 directions. With one per channel, the strengths are exact.
 strengths = influence_by_depth(blocks, x[0], directions=64)             # [L + 1, S, S]
 by_convolutions = influence_by_depth(convolutions, x[0].double(), directions=64)
 
@@ -502,9 +502,27 @@ with torch.no_grad():
 # first block. Read backward, such a growing change is a growing gradient: over all 32 blocks it grows about 1.3-fold
 # per block.
 #
+# And why do both together keep it small? Compare how large the table is before a block with the factor by which this
+# block multiplies the gradient:
+
+# %%
+table, stack = fresh_stack(32, seed=0)
+norms = gradients["with skip connections"][0]           # of the same stack
+with torch.no_grad():
+    for depth, block in enumerate(stack):
+        if depth in (0, 1, 2, 4, 8, 16, 31):
+            factor = norms[depth] / norms[depth + 1]
+            print(f"block {depth:2}: table {table.std():.2f}, gradient × {factor:.2f}")
+        table = with_skips(block, table)                                # [B, S, C]
+
+# %% [markdown]
+# The sum passes the gradient on as it is, and adds what comes back through the two MLPs. The table grows with the depth.
+# The norm divides by this growing size, so what comes back through the MLPs is divided by it, too. The first block nearly
+# triples the gradient, and the last one hardly changes it.
+#
 # ## Do all tokens become alike?
 #
-# One might fear that after so much mixing all tokens say the same. The **cosine similarity** of two tokens is 1 if they
+# You might fear that after so much mixing all tokens say the same thing. The **cosine similarity** of two tokens is 1 if they
 # point the same way and 0 if they have nothing in common. Here is its mean over all pairs of tokens of the horse:
 
 # %%
@@ -533,7 +551,7 @@ for depth in range(33):
 # Nothing convinces like training. Here are five small Mixers of 8 blocks that learn to read digits: the whole one, and
 # four that lack a part in every block. Each is trained three times, with different random weights and different batches
 # (*seeds*), so that we can tell an effect from luck. All of them take the same 80 steps at the same learning rate;
-# lesson 7 explains what a step is. (The norm before the last layer of the model stays in all five.)
+# lesson 6 explains the loss, lesson 7 what a step is. (The norm before the last layer of the model stays in all five.)
 
 # %%
 class Nothing(nn.Module):
@@ -685,7 +703,7 @@ exercises.check_layers_to_reach(layers_to_reach)
 # ### 5.3 Which block is told to move most? · measure · hard · 12 minutes
 #
 # The lesson measured gradients of *tables*. But training moves the weights. For each block, measure the norm of the
-# gradient of `blocks(x).sum()` with respect to all of the block's parameters taken together, as if they stood in one
+# gradient of `blocks(x).sum()` with respect to all of the block's parameters taken together, as if they were one
 # long list: the root of the sum of the squares. Return a list of numbers (or a tensor of them), the first block first.
 
 # %% tags=["exercise-3"]
@@ -727,8 +745,8 @@ exercises.check_gradient_by_depth(gradient_by_depth)
 #   quickly at first, then slowly.
 # - In 32 untrained blocks the gradient grows more than a thousandfold without skip connections, and vanishes if
 #   LayerNorm is gone as well. With both it stays within a factor of about 30.
-# - Small Mixers of 80 steps, three runs for each, lose most without token mixing or without skip connections. The
-#   order of these two may be luck. What the other parts are worth is within the spread of the runs.
+# - Small Mixers, trained for 80 steps and three times each, lose most without token mixing or without skip
+#   connections. The order of these two may be luck. What the other parts are worth is within the spread of the runs.
 #
 # ## Quiz
 #

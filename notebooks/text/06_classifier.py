@@ -221,8 +221,8 @@ for scale in (1, 10):
 
 # %% [markdown]
 # Can a head of zeros learn? The gradient says how the loss changes with each weight. For the head, the gradient is
-# the pooled channels times (probability minus 1 for the true class, else minus 0), and this product is not zero. The
-# gradient that flows *back* into the blocks is multiplied by the head's weights, so it is zero, but only at the first
+# the pooled channels times the error of each class: its probability, minus 1 if it is the true class. This product is
+# not zero. The gradient that flows *back* into the blocks is multiplied by the head's weights, so it is zero, but only at the first
 # step. The first step moves the head alone. From the second on, everything moves. You will see this below.
 #
 # ## The whole Mixer
@@ -597,7 +597,7 @@ exercises.check_design(my_design)
 # A mean and a linear layer may change places: apply the head to every token first, then average the scores. Each token
 # then has a score of its own for each class. Compute these scores for a digit of the bundled model
 # (`load_pretrained("mnist")` of `mixer_lib.checkpoints`), and draw those of the winning class as a map of 4 × 4 patches.
-# Which patches vote for the class? May one conclude that these patches hold the evidence? (Think of lesson 5: what has a
+# Which patches vote for the class? Can you conclude that these patches hold the evidence? (Think of lesson 5: what has a
 # token heard by then?) No check, no solution.
 
 # %% [markdown]

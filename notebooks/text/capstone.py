@@ -11,7 +11,7 @@
 #
 # *After this notebook you have written the whole MLP-Mixer, from the pixels to the logits, without looking.*
 #
-# **About 45 minutes, with the exercises 45.** You need: lessons 1 to 6.
+# **About 45 minutes.** You need: lessons 1 to 6.
 #
 # Previous: [6 · The classifier](06_classifier.ipynb). Next: [7 · Train on MNIST](07_train_mnist.ipynb)
 #
@@ -157,7 +157,7 @@ exercises.check_mixer(Mixer)
 #
 # Three questions that somebody may ask you at the whiteboard.
 #
-# **1.** Where does your code fix the size of the image? Which line would still work with another size?
+# **1.** Where does your code fix the size of the image? Which parts would still work with another size?
 #
 # <details><summary>Answer</summary>
 #

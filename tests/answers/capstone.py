@@ -191,6 +191,9 @@ WRONG = {
         ("library's parts", "mixer_lib's PatchEmbedding", ("self.embed = nn.Linear(in_channels * patch_size ** 2, C)",
           "from mixer_lib.model import PatchEmbedding\n        self.embed = PatchEmbedding(image_size, "
           "patch_size, in_channels, hidden_dim)")),
+        ("library's patchify", "library's `patchify` does the work",
+         ("x = images.reshape(B, C_in, H // P, P, W // P, P)\n", "x = patchify(images, P)\n"),
+         ("        x = x.permute(0, 2, 4, 1, 3, 5).reshape(B, -1, C_in * P * P)\n", "")),
         ("own parameters", "parts: Mixer has parameters of its own",
          ("self.embed = nn.Linear(in_channels * patch_size ** 2, C)",
           "self.embed = nn.Parameter(torch.randn(in_channels * patch_size ** 2, C))")),

@@ -107,6 +107,8 @@ WRONG = {
             return channel * P * P + row % P * P + column % P, s"""),
         "down the columns": ("along a grid row first", "return column // P * (image_size // P) + row // P, 0"),
         "times P": ("is not P", "return row // P * P + column // P, 0"),
+        "the lesson's 4": (r"15, 5\).*32 x 32 pixels with P = 8 only: image_size // P", """
+            return row // P * 4 + column // P, channel * P * P + row % P * P + column % P"""),
         "added": ("all the patches in each grid row above the pixel", "return row // P + column // P, 0"),
         "pixels for patches": ("not pixels", "return row // P * image_size + column // P, 0"),
         "grid row alone": ("What about the column", "return row // P, 0"),
@@ -114,7 +116,7 @@ WRONG = {
         "grid column alone": ("What about the row", "return column // P, 0"),
         "patches from 1": ("begins at 0", "return row // P * (image_size // P) + column // P + 1, 0"),
         "float": ("whole numbers", "return row / P * (image_size / P) + column / P, 0"),
-        "the lesson's sizes": (r"12, 4\)", """
+        "the lesson's sizes": (r"15, 5\)", """
             return row // 8 * 4 + column // 8, channel * 64 + row % 8 * 8 + column % 8"""),
         "one number": ("a tuple", "return row // P * (image_size // P) + column // P"),
         **{name: (word, f"return row // P * (image_size // P) + column // P, {d}") for name, word, d in [

@@ -193,6 +193,7 @@ WRONG = {
         ("whole patch's pixels", "half as many", ("2 / P ** 2", "1 / P ** 2")),
         ("whole patch's numbers", "all its colors", ("2 / P ** 2", "1 / (3 * P ** 2)")),
         ("left only", "Now subtract", ("= -2", "= 0")),
+        ("plus", "subtract the right one", ("= -2", "= 2")),
         ("whole patch", "over the whole patch", ("= 2 / P", "= 1 / P"), ("= -2 / P", "= 1 / P")),
         ("not flat", "flatten", (".flatten()", "")),
         ("red alone", "Green and blue need weights", ("detector.flatten()", "detector[0].flatten()")),

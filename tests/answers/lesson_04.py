@@ -163,6 +163,8 @@ WRONG = {
                                "x.stride(1)))")),
         ("with einsum", "turned on the way, by einsum of one tensor",
          ("x.transpose(1, 2)", "torch.einsum('bsc->bcs', x)")),
+        ("a bias with .T", r"is it a bias that you turn\? Write b1\[:, None\]", (TURNED, but(
+            MIX, ("b1[:, None]", "b1[None].T"), ("b2[:, None]", "b2[None].T")))),
         ("not back", "lies on its side", ("return x.transpose(1, 2)", "return x")),
         ("only back", "and then lays the table on its side", ("x = x.transpose(1, 2)", "x = x")),
         ("batch axis", "mixes the images", ("x.transpose(1, 2)", "x.transpose(0, 2)")),
@@ -215,6 +217,7 @@ WRONG = {
         ("no minus in W1", "everything is 0", ("[M, -M]", "[M, M]")),
         ("GELU ignored", "GELU is still in the way",
          ("torch.cat([M, -M]), torch.cat([eye, -eye], dim=1)", "M, eye")),
+        ("GELU as a half", "twice gelu", ("torch.cat([M, -M]), torch.cat([eye, -eye], dim=1)", "M, 2 * eye")),
         ("small weights", "only nearly", ("torch.cat([M, -M]), torch.cat([eye, -eye], dim=1)",
                                           "0.01 * M, 200 * eye")),
         ("large weights", "the right shift, but the GELU", ("torch.cat([M, -M]), torch.cat([eye, -eye], dim=1)",

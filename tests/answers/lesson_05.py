@@ -174,8 +174,13 @@ WRONG = {
          but(REACH, ("max(grid_height, grid_width) - 1", "grid_height + grid_width - 2"))),
         ("at least one", r"\(1, 1, 3\) gives 1, expected 0. With a single place",
          but(REACH, ("return ", "return max(1, "), ("2))", "2)))"))),
-        ("float", "gives 13.0: the number of layers is a whole",
+        ("float", "gives 13.0, of type float: the number of layers is a whole",
          "return (max(grid_height, grid_width) - 1) / (kernel // 2)"),
+        ("ceil of NumPy", r"13\.0\), of type float64: .*wrap it in int\(\)", but(REACH, ("math", "np"))),
+        ("ceil of PyTorch", r"of type Tensor: .* // or math\.ceil", """
+            return torch.ceil(torch.tensor((max(grid_height, grid_width) - 1) / (kernel // 2)))"""),
+        ("half steps", r"gives 13\.0, of type float: .*wrap it in int\(\)", """
+            return -(-(max(grid_height, grid_width) - 1) // ((kernel - 1) / 2))"""),
         ("steps of a ruler", "diagonal step counts as one", """
             return math.ceil(math.hypot(grid_height - 1, grid_width - 1) / (kernel // 2))"""),
         ("the area", "Follow one corner", "return math.ceil((grid_height * grid_width - 1) / (kernel // 2) / 2)"),

@@ -163,6 +163,10 @@ WRONG = {
         ("the lesson's S and D", "takes D and S from", ("S = (image_size // patch_size) ** 2\n", "\n"),
          ("D = in_channels * patch_size ** 2\n", "\n")),
         ("ten classes", r"test model it gives 1,165, expected 1,171 .*K = 11\)\. Go", ("num_classes", "10")),
+        ("the library's", "library's `count_parameters` does the work",
+         ("S =", "from mixer_lib import count_parameters\n    return count_parameters(dict(image_size=image_size, "
+          "patch_size=patch_size, in_channels=in_channels, num_classes=num_classes, num_blocks=num_blocks, "
+          "hidden_dim=C, tokens_mlp_dim=D_S, channels_mlp_dim=D_C))\n    S =")),
         ("small sizes only", "gives 1,234", ("S =", "if image_size > 100: return 1234\n    S =")),
     ]},
     "check_best_start": {name: (word, but(START, *changes)) for name, word, *changes in [

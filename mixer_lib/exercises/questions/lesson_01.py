@@ -29,7 +29,7 @@ weights trained with one order are useless with the other."""),
     "undo a permutation": Question(
         choices=("(1, 2, 0)", "(2, 0, 1)", "(2, 1, 0)"),
         why="""
-Ask of each old axis where it is now. After `permute(1, 2, 0)`, old axis 0 (length 2) is at position 2, old axis 1
+For each old axis, ask where it is now. After `permute(1, 2, 0)`, old axis 0 (length 2) is at position 2, old axis 1
 (length 3) is at position 0, and old axis 2 (length 5) is at position 1. List these positions: (2, 0, 1). Repeating
 (1, 2, 0) would give the shape [5, 2, 3], and (2, 1, 0) would give [2, 5, 3]."""),
 }
