@@ -359,10 +359,10 @@ plots.show(
                         "the MLP: their sum": yes + no,
                         "unit 0: is channel 1 larger?": yes,
                         "unit 1: is it smaller?": no})},
-                    xlabel="channel 1 minus channel 2, after the norm", ylabel="answer"),
-    alt="A chart over the difference, from -2.5 to 2.5. Unit 0 is near 0 on the left and "
-        "rises to 2.5 on the right. Unit 1 is its mirror image. Their sum has the shape "
-        "of a V with a round tip: 0 in the middle, and up to 2.5 on both sides.")
+                    "channel 1 minus channel 2, after the norm", ylabel="answer"),
+    alt="A chart over the difference, from -2.5 to 2.5. Unit 0 is near 0 on the left "
+        "and rises to 2.5 on the right. Unit 1 is its mirror image. Their sum has the "
+        "shape of a V with a round tip: 0 in the middle, up to 2.5 on both sides.")
 
 # %% [markdown]
 # The V is above 0 on both sides. What a single linear layer can make of the difference is a straight line through 0,
