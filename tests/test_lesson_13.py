@@ -39,18 +39,18 @@ def gaps(accuracy, base):
 
 FAMILY, EQUAL_MACS = ([row for row in table("family")["rows"] if row["budget"] == budget]
                       for budget in measure_family.BUDGETS)
-PARTS = table("parts")["rows"]
+PARTS, SWAPS = table("parts")["rows"], table("swaps")["rows"]
 TABLES = {"family": (by_name(FAMILY, "mixer"), "Mixer"), "equal MACs": (by_name(EQUAL_MACS, "mixer"), "Mixer"),
-          "parts": (by_name(PARTS, "change"), "whole")}
+          "parts": (by_name(PARTS, "change"), "whole"), "swaps": (by_name(SWAPS, "change"), "whole")}
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_are_whole(name):
     """Each row has the same seeds, at least three, at the rate that was best for it."""
     accuracy, _ = TABLES[name]
-    assert [*accuracy] == list(measure_parts.CHANGES if name == "parts" else measure_family.MIXERS)
+    assert [*accuracy] == list(measure_parts.TABLES.get(name, measure_family.MIXERS))
     assert {tuple(sorted(values)) for values in accuracy.values()} == {(0, 1, 2)}
-    for key, rows in (("mixer", FAMILY), ("mixer", EQUAL_MACS), ("change", PARTS)):
+    for key, rows in (("mixer", FAMILY), ("mixer", EQUAL_MACS), ("change", PARTS), ("change", SWAPS)):
         tried = {}
         for row in rows:
             if row["seed"] == TUNING_SEED:
@@ -89,6 +89,21 @@ def test_the_family_has_three_groups():
 
     gap, reach = gaps(*TABLES["family"])["gMLP"]
     assert reach < gap < 2 * reach and abs(gaps(*TABLES["family"])["ResMLP"][0]) < reach
+
+
+def test_the_convolution_gains_only_in_its_own_block():
+    gap, reach = gaps(*TABLES["swaps"])["a convolution"]
+    assert abs(gap) < reach < 3
+    means = {name: 100 * mean(values.values()) for name, values in TABLES["swaps"][0].items()}
+    block, own = means["ConvMixer, the Mixer's MLP"], means["ConvMixer"]
+    assert 3 < block - means["whole"] < 6 and 5 < own - block < 8 and own - means["a convolution"] > 10
+    (linear, reach), (attention, _), (nothing, _) = (gaps(*TABLES["swaps"])[name]
+                                                     for name in ("one linear layer", "attention", "nothing"))
+    assert -7 < linear < -1.5 * reach and 0 < attention - nothing < 3.5
+    size = {row["change"]: row["parameters"] for row in SWAPS}
+    assert 0.9 < size["a convolution"] / size["whole"] < 0.93
+    assert {row["hidden_dim"] for row in SWAPS if row["change"].startswith("ConvMixer")} == {129}
+    assert all(table("swaps")[key] == table("family")[key] for key in ("images", "mixer", "rates", "recipe"))
 
 
 def test_equal_parameters_are_nearly_equal_macs_and_not_equal_time():

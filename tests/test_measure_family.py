@@ -26,9 +26,9 @@ def few(tmp_path, monkeypatch):
     sample = load_dataset("cifar10")
     few = replace(sample, train_images=sample.train_images[::50], train_labels=sample.train_labels[::50])
     monkeypatch.setattr(family, "load_dataset", lambda name, full, root: few)
-    for script in (family, parts):
-        monkeypatch.setattr(script, "RESULTS", tmp_path / f"{script.__name__}.json")
-    monkeypatch.setattr(sizes, "RESULTS", tmp_path)
+    monkeypatch.setattr(family, "RESULTS", tmp_path / "family.json")
+    for script in (parts, sizes):
+        monkeypatch.setattr(script, "RESULTS", tmp_path)
     return few
 
 
@@ -112,12 +112,35 @@ def test_a_npz_file_is_a_data_set_too(few, monkeypatch, tmp_path):
     assert {row["data"] for row in table(family.RESULTS)["rows"]} == {str(tmp_path / "all.npz")}
 
 
-def test_parts_have_a_row_each(few, monkeypatch):
+@pytest.mark.parametrize("name", parts.TABLES)
+def test_parts_have_a_row_each(few, monkeypatch, name):
     monkeypatch.setattr(parts, "run", lambda change, seed, lr, dataset, recipe, whole: {"held_out": lr})
-    parts.main([*SHORT, "--seeds", "2"])
-    rows = table(parts.RESULTS)["rows"]
-    assert [row["change"] for row in rows if row["seed"] == 1] == list(parts.CHANGES)
+    parts.main([*SHORT, "--seeds", "2", "--table", name])
+    rows = table(parts.RESULTS / f"{name}.json")["rows"]
+    assert [row["change"] for row in rows if row["seed"] == 1] == list(parts.TABLES[name])
     assert {row["lr"] for row in rows if row["seed"] == 1} == {3e-3}
+
+
+def test_swaps_exchange_token_mixing_and_nothing_else():
+    """But for the ConvMixers, all other weights are those of the whole Mixer; the parts are those of the family."""
+    whole = parts.make_model("whole", WHOLE)
+    conv = family.build(family.config_of("ConvMixer", "parameters", WHOLE))
+    for change in parts.TABLES["swaps"]:
+        model, like = parts.make_model(change, WHOLE), conv if change.startswith("ConvMixer") else whole
+        assert model(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+        shapes, expected = ({name: p.shape for name, p in one.named_parameters() if "token_mixing" not in name}
+                            for one in (model, like))
+        assert shapes == expected
+        kinds = {type(block.token_mixing) for block in model.blocks}
+        assert len(kinds) == 1
+        if change in ("whole", parts.CONVMIXER_MLP):
+            assert kinds == {type(whole.blocks[0].token_mixing)}
+    convolution = parts.make_model("a convolution", WHOLE).blocks[0].token_mixing.part
+    theirs = conv.blocks[0].token_mixing.part
+    assert (convolution.kernel_size, convolution.padding) == (theirs.kernel_size, theirs.padding)
+    assert convolution.groups == WHOLE.hidden_dim and theirs.groups == conv.config.hidden_dim
+    mixed = parts.make_model("nothing", WHOLE).blocks[0].token_mixing(torch.ones(1, 64, 16))
+    assert (mixed == 0).all()
 
 
 def test_parts_are_what_they_are_called():

@@ -251,6 +251,14 @@ def test_roofline_rises_to_the_peak():
     assert "compute-bound" in right.get_text() and left.get_position()[0] == right.get_position()[0] == 10
 
 
+def test_roofline_of_a_fast_machine_has_numbers_that_one_can_read():
+    axis, = plots.roofline(990e12, 3.35e12, {"a": (129, 432e12), "b": (560, 990e12)}).axes
+    axis.figure.draw_without_rendering()
+    assert axis.get_ylabel() == "TFLOP/s" and max(axis.lines[0].get_ydata()) == 990
+    shown = {tick.get_text() for ticks in (axis.get_yticklabels(), axis.get_yticklabels(minor=True)) for tick in ticks}
+    assert {"200", "500", "1,000"} <= shown and all(text.replace(",", "").isdecimal() for text in shown if text)
+
+
 def test_losses_are_means_of_the_last_ten():
     axis, = plots.losses({"up": list(range(20)), "flat": [1.0] * 3}, top=5, title="slope").axes
     up, flat = axis.lines

@@ -6,10 +6,11 @@ every learning rate once, on half of the images; the rate with the highest held-
 over several seeds. Writes notebooks/results/parts.json: one row per run, with the accuracy on held-out images. The test
 images play no part. After an interruption, the same command continues where it stopped. DIR: the folder of the full
 data, or a .npz file with it. The options make a shorter table for a machine without a GPU; the table says with which it
-was made.
+was made. With --table swaps, token mixing is another part, and all else stays: swaps.json.
 """
 
 import argparse
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +19,16 @@ from torch import nn
 from torch.nn.functional import gelu, pixel_unshuffle
 from torch.utils.flop_counter import FlopCounterMode
 
-from measure_family import accuracy, arguments_of, hold_out, mixer_config, train
+from measure_family import accuracy, arguments_of, config_of, hold_out, mixer_config, train
 from mixer_lib import count_parameters, fit_to
 from mixer_lib.family import build
+from mixer_lib.family.frame import AcrossTokens, OnGrid
+from mixer_lib.family.vit import SelfAttention
+from mixer_lib.model import TokenMixing
 from mixer_lib.training import Recipe, best_device
 from result_table import fill_tuned
 
-RESULTS = Path(__file__).parents[1] / "notebooks/results/parts.json"
+RESULTS = Path(__file__).parents[1] / "notebooks/results"
 
 
 class Nothing(nn.Module):
@@ -138,16 +142,32 @@ CHANGED = {
 SIZES = {"half the blocks, wider": 1 / 2, "twice the blocks, narrower": 2}
 PATCHES = {"patches of 8": 8, "patches of 16": 16}
 CHANGES = ("whole", *CHANGED, "pyramid", *SIZES, *PATCHES)
+# Token mixing exchanged and nothing else, in the Mixer's blocks and in ConvMixer's. c: the configuration.
+SWAPS = {
+    "one linear layer": lambda c: AcrossTokens(math.prod(c.grid)),
+    "a convolution": lambda c: OnGrid(nn.Conv2d(c.hidden_dim, c.hidden_dim, 5, padding="same", groups=c.hidden_dim),
+                                      c.grid),
+    "attention": lambda c: SelfAttention(c.hidden_dim, num_heads=4),
+    "nothing": lambda c: Nothing(),
+}
+CONVMIXER, CONVMIXER_MLP = "ConvMixer", "ConvMixer, the Mixer's MLP"
+TABLES = {"parts": CHANGES, "swaps": ("whole", *SWAPS, CONVMIXER, CONVMIXER_MLP)}
 
 
 def make_model(change, whole):
-    """The Mixer with one of CHANGES. whole: the configuration without it."""
+    """The network of a row. whole: the configuration of the Mixer without any change."""
     if change == "pyramid":
         return pyramid(whole)
     if change in SIZES:
         count = max(1, round(whole.num_blocks * SIZES[change]))
         return build(fit_to("cifar10", count_parameters(whole), num_blocks=count))
+    if change in (CONVMIXER, CONVMIXER_MLP):
+        model = build(config_of("ConvMixer", "parameters", whole))
+        mlp = replaced("token_mixing", lambda _: TokenMixing(math.prod(whole.grid), whole.tokens_mlp_dim))
+        return mlp(model) if change == CONVMIXER_MLP else model
     model = build(replace(whole, patch_size=PATCHES.get(change, whole.patch_size)))
+    if change in SWAPS:
+        return replaced("token_mixing", lambda _: SWAPS[change](whole))(model)
     return CHANGED.get(change, lambda model: model)(model)
 
 
@@ -170,9 +190,12 @@ def run(change, seed, lr, dataset, recipe, whole):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--table", default="parts", choices=TABLES, help="which table (default: parts)")
     options, whole, dataset, facts = arguments_of(parser, arguments)
-    fill_tuned(RESULTS, facts | {"changes": list(CHANGES)}, [{"change": change} for change in CHANGES], options.rates,
-               options.seeds, lambda **key: run(**key, dataset=dataset, recipe=facts["recipe"], whole=whole))
+    changes = TABLES[options.table]
+    fill_tuned(RESULTS / f"{options.table}.json", facts | {"changes": list(changes)},
+               [{"change": change} for change in changes], options.rates, options.seeds,
+               lambda **key: run(**key, dataset=dataset, recipe=facts["recipe"], whole=whole))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from .base import GRAY, GREEN, INK, SERIES, as_array, as_pixels
 from .card import Card
@@ -68,16 +69,20 @@ def roofline(peak, bandwidth, points):
     axis, ridge = figure.subplots(), peak / bandwidth
     intensities = [ridge, *(intensity for intensity, _ in points.values())]
     x = np.array([min(intensities) / 3, ridge, 3 * max(intensities)])
-    axis.loglog(x, np.minimum(bandwidth * x, peak) / 1e9, color=INK)
-    axis.xaxis.set_major_formatter(plain)
-    axis.yaxis.set_major_formatter(plain)
-    for (name, (intensity, speed)), color, marker in zip(points.items(), SERIES[1:] + SERIES[:1], "os^Dv<>P",
-                                                         strict=False):
-        axis.plot(intensity, speed / 1e9, marker, color=color, markersize=8, label=name)
+    unit, name = (1e12, "TFLOP/s") if peak > 1e13 else (1e9, "GFLOP/s")
+    axis.loglog(x, np.minimum(bandwidth * x, peak) / unit, color=INK)
+    for direction in (axis.xaxis, axis.yaxis):
+        if direction.get_data_interval()[1] < 100 * direction.get_data_interval()[0]:
+            direction.set_major_locator(LogLocator(subs=(1, 2, 5)))     # powers of ten alone would be too few
+        direction.set_major_formatter(plain)
+        direction.set_minor_formatter(NullFormatter())
+    for (label, (intensity, speed)), color, marker in zip(points.items(), SERIES[1:] + SERIES[:1], "os^Dv<>P",
+                                                          strict=False):
+        axis.plot(intensity, speed / unit, marker, color=color, markersize=8, label=label)
     for side, text in (("right", "memory-bound  "), ("left", "  compute-bound")):
         axis.text(ridge, 0.03, text, transform=axis.get_xaxis_transform(), ha=side, color=GRAY)
     axis.axvline(ridge, color=GRAY, linewidth=1, dashes=(4, 3))
-    axis.set(xlabel="arithmetic intensity (FLOP per byte)", ylabel="GFLOP/s", ylim=(None, 2 * peak / 1e9))
+    axis.set(xlabel="arithmetic intensity (FLOP per byte)", ylabel=name, ylim=(None, 2 * peak / unit))
     axis.grid(color="#DDDDDD")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

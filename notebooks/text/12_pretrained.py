@@ -320,7 +320,8 @@ for family, options in PREPROCESSING.items():
 print(f"{len(KNOWN)} known files, such as", *list(KNOWN)[:2])
 
 # %% [markdown]
-# `load_released("mixer_b16_224.goog_in21k_ft_in1k")` downloads B/16 once (240 MB), compares its hash, and loads it.
+# `load_released("mixer_b16_224.goog_in21k_ft_in1k")` downloads B/16 once (240 MB), checks that
+# the file arrived unchanged, and loads it.
 # (timm's name says "ImageNet-21k first". But the authors list no such file, and its score in timm's tables, about
 # 76.6%, fits ImageNet-1k only.) To evaluate it on photographs, put them into a folder called `val` with one folder
 # per class, and type in a terminal:
@@ -429,7 +430,8 @@ for way, accuracy in share.items():
 #
 # One run with one seed proves little. [`tools/measure_pretraining.py`](../tools/measure_pretraining.py) compared
 # these three ways with 50 to 500 digits, three times each. Each seed draws other digits. The runs take 60 steps of 25
-# images (56 steps with 200 digits). The thin lines are 95% intervals of the mean:
+# images (56 steps with 200 digits). (The script draws the digits in another way than the cells above, and warms up a
+# little longer. So its seed 0 is not your run.) The thin lines are 95% intervals of the mean:
 
 # %%
 table = json.loads(Path("results/pretraining.json").read_text())
@@ -447,7 +449,7 @@ plots.show(
 # %% [markdown]
 # Fine-tuning wins with each of these numbers of digits, with 68 to 79% on average. The head alone reaches 51 to 61%,
 # and a start from scratch 35 to 54%. So a start from these weights helps to read digits here, if all weights may
-# change. The head alone is ahead in all nine draws of 100 digits or more. From scratch, 200 digits even give *worse*
+# change. From 100 digits on, the head alone beats a start from scratch in all nine draws, too. From scratch, 200 digits even give *worse*
 # results than 50 here. We did not test why. (60 steps go 30 times over 50 digits, and three times over 500.)
 #
 # These numbers do not say everything:
@@ -498,8 +500,19 @@ plots.show(
         "1, 2, 3, 4 side by side, where the row above ends.")
 
 # %% [markdown]
-# The second table is block-diagonal. It looks right and has the right shape. But its first unit reads the upper *row* of
-# the large image. The library's `grow` builds the first table, for all token mixing layers of a model.
+# The second table is block-diagonal. It looks right and has the right shape. But lay the rows of two units out on the
+# large grid:
+
+# %%
+plots.show(plots.tables(
+    {f"unit {unit}, {way}": table[unit].view(4, 4)                      # [H', W']
+     for way, table in (("own columns", grown_W1), ("side by side", side_by_side))
+     for unit in (0, 1)}, xlabel="column", ylabel="row"))
+
+# %% [markdown]
+# With the columns of its own part, unit 0 reads the upper left part, and unit 1 the upper right one. Side by side, each
+# of them reads a *row* of the large image. The library's `grow` builds the first table, for all token mixing layers of
+# a model.
 #
 # How can we test this? There is an exact statement. Put $g^2$ images together into a mosaic. The grown network mixes
 # each part on its own. Channel mixing and LayerNorm treat each token by itself anyway. At the end, the network takes
@@ -677,7 +690,7 @@ exercises.check_tokens_of_parts(tokens_of_parts)
 #
 # <details><summary>Answer</summary>
 #
-# The preparation of the images: the crop, the interpolation, or the mean and standard deviation of another project. Each of
+# The preparation of the images: the crop, the interpolation (how the pixels of a scaled image follow from the old ones), or the mean and standard deviation of another project. Each of
 # these can cost a small part of the accuracy, as ImageNet's mean did in the table above. To rule out misplaced
 # weights, compare logits.
 #

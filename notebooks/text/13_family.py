@@ -23,7 +23,7 @@
 # - build attention from numbers that you can see, and say in one sentence how it differs from token mixing;
 # - put another part into a Mixer with one line, and see which tokens then hear which;
 # - train two relatives of the Mixer, and compare your two runs;
-# - read two tables of measured exchanges, with intervals, and name six things that they do not say;
+# - read three tables of measured exchanges, with intervals, and name six things that they do not say;
 # - decide what is left of "neither convolutions nor attention are needed".
 
 # %%
@@ -49,11 +49,11 @@ from mixer_lib.exercises import predict
 #     x = x + ...  (norm(x))              # here the tokens meet
 #     x = x + channel_mixing(norm(x))     # here each token thinks for itself
 #
-# In place of the dots put the Mixer's MLP, one linear layer, a convolution, or attention. Make each network as wide
-# as a fixed number of parameters allows. Train all of them on the same 45,000 photographs of CIFAR-10, and ask for
-# the accuracy on 5,000 others.
+# Four networks fill the dots in four ways: the Mixer with its MLP, ResMLP with one linear layer, ConvMixer with a
+# convolution, and a vision transformer with attention. (Some of them change more than the dots. You will see what.)
+# Each is as wide as a fixed number of parameters allows, and each sees 45,000 photographs of CIFAR-10 *once*.
 #
-# **Predict.** Which one wins?
+# **Predict.** Which one is then right about most of 5,000 other photographs?
 
 # %%
 family = json.loads(Path("results/family.json").read_text())
@@ -88,12 +88,12 @@ predict("the best token mixing",
 # | ResMLP | one linear layer across the tokens | channel |
 # | gMLP | half of the channels, mixed by one linear layer, multiply the other half | channel |
 # | ConvMixer | a depth-wise convolution of 5 × 5 places | place |
-# | attention | a weighted mean of all tokens; the weights follow from the tokens | place, and channel of a group (below) |
+# | attention | a weighted mean of all tokens; the weights follow from the tokens | its linear layers: place |
 # | FNet | a Fourier transform, nothing to learn | |
 # | pooling | the mean of the 3 × 3 neighborhood, nothing to learn | place and channel |
-# | identity | none: each token adds itself | |
+# | identity | none: the block computes x + norm(x) | |
 #
-# You know the first one, its convolution (lesson 10), and the Fourier transform (lesson 9). Attention you met in
+# You know the first one, its convolution (lesson 10), and the Fourier transform (lesson 9). You met attention in
 # lesson 4. Here it is in numbers.
 #
 # ### Attention, from numbers
@@ -140,6 +140,21 @@ assert torch.allclose(attention_by_loop(x)[0], answer)
 assert torch.allclose(attention(x, x, x), attention_by_loop(x))
 
 # %% [markdown]
+# Here are the steps as tables. Their upper rows are what you computed for token 0 (the scores are already divided by
+# $\sqrt 2$):
+
+# %%
+all_scores = x @ x.T / 2 ** 0.5                                         # [S, S]
+all_shares = all_scores.softmax(dim=-1)                                 # [S, S]
+plots.show(plots.tables(
+    {"tokens": x, "scores": all_scores, "shares": all_shares,
+     "answers": all_shares @ x},
+    xlabel=["channel", "token compared", "token taken", "channel"]))
+
+# %% [markdown]
+# Each row of the shares adds up to 1. Token 1 takes as much from token 0 as from itself, because both scores are the
+# same. Token 2 takes most from itself, but here, too, some comes from everybody.
+#
 # In a network a token has three roles: it asks (**query**, $q$), it is compared (**key**, $k$), and it is taken
 # (**value**, $v$). Each role gets a linear layer of its own. A last linear layer mixes the channels. And all of this
 # is done several times side by side, for a group of channels each: those are the **heads**. With that, we have the
@@ -231,7 +246,7 @@ plots.show(
 # Several blocks carry a token further. (Only the part itself is asked here. In PoolFormer the *norm*, too, runs over all
 # tokens of an image at once, and so lets each of them hear a little of all others.)
 #
-# **Predict.** With pooling, after how many blocks do opposite corners of an 8 × 8 grid hear each other?
+# **Predict.** With pooling alone, after how many blocks do opposite corners of an 8 × 8 grid hear each other?
 
 # %%
 def blocks_until_heard(part, S):
@@ -358,10 +373,9 @@ print(f"attention to identity: {100 * gap:+.1f} ± {100 * reach:.1f} points")
 # %% [markdown]
 # There are three groups:
 #
-# - **ConvMixer is far ahead.** A likely reason: near places matter, and what helps in one place helps in all others.
-#   Both are true of photographs, and ConvMixer does not have to find them out. (Pooling has this prior, too, and
-#   gains nothing, but its norm and its LayerScale differ. And ConvMixer's block differs in more than this.) Lesson 11
-#   saw the same with another CNN.
+# - **ConvMixer is far ahead.** Is it the convolution? Near places matter, and what helps in one place helps in all
+#   others. Both are true of photographs, and ConvMixer does not have to find them out. But pooling has this prior, too,
+#   and gains nothing, and ConvMixer exchanges more than one part. We come to this at once.
 # - **The three that learn a matrix of places** follow: gMLP, ResMLP and the Mixer, within about four points. ResMLP's
 #   one linear layer and the Mixer's MLP are too close to call. gMLP is ahead of the Mixer, but only just beyond luck.
 # - **The others are far behind.** Pooling and FNet are level with *identity*, whose tokens meet only at the very end.
@@ -370,10 +384,50 @@ print(f"attention to identity: {100 * gap:+.1f} ± {100 * reach:.1f} points")
 # The gaps between the groups are about three times as large as what luck may do. Within a group, look at the
 # intervals. And had the Mixer's runs been unlucky, all of the others would look better.
 #
+# ### One part, and nothing else
+#
+# ConvMixer has batch norms in place of LayerNorms, GELU after each step, one linear layer per token in place of an MLP,
+# and no skip connection around it. That saves so many weights that it is 129 channels wide, where our Mixer has 48. So
+# what does the convolution do, and what the block around it? Exchange exactly one part, as with `swap` above. The
+# script that you meet below for the parts of a Mixer did it, for this question: with the same recipe, rates and seeds,
+# and with the Mixer and ConvMixer once more beside it, on another machine.
+#
+# **Predict.** Put the depth-wise convolution of 5 × 5 places into the *Mixer's* block, in place of its token MLP. All
+# else stays as it is. How much better does the Mixer become?
+
+# %%
+swaps = json.loads(Path("results/swaps.json").read_text())
+assert swaps["mixer"] == family["mixer"] and swaps["recipe"] == recipe
+swapped = by_name([row for row in swaps["rows"] if row["seed"] < 100], "change")
+swap_gaps = compare(swapped, "whole")
+predict("the convolution alone", 100 * swap_gaps["a convolution"][0],
+        reach=100 * swap_gaps["a convolution"][1])
+
+# %%
+print(f"measured on {swaps['machine']}")
+show_gaps(swap_gaps)
+both = {"Mixer": ("whole", "a convolution"),
+        "ConvMixer": ("ConvMixer, the Mixer's MLP", "ConvMixer")}
+print(f"\n{'':18}{'the MLP':>10}{'a convolution':>16}")
+for block, names in both.items():
+    print(f"{block + ' block':18}", *(f"{mean(swapped[name].values()):9.1%}{'':5}"
+                                      for name in names))
+
+# %% [markdown]
+# Read the small table in both directions. In the Mixer's block, the convolution gains nothing that three seeds could
+# show. In ConvMixer's block, it gains about six points. And ConvMixer's block is more than four points ahead with the
+# Mixer's MLP in it, and more than eleven with the convolution. So neither the part alone nor the block alone explains the
+# lead. The largest piece of it comes only when both meet, which is called an **interaction**. What is it in the block
+# that the convolution needs: the width, the batch norms, the missing skip? We did not test that.
+#
+# Two more rows are worth a look. One linear layer in the Mixer's block is nearly five points worse than the MLP, though
+# ResMLP is level with the Mixer above: it exchanges its norms, too. And attention without its position embedding is
+# two or three points better than nothing at all.
+#
 # ### Move it
 #
-# Pick a network: its costs, its runs, and in the grid who hears the token that you touch,
-# and after how many blocks. The thin line is the interval of its gap to the Mixer, and a ring is your own run. (Your
+# Pick a network to see its costs and its runs. Touch a token: the grid shows who hears it, and after how many blocks.
+# The thin line is the interval of its gap to the Mixer, and a ring is your own run. (Your
 # runs saw a ninth of the images, and were asked about the test images of the sample, so compare them with each other
 # only.) Find a network that is better than another although its tokens hear fewer others. Then find one whose tokens
 # hear all others, and which is still no good.
@@ -386,7 +440,7 @@ ABOUT = {"Mixer": "an MLP across the tokens.",
          "attention": "a weighted mean; the weights follow from the tokens.",
          "FNet": "a Fourier transform, nothing to learn.",
          "pooling": "the mean of the neighbors, nothing to learn.",
-         "identity": "none; each token adds itself."}
+         "identity": "none; the block computes x + norm(x)."}
 gaps = family_gaps | {"Mixer": (0, 0)}
 models = {}
 for name, about in ABOUT.items():
@@ -472,8 +526,7 @@ print(f"ConvMixer, one epoch:  {means['ConvMixer']:.1%} in "
 
 # %% [markdown]
 # In a sixth more time than ConvMixer's single epoch, the Mixer goes well past it. So who wins depends on whether you
-# count parameters or seconds. (It is one run on one core, and ConvMixer would not stand still with five epochs
-# either.) Attention has gained more than 20 points. Has it learned how tokens should meet? It has learned something
+# count parameters or seconds. (It is one run on one core, and ConvMixer would improve with five epochs, too.) Attention has gained more than 20 points. Has it learned how tokens should meet? It has learned something
 # about places, since shuffling the patches now costs it 15 points. But *identity*, whose tokens never meet, has
 # gained as many. Attention is still only a few points ahead of it, and the Mixer ten.
 #
@@ -580,7 +633,7 @@ plots.show(
 # training never showed them, ConvMixer loses the least of the four, perhaps because its kernels move along. ResMLP,
 # which is level with the Mixer above, loses more than it does, only just beyond luck.
 #
-# Figure 2 of the paper asks what the features are worth *elsewhere*. Take the networks of question 4, and fit nothing
+# Figure 2 of the paper asks what the **features**, the channels that the last layer reads, are worth *elsewhere*. Take the networks of question 4, and fit nothing
 # but a new last layer to a few images of another data set (a **few-shot probe**). Here these are ten handwritten
 # digits per class. The control is the same network before its training:
 
@@ -668,12 +721,14 @@ print(f"{len(both)} runs agree to the last digit")
 # What the rows say:
 #
 # - **Token mixing and GELU are worth the most**, 10 points and more each. Which of the two is worth more is too close to
-#   call. Without GELU all that is not linear are the LayerNorms.
-# - **Channel mixing is worth less**, although it has five sixths of the weights (without it, 16,346 of 91,034 are
-#   left). Token mixing has less than a sixth.
+#   call. Without GELU, only the LayerNorms are not linear.
+# - **Channel mixing is worth less**, although it has more than four fifths of the weights (without it, 16,346 of 91,034
+#   are left). Token mixing has about a seventh. (Here a part that is left out adds nothing. *Identity*, in the first
+#   table, adds the norm of the token. Both are "no token mixing", and they are level.)
 # - **The skips** are worth several points even with four blocks.
 # - **Only the channel norm shows an effect.** Without the token norm the difference is too close to call. Without the
-#   channel norm, or without both, it is several points.
+#   channel norm, or without both, it is several points. (The rate of the row without channel norm was decided by less
+#   than a tenth of a point, and the whole Mixer was worse at that rate. So a part of its loss may be the rate.)
 # - **Appendix A.** Token MLPs per group of channels (our own variant), and per channel, are a little higher on
 #   average, and too close to call. The paper saw no gain with one per channel. The one per channel has 7.5 times the
 #   weights of the whole Mixer, so it is not even a comparison at equal parameters. At the size of B/16 it would have
@@ -688,14 +743,14 @@ print(f"{len(both)} runs agree to the last digit")
 # %% [markdown]
 # ## What remains of the sentence
 #
-# "Convolutions and attention are both sufficient for good performance, neither of them are necessary." Compare
-# the two tables with it:
+# "... convolutions and attention are both sufficient for good performance, neither of them are necessary". Compare
+# the tables with it:
 #
 # - **Not necessary: yes.** Three networks without either are 10 points and more above one whose tokens do not meet. They
 #   learn by themselves who should listen to whom.
 # - **Not necessary is not "makes no difference".** At equal parameters, and with one epoch on 45,000 photographs, the
 #   network with convolutions is far ahead of all others. In question 4, a CNN with 2,000 images is ahead of the Mixer
-#   with 45,000.
+#   with 45,000. But put into the Mixer's block, the same convolution gained nothing.
 # - **Sufficient: not everywhere.** Here, attention is only a few points better than no token mixing at all. That does not
 #   make it bad. It has to find out even that places exist. With 704 steps it made nearly no use of them, and with
 #   3,520 only some. The sentence in the paper is about large networks, and very many images.
@@ -703,6 +758,7 @@ print(f"{len(both)} runs agree to the last digit")
 #   or channel mixing, 7 to 8. A much worse token mixing costs 10 to 13. Most of the frame is in most of the eight
 #   networks. The authors of PoolFormer propose that it is the frame to which they all owe their success. In our
 #   table, though, the part and the block that belongs to it make a difference of more than 20 points.
+#   How much of it is the part, nobody can say without the block: the two depend on each other.
 #
 # And all of this is in the currency of parameters. With a sixth more seconds, one run of the Mixer was ahead of the
 # convolutions. So the sentence has survived, with its conditions written out.
@@ -842,7 +898,8 @@ exercises.check_verdict(verdict)
 # - A part that turns $[B, S, C]$ into the same shape fits into the block with one line. Its structure says who can hear
 #   whom: everybody, neighbors, or nobody else.
 # - At equal parameters, after one epoch, ConvMixer was far ahead. gMLP, ResMLP and the Mixer followed. Attention, pooling and
-#   FNet were close to a network whose tokens never meet.
+#   FNet were close to a network whose tokens never meet. ConvMixer's convolution gained six points in its own block, and
+#   nothing in the Mixer's: part and block interact.
 # - Six questions to ask of a table: equal in what, tuned for whom, how long, on which images, how large, and what was
 #   asked?
 # - In the Mixer, token mixing and GELU are worth the most, then skips, the channel norm and channel mixing. The token norm
@@ -861,8 +918,8 @@ exercises.check_verdict(verdict)
 #
 # </details>
 #
-# **2.** You shuffle the patches of all test images in the same way. The accuracy of one network does not change in a single
-# digit. What do you know about its token mixing?
+# **2.** You shuffle the patches of all test images in the same way. The accuracy of one network stays exactly
+# the same. What do you know about its token mixing?
 #
 # <details><summary>Answer</summary>
 #
@@ -895,4 +952,4 @@ exercises.check_verdict(verdict)
 #
 # You can now say what a network owes to its token mixing, and what it owes to its frame.
 #
-# Next: [14 · Scale](14_scale.ipynb)
+# Next: [14 · Scale](14_scale.ipynb) asks where the time goes, and what the paper's largest run would cost.

@@ -110,7 +110,7 @@ plots.show(
         "reshapes, LayerNorm and sums are shorter. The other two are the shortest.")
 
 # %% [markdown]
-# Everything that is not green does hardly any arithmetic. GELU does about ten operations per number, a copy none. Yet
+# All bars but the first kind, the matrix products, do hardly any arithmetic. GELU does about ten operations per number, a copy none. Yet
 # they take all the rest of the step. Counting MACs does not explain it. We also have to count bytes.
 #
 # ## The roofline
@@ -205,8 +205,20 @@ plots.show(
 
 # %% [markdown]
 # A CPU has little arithmetic for its bandwidth, so its ridge lies far to the left, and both mixings stand to the
-# right of it. An H100 has its ridge at about 300. There, if every table comes from memory, token mixing stands on the
-# slope. The same network is bound by different things on different machines.
+# right of it. Here is an H100 on paper, from its two numbers above, with the most that each layer could reach in bf16:
+
+# %%
+at_most = {name: (intensity(*sizes, 2), min(990e12, 3.35e12 * intensity(*sizes, 2)))
+           for name, sizes in layers.items()}
+plots.show(
+    plots.roofline(990e12, 3.35e12, at_most),
+    alt="The roof of an H100, with its ridge at about 300 FLOP per byte. Token mixing, "
+        "at 129, is on the slope, at less than half of the peak. Channel mixing, at "
+        "560, is on the flat part.")
+
+# %% [markdown]
+# There, if every table comes from memory, token mixing is on the slope: it cannot reach half of the peak. The same
+# network is bound by different things on different machines.
 #
 # ### Fewer trips: compile
 #
@@ -312,13 +324,13 @@ plots.show(
         "bf16 starts a little lower, stays flat for 4 epochs and ends above them.")
 
 # %% [markdown]
-# Mixed precision follows float32. With everything in bf16, the loss stays behind, where the weights, what AdamW
-# keeps, and the activations are all rounded. Even the loss that is reported is rounded, first for each image and then
+# Mixed precision follows float32. With everything in bf16, the loss falls more slowly. In that run the weights, what
+# AdamW keeps, and the activations are all rounded. Even the loss that is reported is rounded, first for each image and then
 # in the sum: it begins at 2.27, where $\ln 10$ is 2.30.
 #
 # ## Several processes
 #
-# One machine is bound by its peak. So take several. Each **process** is a program of its own, with a
+# One machine does only so many FLOPs and moves only so many bytes per second. Several machines do more. Each **process** is a program of its own, with a
 # whole copy of the model, and works on its part of the batch. A process is known by its **rank**: 0, 1, 2, ... After
 # the backward pass each has the gradient of *its* images. An **all-reduce** adds these up over all processes, and gives
 # each of them the sum.
@@ -398,11 +410,11 @@ print(f"the gradients of {len(whole)} tensors agree in both processes, each to 1
 # ## A worker dies
 #
 # A run on 500 devices for weeks will meet a failure. `torchrun` starts the processes (it calls them **workers**),
-# watches them, and starts all of them again when one is gone. What they have to bring is a state on disk. Here
-# are two workers that train on 900 digits with our `train`. One of them will be killed in the middle, without a
+# watches them, and starts all of them again when one is gone. The program itself must save its state to disk.
+# Here are two workers that train on 900 digits with our `train`. One of them will be killed in the middle, without a
 # warning, and `torchrun` stops the other.
 #
-# **Predict.** From where does the run go on?
+# **Predict.** Where does the run continue?
 
 # %%
 predict("after the kill")
@@ -462,7 +474,7 @@ assert off < 0.002
 print(f"12 epochs, each once; the training losses differ by at most {off:.0e}")
 
 # %% [markdown]
-# So small a difference fits rounding: two processes add up in another order than one.
+# A difference this small is what rounding gives: two processes add up in a different order than one.
 #
 # ## What grows how
 #
@@ -505,7 +517,7 @@ for name, count in macs.items():
 
 # %% [markdown]
 # The MACs do not explain all of attention's time. It also moves its $S × S$ table of scores several times: 4 MB with
-# 1,024 tokens, which a cache may hold, and 67 MB with 4,096. By the bandwidth above, this is not enough, either. We
+# 1,024 tokens, which a **cache** (the small fast memory inside the processor) may hold, and 67 MB with 4,096. By the bandwidth above, this is not enough, either. We
 # did not test the rest.
 #
 # A Mixer's work is linear as long as $D_S$ stays as it is. The paper chooses $D_S$ without looking at the number of
@@ -545,16 +557,6 @@ plots.show(
 # Half the patch side means four times the tokens and four times the cost. Twice the width (with $D_C = 4C$) means 3.3
 # to 3.8 times here, since channel mixing goes with $C^2$ and token mixing with $C$.
 #
-# **Try it.** Choose a model, how many images it sees and how many devices work on it. Which of the paper's models
-# could you train within a week on 8 devices? (Set the images, too: for H/14, the paper took 4.2 billion. Then one of
-# the seven models needs longer.)
-
-# %%
-from mixer_lib import widgets
-
-widgets.cost_explorer(training=True)
-
-# %% [markdown]
 # ## The largest run of the paper
 #
 # H/14 saw JFT-300M's 300 million images 14 times. Everything that we counted goes into one line: work = images × 3
@@ -566,6 +568,15 @@ widgets.cost_explorer(training=True)
 # %%
 work = 14 * 300e6 * flops_per_image(get_config("H/14"))
 predict("days of H/14", work / (0.4 * 990e12) / 86400)
+
+# %% [markdown]
+# **Try it.** Choose a model, how many images it sees and how many devices work on it. Which of the paper's models
+# could you train within a week on 8 devices? (Set the images, too: for H/14, the paper took 4.2 billion.)
+
+# %%
+from mixer_lib import widgets
+
+widgets.cost_explorer(training=True)
 
 # %% [markdown]
 # The command line does the same for any model, and adds the memory of each device. Here for 512 devices:
@@ -757,7 +768,7 @@ exercises.check_speedup(speedup)
 #   of the time here, in part since they move whole tables, too.
 # - The roofline says what bounds a layer: its intensity, in FLOP per byte, against the ridge of the machine. By this
 #   count, in bf16 and on an H100, the token mixing of B/16 is memory-bound, its channel mixing compute-bound.
-# - bf16 rounds to two or three digits. Products bear it. Sums, weights and losses do not, so mixed precision keeps
+# - bf16 rounds to two or three digits. Products tolerate it. Sums, weights and losses do not, so mixed precision keeps
 #   those in float32.
 # - You averaged the gradients of two processes and got those of one, to 1e-12, by hand and with DDP. A killed worker
 #   cost the time to start again and the work since the last whole epoch, and nothing else.
@@ -766,7 +777,7 @@ exercises.check_speedup(speedup)
 #
 # ## Quiz
 #
-# **1.** A GPU with twice the peak comes out, with the same bandwidth. Which layers of B/16 get faster by it?
+# **1.** A GPU with twice the peak comes out, with the same bandwidth. Which layers of B/16 become faster?
 #
 # <details><summary>Answer</summary>
 #

@@ -13,8 +13,15 @@ see all eight with their intervals."""),
         field="one whole number", right=0, near=1,
         why="""
 A neighborhood of 3 × 3 carries a token one step further per block, also diagonally. From a corner of an 8 × 8 grid to
-the opposite one it takes seven steps, so seven blocks. Our network has {blocks}: the corners of an image meet only at
-the very end, when all tokens are averaged."""),
+the opposite one it takes seven steps, so seven blocks. Our network has {blocks}, so pooling alone does not bring
+opposite corners together. (In PoolFormer, only the norm does, and only a little.)"""),
+    "the convolution alone": Question(
+        choices={"by more than 8 points: it is what puts ConvMixer ahead": (8, 100), "by 3 to 8 points": (3, 8),
+                 "hardly, or not at all": (-3, 3), "it becomes worse": (-100, -3)},
+        close=1,
+        why="""
+The difference is {answer:+.1f} points, give or take {reach:.1f}. A prior that is right about photographs, and no gain:
+so the convolution alone is not why ConvMixer leads. See what happens in the other block."""),
     "from 2,000 images to 45,000": Question(
         choices={"by more than 10 points": (10, 100), "by 3 to 10": (3, 10), "by less, or not at all": (-100, 3)},
         close=1,
