@@ -16,7 +16,7 @@ A neighborhood of 3 × 3 carries a token one step further per block, also diagon
 the opposite one it takes seven steps, so seven blocks. Our network has {blocks}, so pooling alone does not bring
 opposite corners together. (In PoolFormer, only the norm does, and only a little.)"""),
     "the convolution alone": Question(
-        choices={"by more than 8 points: it is what puts ConvMixer ahead": (8, 100), "by 3 to 8 points": (3, 8),
+        choices={"by more than 8 points": (8, 100), "by 3 to 8 points": (3, 8),
                  "hardly, or not at all": (-3, 3), "it becomes worse": (-100, -3)},
         close=1,
         why="""
