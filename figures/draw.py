@@ -276,7 +276,7 @@ PICTURES = {"architecture.svg": architecture, "patch_grid.svg": patch_grid, "mix
             "sharing.svg": sharing, "split_permute_merge.svg": openings.split_permute_merge,
             "channel_mixing.svg": openings.channel_mixing, "transpose.svg": openings.transpose,
             "convolutions.svg": openings.convolutions, "kernel_sum.svg": openings.kernel_sum,
-            "stamp.svg": openings.stamp,
+            "stamp.svg": openings.stamp, "all_reduce.svg": openings.all_reduce,
             "living.svg": living.living}
 
 

@@ -1,5 +1,5 @@
-"""The pictures with which lessons 1, 3, 4 and 10 open, and two more of lesson 10. Their numbers are those of the
-lessons' toy, computed here."""
+"""The pictures with which lessons 1, 3, 4 and 10 open, two more of lesson 10, and one of lesson 14. Most numbers are
+those of the lessons' toy, computed here."""
 
 import numpy as np
 import torch
@@ -221,4 +221,27 @@ def stamp():
     svg.text(646, y - 26, "added to the map", size=14)
     svg.text(440, 170, "One number becomes a whole map. Unit 1 answers almost 0 here, so its stamp adds almost "
                        "nothing.", 13, GRAY)
+    return svg
+
+
+def all_reduce():
+    """Two processes with half a batch each, and the sum of their gradients in both."""
+    svg = Svg(880, 262, "An all-reduce of two processes")
+    gradients = torch.tensor([[2., 4.], [4., 0.]])                                          # [processes, weights]
+    total = gradients.sum(0, keepdim=True)                                                  # [1, weights]
+    svg.text(440, 30, "one step of two processes", bold=True, size=16)
+    for rank, y in enumerate((92, 182)):
+        svg.text(66, y - 9, f"rank {rank}", bold=True)
+        svg.text(66, y + 11, "half of the batch", size=13, color=GRAY)
+        svg.arrow((130, y), (158, y))
+        svg.layer(160, y - 26, 132, 52, ["its copy of", "the model"], size=13)
+        svg.arrow((294, y), (322, y))
+        numbers(svg, gradients[rank:rank + 1], 326, y - 16, 44, 32, top=12)
+        svg.arrow((418, y), (470, y + (26 if rank == 0 else -26)))
+        svg.arrow((594, y + (26 if rank == 0 else -26)), (646, y))
+        numbers(svg, total, 650, y - 16, 44, 32, top=12)
+        svg.text(756, y, f"in rank {rank}", size=13, anchor="start", color=GRAY)
+    svg.layer(472, 102, 120, 70, ["all-reduce:", "add up"])
+    svg.text(370, 232, "its gradient", size=13)
+    svg.text(694, 232, "the sum, in both", size=13)
     return svg

@@ -110,8 +110,8 @@ plots.show(
         "reshapes, LayerNorm and sums are shorter. The other two are the shortest.")
 
 # %% [markdown]
-# All bars but the first kind, the matrix products, do hardly any arithmetic. GELU does about ten operations per number, a copy none. Yet
-# they take all the rest of the step. Counting MACs does not explain it. We also have to count bytes.
+# All bars but that of the matrix products stand for hardly any arithmetic. GELU does about ten operations per number, a
+# copy none. Yet they take all the rest of the step. Counting MACs does not explain it. We also have to count bytes.
 #
 # ## The roofline
 #
@@ -325,15 +325,19 @@ plots.show(
 
 # %% [markdown]
 # Mixed precision follows float32. With everything in bf16, the loss falls more slowly. In that run the weights, what
-# AdamW keeps, and the activations are all rounded. Even the loss that is reported is rounded, first for each image and then
-# in the sum: it begins at 2.27, where $\ln 10$ is 2.30.
+# AdamW keeps, and the activations are all rounded. Even the loss that is reported is rounded, first for each image and
+# then in the sum: it begins at 2.27, where $\ln 10$ is 2.30.
 #
 # ## Several processes
 #
-# One machine does only so many FLOPs and moves only so many bytes per second. Several machines do more. Each **process** is a program of its own, with a
-# whole copy of the model, and works on its part of the batch. A process is known by its **rank**: 0, 1, 2, ... After
-# the backward pass each has the gradient of *its* images. An **all-reduce** adds these up over all processes, and gives
-# each of them the sum.
+# One machine does only so many FLOPs and moves only so many bytes per second. Several machines do more. Each
+# **process** is a program of its own, with a whole copy of the model, and works on its part of the batch. A process is
+# known by its **rank**: 0, 1, 2, ... After the backward pass each has the gradient of *its* images. An **all-reduce**
+# adds these up over all processes, and gives each of them the sum.
+#
+# ![Two processes, rank 0 and rank 1, one below the other. Each has half of the batch and its copy of the model, and gets
+# its own gradient: 2 and 4 in rank 0, 4 and 0 in rank 1. Both gradients go into a box, all-reduce: add up. From it, the
+# sum, 6 and 4, goes back to both.](../figures/all_reduce.svg)
 #
 # This program is run by each of two processes. It does the averaging by hand, then lets PyTorch do it:
 # `DistributedDataParallel`, **DDP**, wraps a model and averages its gradients during `backward()`. `world_size` is the
