@@ -198,14 +198,16 @@ def passes_gradient(got, expected, given):
 
 class Calls(TorchFunctionMode):
     """Notes in `names` which of PyTorch's functions are called while it is entered, also those inside of modules. An
-    einsum of one tensor, which does nothing but turn it or sum it up, has the name "einsum of one tensor"."""
+    einsum of one tensor, which does nothing but turn it or sum it up, has the name "einsum of one tensor". Counts the
+    calls of convolutions in `convolutions`."""
 
     def __init__(self):
         super().__init__()
-        self.names = set()
+        self.names, self.convolutions = set(), 0
 
     def __torch_function__(self, function, types, arguments=(), named=None):
         owner = getattr(function, "__self__", None)         # x.T is the method __get__ of an object with the name T
         name = getattr(owner if function.__name__ == "__get__" else function, "__name__", "")
         self.names.add(f"{name} of one tensor" if name == "einsum" and len(arguments) == 2 else name)
+        self.convolutions += "conv" in name
         return function(*arguments, **(named or {}))

@@ -48,7 +48,8 @@ def check_accuracy(accuracy):
             raise Wrong(f"{wrong}{hint}") from None
         hints = {hits: "Return the share of hits, not their number.",
                  100 * hits / N: "This is in percent. Return a share, from 0 to 1.",
-                 round(hits / N, 2): "Return the share as it is. Rounding belongs in the print.",
+                 **{round(hits / N, digits): "Return the share as it is. Rounding belongs in the print."
+                    for digits in range(1, 5)},
                  0: "Compare labels with classes, not with logits, and divide with /, not //."} | {
                      count / N: hint for count, hint in likely.items()}
         hint = next((hint for value, hint in hints.items() if math.isclose(got, value, rel_tol=1e-5, abs_tol=1e-9)),
@@ -144,7 +145,11 @@ def check_confusion_matrix(confusion_matrix):
     """confusion_matrix(labels, predictions, num_classes): counts [K, K], one row per true class."""
     labels, predictions = torch.tensor([0, 0, 0, 1, 2, 2]), torch.tensor([0, 0, 1, 1, 2, 0])
     expected = torch.tensor([[2, 1, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]])
-    got = ask(confusion_matrix, labels, predictions, 4)
+    try:
+        got = ask(confusion_matrix, labels, predictions, 4)
+    except Wrong as wrong:
+        hint = " bincount stops at the largest number that it meets: give it minlength."
+        raise Wrong(f"{wrong}{hint * ('input of size 11' in str(wrong))}") from None     # the largest is 2 * 4 + 2
     once = "every cell holds at most 1: matrix[labels, predictions] += 1 counts a repeated pair only once."
     wrong = {
         "rows and columns are swapped: a row is a true class.": expected.T,

@@ -103,13 +103,7 @@ def check_mixed_rows(mixed_rows):
     torch.manual_seed(9)
     W1 = torch.randn(12, 20) * torch.logspace(0, -2, 20)
     state = torch.random.get_rng_state()
-    try:
-        mixture = ask_without(analysis.mixed, mixed_rows, W1, 0)
-    except Wrong as wrong:
-        need("shapes cannot be multiplied" not in str(wrong) and "size mismatch" not in str(wrong),
-             f"for W1 of shape {list(W1.shape)} the sizes do not fit: Q has one row and one column for each *row* of "
-             f"W1, {[len(W1), len(W1)]}.")
-        raise
+    mixture = ask_mixture(mixed_rows, W1, 0)
     need(torch.equal(state, torch.random.get_rng_state()),
          "it draws from torch's global random numbers, so everything that comes later in the notebook changes. Draw "
          "from your own generator: torch.Generator().manual_seed(seed), then torch.randn(..., generator=...).")
@@ -143,10 +137,22 @@ def check_mixed_rows(mixed_rows):
          "sign. Draw with torch.randn, not with torch.rand, which has no numbers below 0.")
     for n, S in ((5, 3), (1, 4)):
         small = torch.randn(n, S)
-        mixture = ask(mixed_rows, small, 3)
+        mixture = ask_mixture(mixed_rows, small, 3)
         need(isinstance(mixture, torch.Tensor) and mixture.shape == small.shape and
              close(mixture.T @ mixture, small.T @ small),
              f"for W1 of shape {[n, S]} it fails: Q has one row and one column for each *row* of W1, {[n, n]}.")
+
+
+def ask_mixture(mixed_rows, W1, seed):
+    """As `ask_without`, with what the likely errors mean."""
+    try:
+        return ask_without(analysis.mixed, mixed_rows, W1, seed)
+    except Wrong as wrong:
+        need("shapes cannot be multiplied" not in str(wrong) and "size mismatch" not in str(wrong),
+             f"for W1 of shape {list(W1.shape)} the sizes do not fit: Q has one row and one column for each *row* of "
+             f"W1, {[len(W1), len(W1)]}.")
+        hint = " qr gives two matrices, Q and R: take `.Q`." if "return_types.linalg_qr" in str(wrong) else ""
+        raise Wrong(f"{wrong}{hint}") from None
 
 
 def lost(mixture, W1, close):

@@ -155,8 +155,8 @@ def check_mix_tokens(mix_tokens):
                                       "tensordot", "baddbmm", "addmm"})
         need(not other, f"the numbers are right, but they come from {other[0] if other else ''}. The exercise asks for "
                         "convolutions in both layers.")
-        need(any("conv" in name for name in calls.names), "the numbers are right, but no convolution was called. The "
-                                                          "exercise asks for convolutions in both layers.")
+        need(calls.convolutions > 1, f"the numbers are right, but {'only one' if calls.convolutions else 'no'} "
+                                     "convolution was called. The exercise asks for convolutions in both layers.")
 
 
 def from_displacements(rows, columns, weight):

@@ -56,8 +56,8 @@ steps, snapshots = load_snapshots(WEIGHTS / "cifar10-fine-snapshots.safetensors"
 widgets.training_scrubber(steps, snapshots, grid_of(model), curves=False)
 
 # %% [markdown]
-# After the training, more than half of the squares hold something: a spot, or a short streak, often with a streak of the
-# other color beside it, each somewhere else, in many directions. If you have ever seen the first layer of a convolutional
+# After the training, more than half of the squares hold something. Many hold a spot. Many hold a short streak, often with
+# a streak of the other color beside it. The places differ from unit to unit, and so do the directions. If you have ever seen the first layer of a convolutional
 # network, you know these pictures. Such a unit answers to a bar or an edge of its direction, at its place.
 #
 # But people see faces in clouds, too. What of this is really there? And what does the layer *do* with it? In this
@@ -116,7 +116,7 @@ plots.show(
 # %% [markdown]
 # ## How fine is a picture?
 #
-# After training the pictures look coarse: areas several places wide, instead of grains. The usual measure is the
+# You saw the pictures change. How can a number say how fine or how coarse a picture is? The usual measure is the
 # **frequency**: the number of waves per place. Three kernels on a single *row* of 8 places:
 
 # %%
@@ -492,7 +492,7 @@ predict("switched off", {f"block {k}": 1 - zeroed[k] for k in range(4)},
         left=min(zeroed))
 
 # %% [markdown]
-# The later blocks have never seen an answer of 0, so part of the loss comes from this surprise. There are better ways. The
+# The later blocks have never seen an answer of 0, so part of the drop in accuracy comes from this surprise. There are better ways. The
 # layer can give its *average* answer, the same for all images. Then only what it says about this image is missing. Or the
 # layer can give its answer to *another image*. Then it describes an image, but the wrong one.
 
@@ -832,7 +832,8 @@ for name, net in (("8 × 8", other), ("16 × 16", model)):
 # three of the numbers along the training, beside their controls.)
 #
 # 1. Sorted by *frequency*, $W_1$, block 0 to 3: describe each block in a few words.
-# 2. Sort block 3 by *pairing*. Are the first pairs opposites? And the last?
+# 2. Sort block 3 by *pairing*: the two units that are most nearly opposites come first, then the next two of those that
+#    are left. Are the first pairs opposites? And the last?
 #
 # <details><summary>What you should see</summary>
 #
@@ -977,7 +978,7 @@ exercises.check_which_was_trained(which_was_trained)
 # <details><summary>Answer</summary>
 #
 # A channel that is the same everywhere stays about as it is in the middle of the grid, and gets weaker toward the edges,
-# where a part of the kernel lies outside. The single place keeps about a quarter, and what it loses is spread thinly over
+# where a part of the kernel lies outside (at some corners even its sign turns). The single place keeps about a quarter, and what it loses is spread thinly over
 # the others. So the kernel pulls single places toward the others. But a kernel is not a layer: in the real network,
 # after block 7's token mixing, the places of an image differ *more* than before. The norm, the bends, or what depends
 # on the single place may be the cause.

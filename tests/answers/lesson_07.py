@@ -175,6 +175,10 @@ WRONG = {
                 hits += int(row.argmax() == label)
                 return hits / len(labels)"""),
         "rounded": ("Rounding belongs", "return round((logits.argmax(1) == labels).float().mean().item(), 2)"),
+        "rounded to 3 digits": ("Rounding belongs",
+                                "return round((logits.argmax(1) == labels).float().mean().item(), 3)"),
+        "rounded to 4 digits": ("Rounding belongs",
+                                "return round((logits.argmax(1) == labels).float().mean().item(), 4)"),
         "max gives two": ("max.*the values and the indices", "return (logits.max(1) == labels).float().mean()"),
         "each image": ("expected one number, got 5", "return logits.argmax(1) == labels"),
         "list": ("expected one number", "return (logits.argmax(1) == labels).tolist()"),
@@ -299,7 +303,7 @@ WRONG = {
         "up to two of a pair": ("20 classes", """
             pairs = F.one_hot(labels, num_classes).T @ F.one_hot(predictions, num_classes)
             return pairs.clamp(max=2)"""),
-        "no minlength": ("RuntimeError.*`return torch.bincount", """
+        "no minlength": ("RuntimeError.*`return torch.bincount.*largest number that it meets: give it minlength", """
             return torch.bincount(labels * num_classes + predictions).reshape(num_classes, num_classes)"""),
         "sums for pairs": (r"at \[0, 2\] the result has 2, expected 0", """
             pairs = labels + predictions

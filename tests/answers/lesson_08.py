@@ -133,6 +133,14 @@ WRONG = {
         ("channels", "channels of a pixel together", ("(x.shape[2] * x.shape[3])", "x[0].numel()")),
         ("half", "half and half", ("(1 - share) * own + share * other", "(own + other) / 2")),
         ("more than 1", "add up to more than 1", ("(1 - share) * own", "own")),
+        ("the other share assigned", "add the shares up: the pasted image's share overwrote",
+         ("return mixed, (1 - share) * own + share * other", """shares = (1 - share) * own
+    shares[range(len(x)), y.roll(1)] = share
+    return mixed, shares""")),
+        ("the own share assigned", "add the shares up: the image's own share overwrote",
+         ("return mixed, (1 - share) * own + share * other", """shares = share * other
+    shares[range(len(x)), y] = 1 - share
+    return mixed, shares""")),
         ("three channels", "Inside the box should be the image before", ("[:, :, lines", "[:, :3, lines")),
         ("classes that occur", r"shape \[4, 3\], expected \[4, 4\]", ("num_classes)", "int(y.max()) + 1)")),
         ("pixels that changed", "of 35 pixels",
@@ -153,7 +161,9 @@ WRONG = {
         ("all runs together", "all runs together",
          ("(a.var() / m + b.var() / n)", "(torch.cat([a, b]).var() / (m + n))")),
         ("three runs each", "the standard error is", ("a.var() / m + b.var() / n", "a.var() / 3 + b.var() / 3")),
-        ("rounded", "the standard error is|difference of the means is", ("error.item()", "round(error.item(), 3)")),
+        ("rounded", "your standard error is .*Rounding belongs", ("error.item()", "round(error.item(), 3)")),
+        ("rounded difference", "your difference is .*Rounding belongs",
+         ("(b.mean() - a.mean()).item()", "round((b.mean() - a.mean()).item(), 3)")),
         ("as pairs", "runs are not pairs",
          ("(a.var() / m + b.var() / n)", "((b[:min(m, n)] - a[:min(m, n)]).var() / min(m, n))")),
         ("one number", "Return two numbers", (", error.item()", "")),
@@ -169,6 +179,9 @@ WRONG = {
         ("empty", "empty", "{}"),
         ("no such argument", "no argument 'flips'.*flip", "{'flips': True}"),
         ("learning_rate", "no argument 'learning_rate'", "{'learning_rate': 0.01}"),
+        ("the model's drop_path", "drop_path belongs to the model", "{'drop_path': 0.1}"),
+        ("a size of the model", "hidden_dim belongs to the model", "{'hidden_dim': 128}"),
+        ("unlike any argument", "choose from (?!.*(seed|patience)).*cutmix", "{'zzz': 1}"),
         ("seed", "leave seed as it is", "{'seed': 7}"),
         ("patience", "leave patience as it is", "{'patience': 3, 'lr': 0.01}"),
         ("other images held out", "leave val_fraction", "{'val_fraction': 0.2}"),

@@ -135,6 +135,9 @@ WRONG = {
         ("Q", "expected a tensor of W1's shape", ("Q @ W1", "Q")),
         ("of the wrong size", "the sizes do not fit",
          ("torch.randn(len(W1), len(W1)", "torch.randn(W1.shape[1], W1.shape[1]")),
+        ("as large as W1", "the sizes do not fit",
+         ("torch.randn(len(W1), len(W1)", "torch.randn(W1.shape")),
+        ("Q and R", r"qr gives two matrices, Q and R: take `\.Q`", (")).Q", "))")),
         ("a mirror", "mostly one old row", ("return Q @ W1", """
     v = torch.randn(len(W1), generator=random) * torch.linspace(0.05, 1, len(W1))
     v = v / v.norm()

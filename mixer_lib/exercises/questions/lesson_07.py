@@ -9,12 +9,13 @@ QUESTIONS = {
             "percent at 0.0001, 55 at 0.001, 78 at 0.003, the top, 84, at 0.01, 72 at 0.03, about 35 at 0.1, and "
             "9, no better than guessing, at 1.",
         why="""
-The accuracies form a hill. A rate three times too large or too small already costs about ten points."""),
+The accuracies form a hill. A rate three times too large or too
+small already costs about five to twelve points."""),
     "loss at step 50": Question(
         choices={"with zero_grad": True, "without": False},
         why="""
-For a while the mistake looks like a discovery. The sum of many gradients is a longer step. At the beginning all
-gradients point in nearly the same direction, so a longer step is better. What happens at the end of the run?"""),
+For a while the mistake looks like a discovery. The sum of many gradients is a longer step, and a rate of 0.1 is small
+here, so longer steps are better. What happens at the end of the run?"""),
     "loss at the end": Question(
         choices={"with zero_grad": True, "without": False},
         alt="The training losses of two runs over 200 steps. With zero_grad the loss stays above 2 for 50 steps, "

@@ -6,7 +6,8 @@ QUESTIONS = {
     "shape of the result": Question(
         choices=("[3, 2, 1, 1]", "[3, 2, 2, 2]", "[3, 2, 3, 3]"),
         why="""
-A window of 2 × 2 fits on a map of 2 × 2 in one place only. It stops once, and gives one answer."""),
+On a map of 3 × 3, a window of 2 × 2 fits in two places per direction. It slides, and gives 2 × 2 answers. On our map of
+2 × 2 it covers everything, stops once, and gives one answer."""),
     "trap 1": Question(
         field="1 number, such as 10",
         why="""
