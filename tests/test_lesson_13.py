@@ -91,15 +91,17 @@ def test_the_family_has_three_groups():
     assert reach < gap < 2 * reach and abs(gaps(*TABLES["family"])["ResMLP"][0]) < reach
 
 
-def test_the_convolution_gains_only_in_its_own_block():
-    gap, reach = gaps(*TABLES["swaps"])["a convolution"]
-    assert abs(gap) < reach < 3
-    means = {name: 100 * mean(values.values()) for name, values in TABLES["swaps"][0].items()}
-    block, own = means["ConvMixer, the Mixer's MLP"], means["ConvMixer"]
-    assert 3 < block - means["whole"] < 6 and 5 < own - block < 8 and own - means["a convolution"] > 10
-    (linear, reach), (attention, _), (nothing, _) = (gaps(*TABLES["swaps"])[name]
-                                                     for name in ("one linear layer", "attention", "nothing"))
-    assert -7 < linear < -1.5 * reach and 0 < attention - nothing < 3.5
+def test_part_and_block_interact():
+    gap = {name: value for name, (value, _) in gaps(*TABLES["swaps"]).items()} | {"whole": 0}
+    reach = max(reach for _, reach in gaps(*TABLES["swaps"]).values())
+    parts = ("one linear layer", "the Mixer's MLP", "a convolution")
+    mixer = [gap[name] for name in ("one linear layer", "whole", "a convolution")]
+    other = [gap[name] for name in (f"ConvMixer, {parts[0]}", f"ConvMixer, {parts[1]}", "ConvMixer")]
+    assert all(4.5 < there - here < 11.9 for here, there in zip(mixer, other))          # the block
+    assert 3.5 < mixer[2] - mixer[0] < 6 and 3.5 < other[2] - other[0] < 6 and reach < 2    # the prior
+    assert abs(mixer[2]) < reach and -5.2 < mixer[0] < -4.5 and abs(other[1] - other[0]) < reach     # the MLP
+    assert 5.5 < other[2] - other[1] < 6.5 and gap["a convolution, then GELU"] < mixer[2] - reach
+    assert 2 < gap["attention"] - gap["nothing"] < 3
     size = {row["change"]: row["parameters"] for row in SWAPS}
     assert 0.9 < size["a convolution"] / size["whole"] < 0.93
     assert {row["hidden_dim"] for row in SWAPS if row["change"].startswith("ConvMixer")} == {129}

@@ -12,6 +12,7 @@ import measure_parts as parts
 import measure_sizes as sizes
 from mixer_lib import count_macs, count_parameters
 from mixer_lib.data import load_dataset
+from mixer_lib.family.frame import AcrossTokens
 from mixer_lib.permutations import SmallCNN
 from result_table import TUNING_SEED, fill_tuned
 
@@ -133,12 +134,17 @@ def test_swaps_exchange_token_mixing_and_nothing_else():
         assert shapes == expected
         kinds = {type(block.token_mixing) for block in model.blocks}
         assert len(kinds) == 1
-        if change in ("whole", parts.CONVMIXER_MLP):
+        if "MLP" in change or change == "whole":
             assert kinds == {type(whole.blocks[0].token_mixing)}
-    convolution = parts.make_model("a convolution", WHOLE).blocks[0].token_mixing.part
-    theirs = conv.blocks[0].token_mixing.part
+            assert model.blocks[0].token_mixing.fc1.out_features == WHOLE.tokens_mlp_dim
+        if change in ("one linear layer", "ConvMixer, one linear layer"):
+            assert kinds == {AcrossTokens}
+    convolution, theirs = (parts.make_model("a convolution", WHOLE).blocks[0].token_mixing.part,
+                           conv.blocks[0].token_mixing.part)
     assert (convolution.kernel_size, convolution.padding) == (theirs.kernel_size, theirs.padding)
     assert convolution.groups == WHOLE.hidden_dim and theirs.groups == conv.config.hidden_dim
+    switched, gelu = parts.make_model("a convolution, then GELU", WHOLE).blocks[0].token_mixing
+    assert switched.part.weight.shape == convolution.weight.shape and isinstance(gelu, torch.nn.GELU)
     mixed = parts.make_model("nothing", WHOLE).blocks[0].token_mixing(torch.ones(1, 64, 16))
     assert (mixed == 0).all()
 

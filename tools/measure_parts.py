@@ -142,16 +142,25 @@ CHANGED = {
 SIZES = {"half the blocks, wider": 1 / 2, "twice the blocks, narrower": 2}
 PATCHES = {"patches of 8": 8, "patches of 16": 16}
 CHANGES = ("whole", *CHANGED, "pyramid", *SIZES, *PATCHES)
+
+def convolution(c):
+    return OnGrid(nn.Conv2d(c.hidden_dim, c.hidden_dim, 5, padding="same", groups=c.hidden_dim), c.grid)
+
+
 # Token mixing exchanged and nothing else, in the Mixer's blocks and in ConvMixer's. c: the configuration.
 SWAPS = {
     "one linear layer": lambda c: AcrossTokens(math.prod(c.grid)),
-    "a convolution": lambda c: OnGrid(nn.Conv2d(c.hidden_dim, c.hidden_dim, 5, padding="same", groups=c.hidden_dim),
-                                      c.grid),
+    "a convolution": convolution,
+    "a convolution, then GELU": lambda c: nn.Sequential(convolution(c), nn.GELU()),
     "attention": lambda c: SelfAttention(c.hidden_dim, num_heads=4),
     "nothing": lambda c: Nothing(),
 }
-CONVMIXER, CONVMIXER_MLP = "ConvMixer", "ConvMixer, the Mixer's MLP"
-TABLES = {"parts": CHANGES, "swaps": ("whole", *SWAPS, CONVMIXER, CONVMIXER_MLP)}
+IN_CONVMIXER = {
+    "ConvMixer": None,      # as it is
+    "ConvMixer, the Mixer's MLP": lambda c: TokenMixing(math.prod(c.grid), c.tokens_mlp_dim),
+    "ConvMixer, one linear layer": lambda c: AcrossTokens(math.prod(c.grid)),
+}
+TABLES = {"parts": CHANGES, "swaps": ("whole", *SWAPS, *IN_CONVMIXER)}
 
 
 def make_model(change, whole):
@@ -161,10 +170,9 @@ def make_model(change, whole):
     if change in SIZES:
         count = max(1, round(whole.num_blocks * SIZES[change]))
         return build(fit_to("cifar10", count_parameters(whole), num_blocks=count))
-    if change in (CONVMIXER, CONVMIXER_MLP):
-        model = build(config_of("ConvMixer", "parameters", whole))
-        mlp = replaced("token_mixing", lambda _: TokenMixing(math.prod(whole.grid), whole.tokens_mlp_dim))
-        return mlp(model) if change == CONVMIXER_MLP else model
+    if change in IN_CONVMIXER:
+        model, part = build(config_of("ConvMixer", "parameters", whole)), IN_CONVMIXER[change]
+        return replaced("token_mixing", lambda _: part(whole))(model) if part else model
     model = build(replace(whole, patch_size=PATCHES.get(change, whole.patch_size)))
     if change in SWAPS:
         return replaced("token_mixing", lambda _: SWAPS[change](whole))(model)

@@ -20,8 +20,8 @@ opposite corners together. (In PoolFormer, only the norm does, and only a little
                  "hardly, or not at all": (-3, 3), "it becomes worse": (-100, -3)},
         close=1,
         why="""
-The difference is {answer:+.1f} points, give or take {reach:.1f}. A prior that is right about photographs, and no gain:
-so the convolution alone is not why ConvMixer leads. See what happens in the other block."""),
+The difference is {answer:+.1f} points, give or take {reach:.1f}. So the convolution alone is not why ConvMixer leads.
+See what it does in the other block, and beside another part."""),
     "from 2,000 images to 45,000": Question(
         choices={"by more than 10 points": (10, 100), "by 3 to 10": (3, 10), "by less, or not at all": (-100, 3)},
         close=1,
