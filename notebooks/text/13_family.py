@@ -408,7 +408,8 @@ print(f"measured on {swaps['machine']}")
 show_gaps(swap_gaps)
 columns = ("one linear layer", "the Mixer's MLP", "a convolution")
 blocks = {"Mixer": ("one linear layer", "whole", "a convolution"),
-          "ConvMixer": (f"ConvMixer, {columns[0]}", f"ConvMixer, {columns[1]}", "ConvMixer")}
+          "ConvMixer": ("ConvMixer, one linear layer", "ConvMixer, the Mixer's MLP",
+                        "ConvMixer")}
 print(f"\n{'':17}", *(f"{column:>18}" for column in columns))
 for block, names in blocks.items():
     print(f"{block + ' block':17}", *(f"{mean(swapped[name].values()):18.1%}"
