@@ -93,7 +93,7 @@ def find_checkpoint(name, known=()):
     """The path of a model's file. name: of a bundled model, or the path of the folder of a run or of the file itself.
 
     known: more names to suggest, where the caller takes more. Raises ValueError where there is no such model."""
-    bundled, path = pretrained_names(), Path(name).expanduser()
+    bundled, path = pretrained_names(), Path(os.path.expanduser(name))
     if str(name) in bundled:
         return WEIGHTS / f"{name}.safetensors"
     if path.is_dir():

@@ -1,10 +1,12 @@
 """python -m mixer_lib evaluate | predict | info: each says what the model does, results apart from the rest."""
 
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -471,3 +473,30 @@ def test_a_command_does_not_search_for_garbage_at_its_end():
     code = "import atexit, gc, mixer_lib.cli; atexit._run_exitfuncs(); print(gc.get_freeze_count())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) > 10_000
+
+
+@pytest.mark.parametrize("changes, message", [
+    (dict(test_labels=np.full(10, 7)), "test_labels run from 7 to 7, expected 0 to 2"),
+    (dict(test_labels=np.full(10, -100)), "-100"),
+    (dict(test_images=np.zeros((0, 8, 8, 3), np.uint8), test_labels=np.zeros(0, int)), "test_images is empty"),
+    (dict(classes=np.array([["cat", "dog", "eel"]])), r"classes is \[1, 3\], expected \[K\]")])
+def test_evaluate_on_a_file_that_is_wrong(home, there, capsys, changes, message):
+    save_npz("wrong.npz", **changes)
+    refused(capsys, f"evaluate {home}/run --dataset wrong.npz", message)
+
+
+def test_a_name_that_the_encoding_lacks_is_written_all_the_same(there, monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", None)            # closed, as by 2>&-
+    Image.new("L", (28, 28)).save("\u732b.png")
+    assert run("predict '\u732b.png' --checkpoint mnist") == 0
+    assert out.buffer.getvalue().startswith(b"\\u732b.png: ")
+
+
+def test_the_home_folder_is_found_everywhere(home, there, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(there))
+    assert run(f"inspect {home}/run --out=~/page") == 0 and Path("page/index.html").exists()
+    Image.new("RGB", (8, 8)).save("a.png")
+    assert run(f"predict ~/a.png --checkpoint {home}/run") == 0
+    refused(capsys, "info ~nobody_of_this_name/x", "no model is named")

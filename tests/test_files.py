@@ -1,5 +1,6 @@
 """One image file: of any kind and size, read as a model reads it, or refused with a reason."""
 
+import os
 import re
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from PIL import Image
 
 from mixer_lib.data import load_image, random_resized_crop, resize
-from mixer_lib.data.files import as_pair, center_box, open_image, random_box
+from mixer_lib.data.files import as_pair, center_box, open_image, random_box, upright_size
 
 
 def noise(*shape):
@@ -232,3 +233,34 @@ def test_resize_arrays_as_files(tmp_path, size):
 def test_center_box():
     assert center_box(60, 20, 10, 10) == (20, 0, 40, 20) and center_box(20, 60, 5, 5) == (0, 20, 20, 40)
     assert center_box(60, 20, 30, 10) == (0, 0, 60, 20)
+
+
+@pytest.mark.parametrize("width, height, size", [(29, 29, 28), (450, 450, 28), (600, 450, 224), (225, 240, 224)])
+def test_sizes_whose_crop_ends_in_a_rounded_number(tmp_path, width, height, size):
+    """Where center_box leaves the image by a hair."""
+    path = saved(tmp_path / "a.png", smooth(height, width))
+    assert load_image(path, size, 3).shape == (3, size, size)
+    numbers = torch.rand(20, 4, generator=torch.Generator().manual_seed(0))
+    for row in (*numbers, torch.ones(4)):
+        assert load_image(path, size, 3, row, 0.9).shape == (3, size, size)
+
+
+@pytest.mark.parametrize("suffix", ["tif", "jpg", "png", "webp"])
+def test_a_picture_on_its_side_has_the_size_of_the_upright_one(tmp_path, suffix):
+    image, exif = Image.fromarray(smooth(16, 64)), Image.Exif()
+    exif[0x0112] = 6
+    path = saved(tmp_path / f"a.{suffix}", image, exif=exif)
+    with Image.open(path) as file:
+        assert upright_size(file) == (16, 64)
+    assert open_image(path).size == (16, 64)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(OSError, match=r"cannot read .*a.png as an image \(it is no file\)"):
+        open_image(tmp_path / "a.png")
+
+
+def test_arrays_of_a_single_row_are_resized():
+    assert resize(torch.full((2, 1, 1, 5000), 7, dtype=torch.uint8), 32).eq(7).all()

@@ -2,9 +2,12 @@
 
 import multiprocessing
 import os
+import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -198,3 +201,16 @@ def test_memory_does_not_grow_with_the_number_of_images(folder):
                                     text=True, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"}).stdout)
                  for count in ("200", "2000"))
     assert many - few < 8e6
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says what a process blocks")
+def test_workers_do_not_hear_ctrl_c(folder, monkeypatch):
+    """A terminal sends it to all processes. Those that read images would end before the main one ends them."""
+    monkeypatch.setattr("mixer_lib.data.on_disk._cores", lambda: 2)
+    drawn = batches(ImageFiles(files(folder)[:8], 8, 3), torch.zeros(8, dtype=torch.long), 2, (0,) * 3, (1,) * 3)
+    next(drawn)
+    blocked = [int(re.search(r"SigBlk:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())[1], 16)
+               for pid in ("self", *(child.pid for child in multiprocessing.active_children()))]
+    drawn.close()
+    ctrl_c = 1 << signal.SIGINT - 1
+    assert len(blocked) > 1 and not blocked[0] & ctrl_c and all(mask & ctrl_c for mask in blocked[1:])

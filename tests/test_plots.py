@@ -438,3 +438,9 @@ def test_intervals_reach_as_far_as_students_t(n):
     reach = plots.intervals({"t": {"model": {"plain": values}}}, "y", 0.1).axes[0].lines[1].get_ydata()
     error = 100 * values.std(ddof=1) / n ** 0.5
     assert list(reach) == pytest.approx([50 - plots.charts.T95[n] * error, 50 + plots.charts.T95[n] * error])
+
+
+def test_a_dollar_in_the_name_of_a_class_begins_no_formula():
+    figure = plots.confusion(np.eye(2, dtype=int), [r"$\bad$", "b"])
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_xticklabels()[0].get_text() == r"\$\bad\$"

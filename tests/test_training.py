@@ -989,3 +989,17 @@ def test_measure_and_evaluate():
     model = small_mixer()
     model.head.bias.data = torch.tensor([0.0, 0.0, 1.0])
     assert evaluate(model, data)["accuracy"] == 1
+
+
+@pytest.mark.parametrize("wrong", [dict(lr=1e308), dict(weight_decay=1e308)])
+def test_weights_that_the_last_step_ruined_are_not_saved(tmp_path, wrong):
+    """The loss of a step is that before it, so the last step of an epoch shows only in the weights."""
+    recipe = quick(epochs=1, batch_size=60, val_fraction=0, warmup_epochs=0, **wrong)
+    with pytest.raises(FloatingPointError, match=r"holds numbers that are not finite, .* with a lower lr"):
+        fit(small_mixer(), toy(), recipe, out=tmp_path)
+    assert not [*tmp_path.glob("*.safetensors")] and not read_rows(tmp_path / "history.csv")
+
+
+def test_a_batch_has_no_more_pieces_than_images():
+    with pytest.raises(ValueError, match="accumulate is 10: expected at most batch_size, 9 pieces"):
+        Recipe(batch_size=9, accumulate=10)

@@ -19,6 +19,11 @@ def main(argv=None):
     """Run one command and return its exit code: 0, 2 for bad input (one line says what), 130 when interrupted, also by
     a pipe that its reader closed."""
     argv = sys.argv[1:] if argv is None else argv
+    if not sys.stderr:      # closed; progress bars need one
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")        # noqa: SIM115 (until the end)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):      # a name that the encoding lacks ends no command
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             options = parse(argv or ["--help"])

@@ -5,6 +5,7 @@ import html
 import io
 import json
 import math
+import os
 from pathlib import Path
 
 import torch
@@ -46,7 +47,8 @@ tr.control {{ color: GrayText; }} tr.control th {{ font-weight: normal; padding-
 
 
 def inspect_model(options, words):
-    out, page = Path(options.out), Path(options.out) / "index.html"
+    out = Path(os.path.expanduser(options.out))
+    page = out / "index.html"
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out is {out}, which is a file: expected a folder")
     if page.exists():

@@ -1,6 +1,7 @@
 """The commands that use a trained model: evaluate and predict."""
 
 import json
+import os
 import re
 import time
 from collections import Counter
@@ -32,7 +33,7 @@ def evaluate_together(options):
     if options.confusion and not options.confusion.lower().endswith(".png"):
         raise ValueError(f"--confusion is {options.confusion}: expected a file name that ends in .png")
     model, about, path = _load(options)
-    name = options.dataset or about.dataset.name
+    name = os.path.expanduser(options.dataset) if options.dataset else about.dataset.name
     if (options.crop or options.interpolation) and not Path(name).is_dir():
         raise ValueError(f"--{'crop' if options.crop else 'interpolation'} is for a folder of images, {name} is none")
     facts = prepared(options, about, model.image_shape[0])
@@ -177,7 +178,7 @@ def image_files(paths):
     """The image files that `paths` name, where a folder stands for all images in it, however deep, without hidden ones,
     and a list of what is wrong: folders without images."""
     files, errors = [], []
-    for path in paths:
+    for path in map(os.path.expanduser, paths):
         if not Path(path).is_dir():
             files.append(path)
             continue

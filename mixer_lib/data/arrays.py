@@ -29,6 +29,8 @@ def read_npz(path):
                 raise KeyError
             arrays = {name: file[name] for pair in names.values() for name in pair}
             classes = file["classes"].astype(str).tolist() if "classes" in found else None
+            if classes is not None and file["classes"].ndim != 1:
+                raise ValueError(f"classes is {list(file['classes'].shape)}, expected [K], one name for each class")
         if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
             raise ValueError(f"{strange[0]} is no array")
     except KeyError:

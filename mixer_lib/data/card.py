@@ -105,7 +105,7 @@ def _arrays(name, full, root):
 def _table(counts):
     """Lines of a table of classes and how many images each part has of them. counts: {part: Counter of classes}."""
     total = sum(counts.values(), Counter())
-    width = max(5, *(len(name) for name in total)) if len(total) <= SHOWN else max(map(len, total))
+    width = max([5, *map(len, total)])
     columns = {"images" if part == "all" else part: count for part, count in counts.items()}
     yield f"{'class':<{width}}" + "".join(f"{part:>9}" for part in columns)
     for name in sorted(total)[:SHOWN]:

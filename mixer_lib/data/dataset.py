@@ -34,21 +34,30 @@ class Dataset:
         train_shape = list(self.train_images.shape[1:])
         for part in ("train", "test") if self.val_images is None else ("train", "test", "val"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
-            check(images.ndim == 4 and images.dtype == torch.uint8,
-                  f"{part}_images must be uint8 [N, C, H, W], not {images.dtype} {list(images.shape)}")
-            check(images.numel() > 0, f"{part}_images is empty, {list(images.shape)}: give at least one image")
-            check(labels.shape == images.shape[:1] and labels.dtype == torch.int64,
-                  f"{part}_labels must be int64 [{len(images)}], one for each image, "
-                  f"not {labels.dtype} {list(labels.shape)}")
-            low, high = labels.min().item(), labels.max().item()
-            check(low >= 0 and high < len(self.classes),
-                  f"{part}_labels run from {low} to {high}, expected 0 to {len(self.classes) - 1}, "
-                  f"as there are {len(self.classes)} classes")
+            check_part(self.name, part, images, labels, self.classes)
             check(list(images.shape[1:]) == train_shape,
                   f"training images are [C, H, W] = {train_shape} but {part} images {list(images.shape[1:])}: make "
                   f"them alike, for example with image_size={min(train_shape[1:])} (--image-size)")
         check(len(self.mean) == len(self.std) == train_shape[0],
               f"mean {self.mean} and std {self.std} need {train_shape[0]} values each, one for each channel")
+
+
+def check_part(name, part, images, labels, classes):
+    """Raise ValueError unless there are `images`, uint8 [N, C, H, W], and as many `labels`, int64 [N], each the number
+    of a class. name, part: of what data set, for the message."""
+    def check(condition, message):
+        if not condition:
+            raise ValueError(f"data set {name!r}: {message}")
+
+    check(images.ndim == 4 and images.dtype == torch.uint8,
+          f"{part}_images must be uint8 [N, C, H, W], not {images.dtype} {list(images.shape)}")
+    check(images.numel() > 0, f"{part}_images is empty, {list(images.shape)}: give at least one image")
+    check(labels.shape == images.shape[:1] and labels.dtype == torch.int64,
+          f"{part}_labels must be int64 [{len(images)}], one for each image, not {labels.dtype} {list(labels.shape)}")
+    low, high = labels.min().item(), labels.max().item()
+    check(low >= 0 and high < len(classes),
+          f"{part}_labels run from {low} to {high}, expected 0 to {len(classes) - 1}, as there are {len(classes)} "
+          f"classes")
 
 
 def split(labels: torch.Tensor, fraction: float, generator: torch.Generator | None = None,

@@ -44,7 +44,9 @@ def load_image(path: str | Path, image_size: int | tuple[int, int], in_channels:
     image, shrunk, size = _decode(path, box, (width, height))
     mode = "L" if in_channels == 1 else "RGB"
     image = image if image.mode == mode else image.convert(mode)        # to convert is to copy, also without a change
-    image = image.resize((width, height), INTERPOLATIONS[interpolation], box=[side / shrunk for side in box(*size)])
+    # Sides are rounded numbers, so that one may lie a hair outside of the image, where PIL refuses it.
+    sides = [min(max(side / shrunk, 0), end) for side, end in zip(box(*size), image.size * 2, strict=True)]
+    image = image.resize((width, height), INTERPOLATIONS[interpolation], box=sides)
     pixels = torch.from_numpy(np.array(image))          # [H, W] or [H, W, 3]
     return pixels.view(height, width, in_channels).permute(2, 0, 1).contiguous()        # [C, H, W]
 
@@ -121,6 +123,8 @@ def _decode(path, box=None, needed=None):
     A JPEG can be decoded at a half, a quarter or an eighth for a fraction of the work. With `box`, a function
     (width, height) -> part of the image, this is done as long as that part keeps twice the size `needed`."""
     try:
+        if Path(path).exists() and not Path(path).is_file():        # a pipe would be waited for
+            raise OSError("it is no file")
         with Image.open(path) as file:
             size, shrunk = upright_size(file), 1
             if box:
@@ -148,7 +152,9 @@ def upright_size(image):
     width, height = image.size
     if image.format == "PNG" and "exif" not in image.info:      # PIL would decode it all to look for it at its end
         return width, height
-    return (height, width) if image.getexif().get(0x0112, 1) >= 5 else (width, height)
+    # A newer PIL has turned the size of a TIFF already.
+    turned = image.format == "TIFF" and image.size != (image.tag_v2[256], image.tag_v2[257])
+    return (height, width) if image.getexif().get(0x0112, 1) >= 5 and not turned else (width, height)
 
 
 def is_gray(mode):

@@ -1,6 +1,8 @@
 """Images that stay in their files and are read as they are needed."""
 
+import contextlib
 import os
+import signal
 from itertools import accumulate
 
 import numpy as np
@@ -88,7 +90,7 @@ class ImageFiles:
         # A generator of its own: a loader draws a seed for its workers, which else changes what the run draws next.
         loader = DataLoader(jobs, batch_size=None, num_workers=workers, generator=torch.Generator("cpu"),
                             collate_fn=_as_is)
-        with torch.device("cpu"):
+        with torch.device("cpu"), _no_interrupts():
             ready = iter(loader)
         try:
             for _ in groups:
@@ -98,6 +100,19 @@ class ImageFiles:
                 yield send(torch.from_numpy(images), self.device)           # [B, C, H, W]
         finally:
             del ready   # This ends the workers. Left to the garbage collector, as an error does, that takes 10 seconds.
+
+
+@contextlib.contextmanager
+def _no_interrupts():
+    """Processes that begin inside never see Ctrl-C, which a terminal sends to all. The main one ends them."""
+    if not hasattr(signal, "pthread_sigmask"):      # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _next(ready):

@@ -12,7 +12,7 @@ import torch
 
 from ..configs import did_you_mean
 from .arrays import read_npz, to_nchw
-from .dataset import Dataset, complete, mean_and_std
+from .dataset import Dataset, check_part, complete, mean_and_std
 from .files import as_pair, open_image
 from .folders import PARTS, all_gray, check_readable, inspect, list_folder
 from .memory import free_memory
@@ -20,7 +20,7 @@ from .on_disk import ImageFiles
 from .transforms import resize
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-DEFAULT_ROOT = Path.home() / ".cache" / "mixer_lib"
+DEFAULT_ROOT = Path(os.path.expanduser("~")) / ".cache" / "mixer_lib"      # unlike Path's, it never fails
 LOOKED_AT = 10_000      # so many files of a folder whose size is given show whether the images have colors
 
 # Mean and standard deviation of each channel over the full training images, pixels in 0..1.
@@ -110,17 +110,18 @@ def load_part(name, part="test", full=False, root=None, image_size=None, in_chan
             parts["test"] = parts.pop("all")
     _say(name, notes)
     if part == "all":
-        return *in_memory_if(in_memory, {part: _together(parts)})[part], classes
-    if part not in parts:
+        parts = {part: _together(parts)}
+    elif part not in parts:
         parts = complete(parts, classes) if parts.keys() & {"train", "all"} or part == "test" else parts
     if part not in parts:
         raise NoPart(f"{name} has no part {part!r}: choose from {', '.join(parts)}, all")
+    check_part(str(name), part, *parts[part], classes)
     return *in_memory_if(in_memory, {part: parts[part]})[part], classes
 
 
 def own_path(name):
     """The path to a person's own images. Raises FileNotFoundError or ValueError if there cannot be any."""
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if path.is_dir() or is_npz(path):
         return path
     if path.exists():

@@ -35,7 +35,7 @@ def resize(images, image_size):
         return images
     (old_height, old_width), (height, width) = images.shape[2:], as_pair(image_size)
     left, top, right, bottom = (round(side) for side in center_box(old_width, old_height, width, height))
-    cut = images[:, :, top:bottom, left:right]                  # [N, C, h', w']
+    cut = images[:, :, top:max(bottom, top + 1), left:max(right, left + 1)]     # [N, C, h', w'], at least a pixel
     return torch.cat([F.interpolate(some.float(), (height, width), mode="bilinear", antialias=True).round().byte()
                       for some in cut.split(1000)])             # [N, C, H, W]
 

@@ -125,6 +125,7 @@ def confusion(matrix, classes):
     for i, j in np.ndindex(*matrix.shape):
         if matrix[i, j]:
             axis.text(j, i, matrix[i, j], ha="center", va="center", fontsize=10, color=GRAY if i == j else "black")
+    classes = [name.replace("$", r"\$") for name in classes]        # which begins a formula
     axis.set_xticks(range(len(classes)), classes)
     if max(map(len, classes)) > 3:      # words would run into each other
         axis.tick_params(axis="x", rotation=90)

@@ -24,6 +24,9 @@ from .recipe import Recipe, learning_rate
 from .run import Run
 from .sharding import gather, scatter, sharded
 
+DIVERGED = ("the weights have diverged. Start again with a lower lr, a longer warm-up, less weight decay or a smaller "
+            "clip_norm")
+
 
 def fit(model, dataset, recipe=None, callbacks=(), out=None, resume=False):
     """Train `model` in place on dataset's training images and return the `History`.
@@ -146,6 +149,7 @@ def _fit(model, dataset, recipe, callbacks, out, resume):
                 bar.set_postfix_str(f"epoch {epoch + 1}/{recipe.epochs}: loss {row['train_loss']:.3f}{held_out}")
                 if recipe.shard:
                     gather(parts, model)
+                check_weights(model, lr)
                 if run:
                     run.save(history, snapshots, steps_per_epoch)
                 for callback in callbacks if main else ():
@@ -248,8 +252,15 @@ def check_finite(loss, norm, lr):
     when its gradient no longer is."""
     if not math.isfinite(loss) or not math.isfinite(norm):
         raise FloatingPointError(f"the loss became {loss:.3g} with a gradient of norm {norm:.3g} at a learning rate of "
-                                 f"{lr:.2g}: the weights have diverged. Start again with a lower lr, a longer warm-up "
-                                 f"or a smaller clip_norm")
+                                 f"{lr:.2g}: {DIVERGED}")
+
+
+def check_weights(model, lr):
+    """Raise FloatingPointError if a weight is not finite: the last step of an epoch may do that, after its loss."""
+    for name, tensor in model.state_dict().items():
+        if not tensor.isfinite().all():
+            raise FloatingPointError(f"{name} holds numbers that are not finite, at a learning rate of {lr:.2g}: "
+                                     f"{DIVERGED}")
 
 
 def snapshot_moments(total_steps, count):

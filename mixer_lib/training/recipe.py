@@ -52,6 +52,7 @@ class Recipe:
 
         for name in ("epochs", "batch_size", "accumulate"):
             need(name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, "a whole number from 1")
+        need("accumulate", self.accumulate <= self.batch_size, f"at most batch_size, {self.batch_size} pieces")
         for name in ("lr", "clip_norm"):
             need(name, 0 < getattr(self, name) < math.inf, "a positive number")
         for name in ("warmup_epochs", "weight_decay", "mixup", "cutmix"):
