@@ -88,8 +88,9 @@ def test_post_build(tree, clean):
 
 @pytest.mark.skipif(os.name == "nt", reason="Binder runs Linux")
 def test_start_limits_the_threads():
-    command = [ROOT / "binder/start", sys.executable, "-c", "import os; print(os.environ['OMP_NUM_THREADS'])"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2\n"
+    code = "from os import environ as e; print(e['OMP_NUM_THREADS'], e['OMP_WAIT_POLICY'])"
+    command = [ROOT / "binder/start", sys.executable, "-c", code]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2 passive\n"
 
 
 def test_lists_of_packages_agree():
