@@ -143,7 +143,9 @@ SIZES = {"half the blocks, wider": 1 / 2, "twice the blocks, narrower": 2}
 PATCHES = {"patches of 8": 8, "patches of 16": 16}
 CHANGES = ("whole", *CHANGED, "pyramid", *SIZES, *PATCHES)
 
+
 def convolution(c):
+    """ConvMixer's token mixing, for a model of the configuration c."""
     return OnGrid(nn.Conv2d(c.hidden_dim, c.hidden_dim, 5, padding="same", groups=c.hidden_dim), c.grid)
 
 
