@@ -499,4 +499,5 @@ def test_the_home_folder_is_found_everywhere(home, there, monkeypatch, capsys):
     assert run(f"inspect {home}/run --out=~/page") == 0 and Path("page/index.html").exists()
     Image.new("RGB", (8, 8)).save("a.png")
     assert run(f"predict ~/a.png --checkpoint {home}/run") == 0
+    assert run(f"evaluate {home}/run --dataset=~/own.npz --confusion=~/c.png") == 0 and Path("c.png").exists()
     refused(capsys, "info ~nobody_of_this_name/x", "no model is named")

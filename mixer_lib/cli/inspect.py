@@ -5,7 +5,6 @@ import html
 import io
 import json
 import math
-import os
 from pathlib import Path
 
 import torch
@@ -47,8 +46,7 @@ tr.control {{ color: GrayText; }} tr.control th {{ font-weight: normal; padding-
 
 
 def inspect_model(options, words):
-    out = Path(os.path.expanduser(options.out))
-    page = out / "index.html"
+    out, page = Path(options.out), Path(options.out) / "index.html"
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out is {out}, which is a file: expected a folder")
     if page.exists():

@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import fields
 from importlib import metadata
+from os.path import expanduser
 
 import torch
 
@@ -150,12 +151,13 @@ def _parser():
         return sub
 
     sub = command("train", train, "train a model", TRAIN, shared=True)
-    sub.add_argument("--dataset", default="mnist", help="the images: see below (default: mnist)")
+    sub.add_argument("--dataset", type=expanduser, default="mnist", help="the images: see below (default: mnist)")
     sub.add_argument("--image-size", type=image_size, metavar="PIXELS",
                      help="scale and cut the images to this size, 32 or HEIGHTxWIDTH (default: as they are, or as the "
                           "model of --init takes them; 2, 3, ... times as large, its token mixing grows)")
     _where(sub)
-    sub.add_argument("--out", help="folder for the checkpoint, the history and the command; always needed")
+    sub.add_argument("--out", type=expanduser,
+                     help="folder for the checkpoint, the history and the command; always needed")
     sub.add_argument("--config", metavar="FILE.toml",
                      help="read options from a file with a line such as epochs = 20 for each; those of the command "
                           "line win. Each run writes its own, config.toml")
@@ -178,7 +180,8 @@ def _parser():
 
     sub = command("evaluate", evaluate_checkpoint, "measure a model on test images", EVALUATE, shared=True)
     sub.add_argument("checkpoint", help=CHECKPOINT)
-    sub.add_argument("--dataset", help="the images: see below (default: what the model was trained on)")
+    sub.add_argument("--dataset", type=expanduser,
+                     help="the images: see below (default: what the model was trained on)")
     _where(sub)
     sub.add_argument("--part", choices=tuple(PARTS), default="test",
                      help="which images; of a folder of class folders without a test, test is one image in six of each "
@@ -192,7 +195,7 @@ def _parser():
                          help=f"for the normalization: {name} of the pixels in 0..1, one number or one per channel: "
                               "0.5 or 0.485,0.456,0.406 (default: likewise)")
     sub.add_argument("--per-class", action="store_true", help="also the accuracy of each class")
-    sub.add_argument("--confusion", metavar="FILE.png", help="draw which classes are taken for which")
+    sub.add_argument("--confusion", type=expanduser, metavar="FILE.png", help="draw which classes are taken for which")
     sub.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
     sub = command("predict", predict_images, "name the classes of image files", PREDICT)
@@ -207,7 +210,8 @@ def _parser():
 
     sub = command("data", describe_data, "describe images: classes, counts, sizes, what is damaged or skipped", DATA)
     sub.add_argument("dataset", help="the images: see below")
-    sub.add_argument("--sheets", metavar="FOLDER", help="write a picture of each class's first images to this folder")
+    sub.add_argument("--sheets", type=expanduser, metavar="FOLDER",
+                     help="write a picture of each class's first images to this folder")
     _sets(sub)
 
     sub = command("info", info, "list a model's layers: shapes, parameters, multiply-accumulates", INFO)
@@ -226,7 +230,7 @@ def _parser():
 
     sub = command("inspect", inspect_model, "draw and measure what the token mixing of a model has learned", INSPECT)
     sub.add_argument("checkpoint", help=CHECKPOINT)
-    sub.add_argument("--out", required=True, help="folder for the page, its pictures and the numbers")
+    sub.add_argument("--out", type=expanduser, required=True, help="folder for the page, its pictures and the numbers")
     sub.add_argument("--seed", type=int, default=0, help="of the random controls (default: 0)")
     return parser
 

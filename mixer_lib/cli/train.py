@@ -66,7 +66,7 @@ def train(options, words):
 
 
 def train_together(options, words):
-    out, words = Path(os.path.expanduser(options.out)), merged(words)
+    out, words = Path(options.out), merged(words)
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out is {out}, which is a file: expected a folder")
     command = out / "command.txt"

@@ -33,7 +33,7 @@ def evaluate_together(options):
     if options.confusion and not options.confusion.lower().endswith(".png"):
         raise ValueError(f"--confusion is {options.confusion}: expected a file name that ends in .png")
     model, about, path = _load(options)
-    name = os.path.expanduser(options.dataset) if options.dataset else about.dataset.name
+    name = options.dataset or about.dataset.name
     if (options.crop or options.interpolation) and not Path(name).is_dir():
         raise ValueError(f"--{'crop' if options.crop else 'interpolation'} is for a folder of images, {name} is none")
     facts = prepared(options, about, model.image_shape[0])
